@@ -1,0 +1,161 @@
+"""People. A `Person` is whoever acts; a `User` is how that person signs in. Four eyes compares persons."""
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+USERNAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{1,62}$"
+
+
+class Role(models.TextChoices):
+    """What a person may do; each is a Django group of the same name, made by migration 0002."""
+
+    APPLICANT = "applicant", _("applicant")
+    DISPATCHER = "dispatcher", _("dispatcher")
+    SUPERVISOR = "supervisor", _("supervisor")
+    INVESTIGATOR = "investigator", _("investigator")
+    PRIVACY_OFFICER = "privacy_officer", _("privacy officer")
+    BAIL_OFFICER = "bail_officer", _("bail officer")
+    TECHNICIAN = "technician", _("technician")
+    ADMINISTRATOR = "administrator", _("administrator")
+
+
+class Agency(models.Model):
+    """A police service. Its code is what the audit log and the wire carry."""
+
+    code = models.CharField(max_length=16, unique=True)
+    name = models.CharField(max_length=120)
+
+    class Meta:
+        verbose_name_plural = "agencies"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(code__regex=r"^[A-Z0-9][A-Z0-9-]{0,15}$"), name="agency_code_shape"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Unit(models.Model):
+    """A part of an agency: a division, a centre, a bureau."""
+
+    agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="units")
+    code = models.CharField(max_length=16)
+    name = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "code"], name="unit_code_once_per_agency"),
+            # Lets person carry a foreign key on (unit, agency): see migration 0001.
+            models.UniqueConstraint(fields=["id", "agency"], name="unit_id_agency"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agency_id}/{self.code}"
+
+
+class NextPersonNumber(models.Func):
+    """The next value of the sequence made in migration 0001; never reused, so `u-1042` stays one person."""
+
+    function = "nextval"
+    template = "nextval('accounts_person_number')"
+    output_field = models.IntegerField()
+
+
+class Person(models.Model):
+    """A human being of an agency. Never deleted: the audit log names them for years."""
+
+    number = models.IntegerField(unique=True, db_default=NextPersonNumber(), editable=False)
+    name = models.CharField(max_length=120)
+    badge = models.CharField(max_length=24)
+    agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="people")
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="people")
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name_plural = "people"
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "badge"], name="badge_once_per_agency"),
+            models.CheckConstraint(condition=~models.Q(name=""), name="person_has_name"),
+            models.CheckConstraint(condition=~models.Q(badge=""), name="person_has_badge"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def wire_id(self) -> str:
+        return f"u-{self.number}"
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates sign-ins only for a person: there is no shared and no nameless login."""
+
+    def create_user(
+        self, username: str, *, person: Person, password: str | None = None, **extra: Any
+    ) -> "User":
+        user = self.model(username=username, person=person, **extra)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(
+        self, username: str, *, person: Person, password: str | None = None, **extra: Any
+    ) -> "User":
+        return self.create_user(
+            username, person=person, password=password, is_staff=True, is_superuser=True, **extra
+        )
+
+
+class User(AbstractUser):
+    """A sign-in of exactly one person. No name of its own and no mail address: nothing is reset by mail."""
+
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+    email = None  # type: ignore[assignment]
+    EMAIL_FIELD = ""
+    REQUIRED_FIELDS = []
+
+    person = models.OneToOneField(Person, on_delete=models.PROTECT, related_name="user")
+    # Raised by one whenever a right ends; a session or socket holding an older value is over (H15).
+    auth_epoch = models.PositiveIntegerField(default=1)
+
+    objects = UserManager()  # type: ignore[misc,assignment]
+
+    class Meta(AbstractUser.Meta):  # type: ignore[name-defined,misc]
+        constraints = [
+            models.UniqueConstraint(Lower("username"), name="username_once_in_any_case"),
+            # Plain lower-case ASCII: no two people whose names look alike on the sign-in page.
+            models.CheckConstraint(
+                condition=models.Q(username__regex=USERNAME_PATTERN), name="username_shape"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+    def clean(self) -> None:
+        self.username = self.username.lower()
+
+    def get_full_name(self) -> str:
+        return self.person.name
+
+    def get_short_name(self) -> str:
+        return self.person.name
+
+    def end_rights(self) -> None:
+        """Make every open session, socket and stream of this user stale. The caller holds the row lock."""
+        self.auth_epoch += 1
+        self.save(update_fields=["auth_epoch"])
+
+    def leave(self) -> None:
+        self.is_active = False
+        self.set_unusable_password()
+        self.save(update_fields=["is_active", "password"])
+        self.person.active = False
+        self.person.save(update_fields=["active"])
