@@ -1,0 +1,86 @@
+"""Every environment variable the console reads, typed and in one place.
+
+A wrong or missing value stops the program at start with every fault listed at once; nothing is
+guessed in production.
+"""
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+#: The secret that demo and test runs fall back to. Production refuses to start with it.
+DEMO_SECRET_KEY = "demo-only-not-secret-" + "0" * 40
+
+
+class Env(BaseSettings):
+    """The process environment, prefix ``CSOC_``.
+
+    ``ENV`` unset means production: the strict side is the default.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CSOC_", extra="ignore")
+
+    env: Literal["production", "demo", "test"] = "production"
+    secret_key: str = ""
+    #: The URL of *this process's own* database role (app, sequencer; owner only to migrate).
+    database_url: str = ""
+    redis_url: str = ""
+    data_dir: Path = Path(".local")
+    #: Scheme and authority people and trailers use, e.g. ``https://csoc.example.org``.
+    public_url: str = "http://127.0.0.1:8000"
+    gateway_url: str = "http://127.0.0.1:8010"
+    gateway_secret: str = ""
+    #: Loopback control of the trailer simulator; demo and test only.
+    simulator_url: str = ""
+    #: Extra host names the web process answers to, comma separated.
+    allowed_hosts: str = ""
+    log_level: str = "INFO"
+    statement_timeout_ms: int = Field(default=2000, ge=100, le=60_000)
+
+    @property
+    def is_demo(self) -> bool:
+        """True in demo and test: the cast, one-click sign-in and a movable clock exist."""
+        return self.env in ("demo", "test")
+
+    @property
+    def public_authority(self) -> str:
+        """The ``host[:port]`` that trailers sign as ``@authority``."""
+        return urlsplit(self.public_url).netloc
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Env":
+        if self.is_demo:
+            self.secret_key = self.secret_key or DEMO_SECRET_KEY
+            self.gateway_secret = self.gateway_secret or "demo-gateway-secret"
+            return self
+        faults = []
+        if len(self.secret_key) < 50 or self.secret_key == DEMO_SECRET_KEY:
+            faults.append("CSOC_SECRET_KEY must be a private random text of at least 50 characters")
+        if len(self.gateway_secret) < 32:
+            faults.append("CSOC_GATEWAY_SECRET must be a private random text of at least 32 characters")
+        if not self.database_url:
+            faults.append("CSOC_DATABASE_URL is missing")
+        if not self.redis_url:
+            faults.append("CSOC_REDIS_URL is missing")
+        if not self.public_url.startswith("https://"):
+            faults.append("CSOC_PUBLIC_URL must begin with https://")
+        if self.simulator_url:
+            faults.append("CSOC_SIMULATOR_URL is set: simulated trailers cannot exist in production")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+
+def load() -> Env:
+    """Read the environment.
+
+    Errors: SystemExit with one line per fault, so that an operator sees all of them at once.
+    """
+    try:
+        return Env()
+    except ValidationError as error:
+        lines = [f"  - {item['msg'].removeprefix('Value error, ')}" for item in error.errors()]
+        raise SystemExit("The console cannot start (CSOC_ENV unset means production):\n" + "\n".join(lines)) from None

@@ -1,0 +1,31 @@
+"""The errors that cross rooms."""
+
+from typing import Any
+
+
+class Misuse(RuntimeError):
+    """The code was called in a way it never may be: a fault of ours, not of a person."""
+
+
+class Refused(Exception):
+    """A rule said no.
+
+    code: the problem code of the contract, e.g. ``not-acknowledged``.
+    sentence: what a person can act on; never carries personal data of the public.
+    status: the HTTP status.
+    extra: further members of the problem document.
+    """
+
+    def __init__(self, code: str, sentence: str, status: int = 403, **extra: Any) -> None:
+        super().__init__(f"{code}: {sentence}")
+        self.code = code
+        self.sentence = sentence
+        self.status = status
+        self.extra = extra
+
+
+class BadJson(Refused):
+    """A body that is not the strict JSON of the contract (400 ``bad-json``)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("bad-json", f"The body is not acceptable JSON: {reason}.", 400)
