@@ -1,0 +1,7 @@
+"""The register's tables, one file per subject."""
+
+from .channel import Command, DesiredState, TrailerStatus
+from .keys import EnrolmentToken, Nonce, TrailerKey
+from .register import Trailer
+
+__all__ = ["Command", "DesiredState", "EnrolmentToken", "Nonce", "Trailer", "TrailerKey", "TrailerStatus"]
