@@ -1,0 +1,26 @@
+"""Every address of the console. Who may use each is on the route's guard or in tests/rooms."""
+
+from django.conf import settings
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from csoc import views
+
+urlpatterns = [
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("accounts/", include("allauth.urls")),
+    path("", include("accounts.urls")),
+    path("", include("audit.urls")),
+    path("", include("vault.urls")),
+    path("", include("trailers.urls")),
+    path("", include("deployments.urls")),
+    path("", include("alerts.urls")),
+    path("", include("live.urls")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+]
+if settings.IS_DEMO:
+    urlpatterns += [path("demo/", include("accounts.demo_urls")), path("demo/", include("alerts.demo_urls"))]
+
+handler404 = "csoc.views.not_found"
+handler500 = "csoc.views.server_error"
