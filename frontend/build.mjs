@@ -1,0 +1,47 @@
+// Bundles frontend/ into static/dist. `node build.mjs` builds, `node build.mjs test` runs the unit tests.
+import { readdir, mkdir } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const common = {
+  absWorkingDir: here,
+  bundle: true,
+  target: "es2022",
+  logLevel: "warning",
+  loader: { ".svg": "text", ".woff2": "file" },
+};
+
+async function bundle() {
+  await build({
+    ...common,
+    entryPoints: ["app.ts", "board.ts", "css/app.css", "css/board.css"],
+    entryNames: "[name]",
+    outdir: path.join(here, "../static/dist"),
+    assetNames: "fonts/[name]",
+    format: "iife",
+    minify: true,
+  });
+}
+
+async function test() {
+  const out = path.join(here, "node_modules/.tests");
+  await mkdir(out, { recursive: true });
+  const files = (await readdir(path.join(here, "tests"))).filter((name) => name.endsWith(".test.ts"));
+  await build({
+    ...common,
+    entryPoints: files.map((name) => `tests/${name}`),
+    outdir: out,
+    format: "esm",
+    platform: "node",
+    outExtension: { ".js": ".mjs" },
+  });
+  const run = spawnSync(process.execPath, ["--test", ...files.map((n) => path.join(out, n.replace(/ts$/, "mjs")))], {
+    stdio: "inherit",
+  });
+  process.exitCode = run.status ?? 1;
+}
+
+await (process.argv[2] === "test" ? test() : bundle());
