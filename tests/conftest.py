@@ -1,0 +1,133 @@
+"""The real servers under every test: one embedded PostgreSQL and Valkey for the whole run.
+
+The first pytest process starts the servers and migrates one template database as csoc_owner. Each
+xdist worker gets its own clone and its own Valkey database, and connects as csoc_app like the console
+does. Nothing is ever flushed: the audit triggers refuse TRUNCATE.
+"""
+
+import itertools
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import TestServers
+
+os.environ["CSOC_ENV"] = "test"
+os.environ["DJANGO_SETTINGS_MODULE"] = "csoc.settings"
+os.environ.setdefault("CSOC_SECRET_KEY", secrets.token_hex(32))
+os.environ.setdefault("CSOC_LOG_LEVEL", "WARNING")
+# Every clone has its own small pool; 200 connections serve them all.
+os.environ.setdefault("CSOC_POOL_MAX", "12")
+
+_counter = itertools.count(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Servers first: Django reads its settings (and so the database's address) after this."""
+    worker = getattr(config, "workerinput", {}).get("workerid", "main")
+    servers = TestServers.attach() if worker != "main" else TestServers.start()
+    config.stash[_SERVERS] = servers
+    if worker != "main" or not getattr(config.option, "numprocesses", None):
+        number = 0 if worker == "main" else int(worker.removeprefix("gw"))
+        database = f"t_{worker}"
+        servers.clone(database)
+        os.environ["CSOC_DATABASE_URL"] = servers.url("csoc_app", database)
+        os.environ["CSOC_REDIS_URL"] = servers.redis_url(number)
+        os.environ["CSOC_DATA_DIR"] = tempfile.mkdtemp(prefix=f"csoc-{worker}-", dir=servers.scratch)
+    else:
+        # The process that only hands out tests still imports them; it has no database.
+        os.environ["CSOC_DATABASE_URL"] = servers.url("csoc_app", "t_none")
+        os.environ["CSOC_REDIS_URL"] = servers.redis_url(0)
+        os.environ["CSOC_DATA_DIR"] = str(servers.scratch)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The process that started the servers stops them."""
+    servers = config.stash.get(_SERVERS, None)
+    if servers is not None:
+        servers.stop()
+
+
+_SERVERS: pytest.StashKey[TestServers] = pytest.StashKey()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that may use the database may use both of its aliases."""
+    for item in items:
+        for marker in item.iter_markers("django_db"):
+            marker.kwargs.setdefault("databases", ["default", "audit"])
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> TestServers:
+    """The embedded servers: ``url(role, database)``, ``clone``, ``drop_database``, ``redis_url``."""
+    return request.config.stash[_SERVERS]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup() -> None:
+    """The database is made before Django starts; there is nothing for Django to make or flush."""
+
+
+def _close_everything() -> None:
+    from django.db import connections
+
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        connection.close_pool()
+
+
+def _point_at(database: str) -> None:
+    """Make both aliases, in every thread, use ``database`` from the next connection on."""
+    from django.db import connections
+
+    _close_everything()
+    for alias in ("default", "audit"):
+        connections.settings[alias]["NAME"] = database
+        connections[alias].settings_dict["NAME"] = database
+
+
+@pytest.fixture
+def own_database(servers: TestServers, django_db_blocker: Any) -> Iterator[str]:
+    """A fresh migrated database for a test that really commits; yields its name, dropped afterwards.
+
+    Do not combine with ``django_db``. ``os.environ["CSOC_DATABASE_URL"]`` follows, for subprocesses.
+    """
+    from django.db import connections
+
+    before = str(connections.settings["default"]["NAME"])
+    before_url = os.environ["CSOC_DATABASE_URL"]
+    name = f"{before}_{os.getpid()}_{next(_counter)}"
+    servers.clone(name)
+    os.environ["CSOC_DATABASE_URL"] = servers.url("csoc_app", name)
+    with django_db_blocker.unblock():
+        _point_at(name)
+        try:
+            yield name
+        finally:
+            _point_at(before)
+            os.environ["CSOC_DATABASE_URL"] = before_url
+            servers.drop_database(name)
+
+
+@pytest.fixture
+def clock() -> Iterator[Any]:
+    """``csoc.lib.clock`` with a clean offset before and after: ``clock.shift(seconds)`` moves all of us."""
+    from csoc.lib import clock as module
+
+    module.shift(0)
+    yield module
+    module.shift(0)
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    """This worker's CSOC_DATA_DIR."""
+    return Path(os.environ["CSOC_DATA_DIR"])

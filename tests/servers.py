@@ -1,0 +1,121 @@
+"""The servers of a test run: started by the first pytest process, shared with its xdist workers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from csoc.embedded import ServerError, Servers
+
+ROOT = Path(__file__).resolve().parent.parent
+_HANDOVER = "CSOC_TEST_SERVERS"
+
+
+class TestServers:
+    """One PostgreSQL and one Valkey with a migrated template database. Errors: ServerError."""
+
+    __test__ = False
+
+    def __init__(self, servers: Servers, template: str, scratch: Path, *, owned: bool) -> None:
+        self._servers = servers
+        self._owned = owned
+        self.template = template
+        self.scratch = scratch
+
+    @classmethod
+    def start(cls) -> TestServers:
+        """Start the servers (kept in .cache between runs; a parallel run gets its own) and migrate."""
+        scratch = Path(tempfile.mkdtemp(prefix="csoc-test-"))
+        # PostgreSQL may run as another user under root: it must pass through here.
+        scratch.chmod(0o711)
+        servers = Servers(ROOT / ".cache" / "test-servers")
+        try:
+            servers.start()
+        except ServerError:
+            servers = Servers(scratch / "servers")
+            servers.start()
+        made = cls(servers, _template_name(), scratch, owned=True)
+        made._forget_old_databases()
+        if not servers.has_database(made.template):
+            made._migrate_template()
+        os.environ[_HANDOVER] = json.dumps([str(servers.data), made.template, str(scratch)])
+        return made
+
+    @classmethod
+    def attach(cls) -> TestServers:
+        """Use the servers that the parent process started."""
+        data, template, scratch = json.loads(os.environ[_HANDOVER])
+        return cls(Servers(Path(data)), template, Path(scratch), owned=False)
+
+    def stop(self) -> None:
+        """Stop the servers, if this process started them."""
+        if self._owned:
+            self._servers.stop()
+            os.environ.pop(_HANDOVER, None)
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def url(self, role: str, database: str) -> str:
+        """Return the URL of ``database`` for ``role``: csoc_owner, csoc_app, csoc_sequencer, postgres."""
+        return self._servers.url(role, database)
+
+    def redis_url(self, db: int = 0) -> str:
+        """Return the URL of Valkey database ``db``."""
+        return self._servers.redis_url(db)
+
+    def clone(self, name: str) -> None:
+        """Make ``name`` afresh from the migrated template."""
+        self.drop_database(name)
+        self._servers.create_database(name, template=self.template)
+
+    def drop_database(self, name: str) -> None:
+        """Drop ``name``, ending whoever is still connected."""
+        self._servers.drop_database(name)
+
+    def _forget_old_databases(self) -> None:
+        with self._servers.admin() as connection:
+            rows = connection.execute(
+                "SELECT datname FROM pg_database WHERE datname ~ '^(t|tmpl)_'"
+            ).fetchall()
+        for (name,) in rows:
+            if name != self.template:
+                self._servers.drop_database(name)
+
+    def _migrate_template(self) -> None:
+        draft = f"t_{os.getpid()}_draft"
+        self._servers.create_database(draft)
+        made = subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+            cwd=ROOT,
+            env=os.environ
+            | {
+                "CSOC_ENV": "test",
+                "CSOC_DATABASE_URL": self.url("csoc_owner", draft),
+                "CSOC_REDIS_URL": self.redis_url(),
+                "CSOC_DATA_DIR": str(self.scratch),
+                "CSOC_STATEMENT_TIMEOUT_MS": "60000",
+            },
+            capture_output=True,
+            text=True,
+        )
+        if made.returncode:
+            self._servers.drop_database(draft)
+            self.stop()
+            raise ServerError(f"The migrations failed:\n{made.stdout}{made.stderr}")
+        with self._servers.admin() as connection:
+            connection.execute(f'ALTER DATABASE "{draft}" RENAME TO "{self.template}"')
+
+
+def _template_name() -> str:
+    """Name the template by everything that shapes it: migrations, models, roles, settings, locks."""
+    digest = hashlib.sha256()
+    shapers = [*ROOT.glob("*/migrations/*.py"), ROOT / "csoc/sql/roles.sql", ROOT / "csoc/settings.py"]
+    shapers += ROOT.glob("requirements/*.txt")
+    for path in sorted(shapers):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return f"tmpl_{digest.hexdigest()[:16]}"
