@@ -1,0 +1,49 @@
+"""Deployments over HTTP. Preparing and deciding get their pages and calls with the authorisation flow."""
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+import audit
+from accounts.policies import require_role
+from deployments import selectors, services
+from deployments.models import Deployment
+
+
+class DeactivateBody(serializers.Serializer):
+    """``reason``: one of the listed ends."""
+
+    reason = serializers.ChoiceField(
+        choices=[Deployment.End.NEED_ENDED, Deployment.End.FAULT, Deployment.End.REVOKED],
+        default=Deployment.End.NEED_ENDED,
+    )
+
+
+class DeploymentList(APIView):
+    """``GET /api/v1/deployments/``: the agency's deployments, newest first, at most 100."""
+
+    def get(self, request: Request) -> Response:
+        """List."""
+        require_role(request.user, "applicant", "supervisor", "technician")
+        rows = selectors.deployments_visible_to(request.user)[:100]
+        return Response([selectors.deployment_wire(row) for row in rows])
+
+
+def _named(request: Request, name: str) -> audit.Ref:
+    return audit.Ref("deployment", name, request.user.person.agency.code)
+
+
+class Deactivate(APIView):
+    """``POST /api/v1/deployments/{id}/deactivate/``: one press, no approval (H3)."""
+
+    @audit.guard("deployment.deactivate", object=_named, acts=True)
+    def post(self, request: Request, name: str) -> Response:
+        """End the deployment."""
+        body = DeactivateBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        found = selectors.visible_by_name(request.user, name)
+        ended = services.deactivate_deployment(
+            actor=request.user, deployment_id=found.pk, reason=body.validated_data["reason"]
+        )
+        return Response(selectors.deployment_wire(ended))

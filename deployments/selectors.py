@@ -1,0 +1,80 @@
+"""Reading deployments."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import User
+from csoc.lib import clock
+from csoc.lib.errors import Refused
+from deployments.models import Deployment
+from trailers.models import Trailer
+
+_WHOLE = ("agency", "unit", "trailer", "incident", "risk", "consent", "authorisation", "applicant")
+
+
+def locked(deployment_id: int) -> Deployment:
+    """Return the deployment under a row lock. Errors: Refused ``not-found``."""
+    found = (
+        Deployment.objects.select_for_update(of=("self",))
+        .select_related(*_WHOLE)
+        .filter(pk=deployment_id)
+        .first()
+    )
+    if found is None:
+        raise Refused("not-found", "There is nothing here that you may see.", 404)
+    return found
+
+
+def active_deployment(trailer: Trailer, at: datetime) -> Deployment | None:
+    """Return the deployment under which ``trailer`` may sense at ``at``, or None.
+
+    Expiry of the term and of the consent is judged here, so it works when no job runs.
+    """
+    found = (
+        Deployment.objects.select_related("consent", "agency", "unit")
+        .filter(trailer=trailer, state=Deployment.State.ACTIVE)
+        .first()
+    )
+    return found if found is not None and found.in_force_at(at) else None
+
+
+def ended_but_active(moment: datetime) -> QuerySet[Deployment]:
+    """Active deployments whose term or consent is over: the job ends these with a record."""
+    over = (
+        Q(ends_at__lte=moment) | Q(consent__expires_at__lte=moment) | Q(consent__withdrawn_at__isnull=False)
+    )
+    return Deployment.objects.filter(over, state=Deployment.State.ACTIVE).select_related("consent")
+
+
+def deployments_visible_to(user: User) -> QuerySet[Deployment]:
+    """Deployments of the person's own agency, newest first."""
+    return Deployment.objects.select_related("trailer", "agency").filter(agency=user.person.agency).order_by("-pk")
+
+
+def deployment_wire(deployment: Deployment) -> dict[str, Any]:
+    """The deployment on the wire."""
+    return {
+        "id": deployment.name,
+        "version": deployment.version,
+        "state": deployment.state,
+        "trailer": deployment.trailer.name,
+        "site": deployment.site,
+        "lat": deployment.lat,
+        "lon": deployment.lon,
+        "modules": deployment.modules,
+        "starts_at": clock.wire(deployment.starts_at),
+        "ends_at": clock.wire(deployment.ends_at),
+        "content_hash": deployment.content_hash,
+        "deactivated_at": clock.wire(deployment.deactivated_at),
+        "deactivation_reason": deployment.deactivation_reason or None,
+    }
+
+
+def visible_by_name(user: User, name: str) -> Deployment:
+    """Return one deployment by its number. Errors: Refused ``not-found`` (also for other agencies)."""
+    for deployment in deployments_visible_to(user):
+        if deployment.name == name:
+            return deployment
+    raise Refused("not-found", "There is nothing here that you may see.", 404)

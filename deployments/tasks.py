@@ -1,0 +1,28 @@
+"""Ends what is over. The door refuses at once by itself; this adds the record and turns sensors off."""
+
+from celery import shared_task
+
+import audit
+from csoc.lib import clock
+from csoc.lib.errors import Refused
+from deployments import selectors, services
+from deployments.models import Deployment
+
+
+@shared_task
+def end_due_deployments() -> int:
+    """Deactivate every deployment whose term or consent is over; returns how many."""
+    now = clock.now()
+    ended = 0
+    for deployment in selectors.ended_but_active(now):
+        over = deployment.ends_at <= now
+        reason = Deployment.End.EXPIRED if over else Deployment.End.CONSENT_EXPIRED
+        actor = audit.system("expiry")
+        try:
+            with audit.acting_as(actor):
+                services.deactivate_deployment(actor=actor, deployment_id=deployment.pk, reason=reason)
+            ended += 1
+        except Refused:
+            # Somebody ended it in the meantime: that record stands.
+            continue
+    return ended
