@@ -1,0 +1,230 @@
+"""One entry before the sequencer: its types, its closed shape and its canonical bytes.
+
+Text and ids only: no plates, no names of the public, no free text. ASCII keys, strings, booleans, null
+and integers below 2^53, so that sorted compact JSON is RFC 8785 (checked against ``rfc8785``).
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from audit.verbs import VERBS
+
+VERSION = 1
+MAX_BODY_BYTES = 16_384
+MAX_INTEGER = 2**53 - 1
+RESULTS = frozenset({"allowed", "denied", "failed", "partial"})
+#: person: signed in; trailer: a device's key; system: a process of ours; owner: a site owner's own
+#: link; anonymous: nobody yet (sign-in).
+ACTOR_KINDS = frozenset({"person", "trailer", "system", "owner", "anonymous"})
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+_CAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,39}\Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class BadEntry(ValueError):
+    """The entry is not one of the documented shape. ``code`` names the member at fault."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"not a valid audit entry: {code}")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, as they were then. ``session`` is a truncated hash, ``auth`` how they signed in."""
+
+    kind: str
+    id: str
+    badge: str | None = None
+    role: str | None = None
+    agency: str | None = None
+    session: str | None = None
+    ip: str | None = None
+    auth: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """What is acted on. ``id`` is a wire id (UUID or number for people), ``agency`` its owner or ''."""
+
+    type: str
+    id: str
+    agency: str = ""
+
+    def __post_init__(self) -> None:
+        """Take UUIDs and numbers as they come; None is the absence of an agency."""
+        object.__setattr__(self, "id", str(self.id))
+        object.__setattr__(self, "agency", self.agency or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: a purpose code, the CAD number if there is one, and the legal authority if one is needed."""
+
+    code: str
+    cad: str | None = None
+    authority: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it. ``n`` counts objects, ``bytes`` what left; ``code`` is the problem code."""
+
+    result: str
+    code: str | None = None
+    n: int | None = None
+    bytes: int | None = None
+
+
+ALLOWED = Outcome("allowed")
+
+
+def canonical(value: Any) -> str:
+    """Return the RFC 8785 text of a validated entry or line."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+
+
+def build(
+    *,
+    uid: UUID,
+    actor: Actor,
+    verb: str,
+    ref: Ref,
+    reason: Reason | None = None,
+    outcome: Outcome = ALLOWED,
+    recipients: list[str] | None = None,
+    req: str | None = None,
+    parent: str | None = None,
+    old: str | None = None,
+    new: str | None = None,
+    detail: str | None = None,
+) -> str:
+    """Return the canonical body. Errors: BadEntry, at once, so that a bad call fails its own test."""
+    entry: dict[str, Any] = {
+        "v": VERSION,
+        "uid": str(uid),
+        "actor": _present(actor),
+        "verb": verb,
+        "object": _present(ref),
+        "reason": _present(reason) if reason else None,
+        "recipients": [str(name) for name in recipients] if recipients else None,
+        "outcome": _present(outcome),
+        "req": req,
+        "parent": parent,
+        "old": old,
+        "new": new,
+        "detail": detail,
+    }
+    entry = {key: value for key, value in entry.items() if value is not None}
+    validate(entry)
+    body = canonical(entry)
+    if len(body.encode()) > MAX_BODY_BYTES:
+        raise BadEntry("too-large")
+    return body
+
+
+def validate(entry: Any) -> None:
+    """Check a parsed body against the closed schema. Errors: BadEntry."""
+    _members(entry, "entry", {"v", "uid", "actor", "verb", "object", "outcome"}, _OPTIONAL)
+    if entry["v"] != VERSION or isinstance(entry["v"], bool):
+        raise BadEntry("v")
+    _uuid(entry["uid"], "uid", version=7)
+    if not isinstance(entry["verb"], str) or entry["verb"] not in VERBS:
+        raise BadEntry("verb")
+    _actor(entry["actor"])
+    _object(entry["object"])
+    _outcome(entry["outcome"])
+    if "reason" in entry:
+        _reason(entry["reason"])
+    if "recipients" in entry:
+        _recipients(entry["recipients"])
+    if "req" in entry:
+        _text(entry["req"], "req", 64)
+    if "parent" in entry:
+        _uuid(entry["parent"], "parent")
+    for key in ("old", "new", "detail"):
+        if key in entry:
+            _match(_DIGEST, entry[key], key)
+
+
+_OPTIONAL = {"reason", "recipients", "req", "parent", "old", "new", "detail"}
+
+
+def _present(value: Any) -> dict[str, Any]:
+    return {key: item for key, item in asdict(value).items() if item is not None}
+
+
+def _members(value: Any, name: str, required: set[str], optional: set[str]) -> None:
+    if not isinstance(value, dict) or not required <= set(value) <= required | optional:
+        raise BadEntry(name)
+
+
+def _text(value: Any, name: str, limit: int, *, empty: bool = False) -> None:
+    if not isinstance(value, str) or len(value) > limit or _CONTROL.search(value) or not (value or empty):
+        raise BadEntry(name)
+
+
+def _match(pattern: re.Pattern[str], value: Any, name: str) -> None:
+    if not isinstance(value, str) or not pattern.match(value):
+        raise BadEntry(name)
+
+
+def _uuid(value: Any, name: str, version: int | None = None) -> None:
+    try:
+        parsed = UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        raise BadEntry(name) from None
+    if str(parsed) != value or version not in (None, parsed.version):
+        raise BadEntry(name)
+
+
+def _actor(value: Any) -> None:
+    texts = {"badge": 32, "role": 64, "agency": 64, "session": 64, "ip": 64, "auth": 64, "name": 200}
+    _members(value, "actor", {"kind", "id"}, set(texts))
+    if value["kind"] not in ACTOR_KINDS:
+        raise BadEntry("actor.kind")
+    _text(value["id"], "actor.id", 128)
+    for key, limit in texts.items():
+        if key in value:
+            _text(value[key], f"actor.{key}", limit, empty=True)
+
+
+def _object(value: Any) -> None:
+    _members(value, "object", {"type", "id", "agency"}, set())
+    _match(_CODE, value["type"], "object.type")
+    _text(value["id"], "object.id", 128)
+    _text(value["agency"], "object.agency", 64, empty=True)
+
+
+def _outcome(value: Any) -> None:
+    _members(value, "outcome", {"result"}, {"code", "n", "bytes"})
+    if value["result"] not in RESULTS:
+        raise BadEntry("outcome.result")
+    if "code" in value:
+        _match(_CODE, value["code"], "outcome.code")
+    for key in ("n", "bytes"):
+        count = value.get(key, 0)
+        if type(count) is not int or not 0 <= count <= MAX_INTEGER:
+            raise BadEntry(f"outcome.{key}")
+
+
+def _reason(value: Any) -> None:
+    _members(value, "reason", {"code"}, {"cad", "authority"})
+    _match(_CODE, value["code"], "reason.code")
+    if "cad" in value:
+        _match(_CAD, value["cad"], "reason.cad")
+    if "authority" in value:
+        _text(value["authority"], "reason.authority", 120)
+
+
+def _recipients(value: Any) -> None:
+    if not isinstance(value, list) or not 0 < len(value) <= 50:
+        raise BadEntry("recipients")
+    for item in value:
+        _text(item, "recipients", 128)

@@ -1,0 +1,141 @@
+"""Write an entry: ``record`` in the caller's transaction, ``commit`` in one of its own.
+
+One INSERT into ``audit_inbox``. What a crash leaves: before COMMIT nothing, after it the entry and what
+it tells of, together.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, transaction
+
+from audit import context, entry
+from audit import detail as details
+from audit.entry import ALLOWED, Outcome, Reason, Ref
+from csoc.lib.errors import Misuse
+from csoc.lib.ids import uuid7
+
+INSERT = "INSERT INTO audit_inbox (uid, body) VALUES (%s, %s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Names an entry. From ``commit`` it is durable; from ``record`` it is so when the caller commits."""
+
+    uid: UUID
+    verb: str
+    result: str
+
+
+def body(
+    verb: str,
+    ref: Ref,
+    *,
+    uid: UUID | None = None,
+    reason: Reason | None = None,
+    outcome: Outcome = ALLOWED,
+    parent: Receipt | UUID | str | None = None,
+    recipients: list[str] | None = None,
+) -> bytes:
+    """Return the validated body, for the one statement of alert intake that inserts it itself.
+
+    ``uid`` is the id the caller puts beside it (made here when None). Errors: BadEntry, NoActor.
+    """
+    return _body(uid or uuid7(), verb, ref, reason, outcome, parent, recipients, {}).encode()
+
+
+def record(
+    verb: str,
+    ref: Ref,
+    *,
+    reason: Reason | None = None,
+    outcome: Outcome = ALLOWED,
+    detail: Any = None,
+    old: Any = None,
+    new: Any = None,
+    parent: Receipt | UUID | str | None = None,
+    recipients: list[str] | None = None,
+    using: str = "default",
+) -> Receipt:
+    """Write the entry in the caller's transaction: both stand or neither does.
+
+    detail: erasable justification (any JSON value), kept sealed, only its commitment in the entry.
+    old, new: the erasable values before and after a change, likewise.
+    Errors: Misuse outside a transaction, NoActor, BadEntry.
+    """
+    if not connections[using].in_atomic_block:
+        raise Misuse("audit.record() belongs inside the transaction of what it records")
+    return _write(using, verb, ref, reason, outcome, parent, recipients, _given(detail, old, new))
+
+
+def commit(
+    verb: str,
+    ref: Ref,
+    *,
+    reason: Reason | None = None,
+    outcome: Outcome = ALLOWED,
+    detail: Any = None,
+    old: Any = None,
+    new: Any = None,
+    parent: Receipt | UUID | str | None = None,
+    recipients: list[str] | None = None,
+) -> Receipt:
+    """Write the entry on a connection of its own and return after COMMIT: views, downloads, denials.
+
+    It stands whatever becomes of the caller's transaction. Errors: NoActor, BadEntry, database errors:
+    then nothing may be shown.
+    """
+    with transaction.atomic(using="audit", durable=True):
+        return _write("audit", verb, ref, reason, outcome, parent, recipients, _given(detail, old, new))
+
+
+def _given(detail: Any, old: Any, new: Any) -> dict[str, Any]:
+    given = {"detail": detail, "old": old, "new": new}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _write(
+    using: str,
+    verb: str,
+    ref: Ref,
+    reason: Reason | None,
+    outcome: Outcome,
+    parent: Receipt | UUID | str | None,
+    recipients: list[str] | None,
+    given: dict[str, Any],
+) -> Receipt:
+    uid = uuid7()
+    kept = {name: details.commit_to(value, name) for name, value in given.items()}
+    text = _body(uid, verb, ref, reason, outcome, parent, recipients, kept)
+    with connections[using].cursor() as cursor:
+        for document in kept.values():
+            cursor.execute(details.INSERT, document.row())
+        cursor.execute(INSERT, [uid, text])
+    return Receipt(uid, verb, outcome.result)
+
+
+def _body(
+    uid: UUID,
+    verb: str,
+    ref: Ref,
+    reason: Reason | None,
+    outcome: Outcome,
+    parent: Receipt | UUID | str | None,
+    recipients: list[str] | None,
+    kept: dict[str, details.Document],
+) -> str:
+    build: Callable[..., str] = entry.build
+    return build(
+        uid=uid,
+        actor=context.current_actor(),
+        verb=verb,
+        ref=ref,
+        reason=reason,
+        outcome=outcome,
+        recipients=recipients,
+        req=context.current_request(),
+        parent=str(parent.uid if isinstance(parent, Receipt) else parent) if parent else None,
+        **{name: document.commitment.hex() for name, document in kept.items()},
+    )

@@ -1,0 +1,101 @@
+"""Each entry as a plain sentence, drawn from its line alone: titles as they were then, never joined."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from audit.models import Entry
+from audit.verbs import VERBS
+
+_LONG_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One row of the page: ``who`` in bold, ``what`` after it, and the line it is drawn from."""
+
+    idx: int
+    at: datetime
+    who: str
+    what: str
+    why: str
+    outcome: str
+    entry: dict[str, Any]
+    line: str
+    leaf: str
+    actor_id: str
+    object_key: str
+
+
+def tell(row: Entry) -> Told:
+    """Return what ``row`` says, as a person reads it."""
+    entry = json.loads(row.line)["e"]
+    return Told(
+        idx=row.idx,
+        at=row.at,
+        who=who(entry["actor"]),
+        what=what(entry),
+        why=why(entry.get("reason")),
+        outcome=entry["outcome"]["result"],
+        entry=entry,
+        line=row.line,
+        leaf=bytes(row.leaf).hex(),
+        actor_id=row.actor,
+        object_key=row.object,
+    )
+
+
+def who(actor: dict[str, Any]) -> str:
+    """Name the actor as the entry does."""
+    match actor["kind"]:
+        case "trailer":
+            return _("Trailer %(id)s") % {"id": actor["id"]}
+        case "system":
+            return _("The console (%(id)s)") % {"id": actor["id"]}
+        case "owner":
+            return _("The site's owner")
+        case "anonymous":
+            return _("Somebody not signed in")
+    return str(actor.get("name") or actor["id"])
+
+
+def thing(ref: dict[str, Any]) -> str:
+    """Name the object: its word and its id, long ids by their last eight characters."""
+    identity = str(ref["id"])
+    if _LONG_ID.match(identity):
+        identity = "…" + identity[-8:]
+    return f"{ref['type'].replace('_', ' ')} {identity}"
+
+
+def what(entry: dict[str, Any]) -> str:
+    """Return the predicate: done, not allowed, or failed, with the code and the count."""
+    verb, outcome = VERBS[entry["verb"]], entry["outcome"]
+    named = {"object": thing(entry["object"])}
+    code = outcome.get("code", "")
+    if outcome["result"] == "denied":
+        sentence = _("was not allowed to {act}").format(act=str(verb.to_do).format(**named))
+    elif outcome["result"] == "failed" and not entry["verb"].endswith(("_failed", ".refuse", ".malformed")):
+        sentence = _("could not {act}").format(act=str(verb.to_do).format(**named))
+    else:
+        sentence = str(verb.did).format(**named)
+    if code:
+        sentence = f"{sentence}: {code.replace('-', ' ')}"
+    if outcome.get("n", 1) != 1:
+        sentence = f"{sentence} (×{outcome['n']})"
+    return sentence
+
+
+def why(reason: dict[str, Any] | None) -> str:
+    """Return the purpose and the CAD number, or an empty text."""
+    if not reason:
+        return ""
+    parts = [reason["code"].replace("-", " ")]
+    if reason.get("cad"):
+        parts.append(_("CAD %(cad)s") % {"cad": reason["cad"]})
+    if reason.get("authority"):
+        parts.append(reason["authority"])
+    return ", ".join(parts)

@@ -1,0 +1,131 @@
+"""The closed vocabulary of the log: every verb, documented, with what a person reads.
+
+``did`` follows the actor's name ("Avery Singh *opened live view of* trailer TRL-0007"); ``to_do`` is
+used when it was denied or failed ("was not allowed to *open live view of* …"). ``{object}`` is the
+object's word and id. An unknown verb raises where it is written.
+"""
+
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+
+
+class Verb(NamedTuple):
+    """One verb's two phrases, both lazily translated."""
+
+    did: Any
+    to_do: Any
+
+
+_PEOPLE: dict[str, Verb] = {
+    "auth.sign_in": Verb(_("signed in"), _("sign in")),
+    "auth.sign_in_failed": Verb(_("failed to sign in as {object}"), _("sign in as {object}")),
+    "auth.sign_out": Verb(_("signed out"), _("sign out")),
+    "auth.second_factor_set": Verb(_("set up a second factor"), _("set up a second factor")),
+    "auth.second_factor_failed": Verb(_("gave a wrong second factor"), _("pass the second factor")),
+    "auth.step_up": Verb(_("confirmed who they are again"), _("confirm who they are again")),
+    "auth.demo_sign_in": Verb(_("signed in with one click (demonstration)"), _("sign in with one click")),
+    "user.create": Verb(_("added {object}"), _("add {object}")),
+    "user.update": Verb(_("changed {object}"), _("change {object}")),
+    "user.leave": Verb(_("recorded that {object} left the staff"), _("record that {object} left")),
+    "user.reinstate": Verb(_("brought {object} back to the staff"), _("bring back {object}")),
+    "user.second_factor_reset": Verb(
+        _("reset the second factor of {object}"), _("reset the second factor of {object}")
+    ),
+    "user.view": Verb(_("looked at the access page"), _("look at the access page")),
+    "role.grant": Verb(_("gave a role to {object}"), _("give a role to {object}")),
+    "role.revoke": Verb(_("took a role from {object}"), _("take a role from {object}")),
+    "shift.start": Verb(_("began a shift"), _("begin a shift")),
+    "shift.end": Verb(_("ended a shift"), _("end a shift")),
+}
+
+_TRAILERS: dict[str, Verb] = {
+    "trailer.create": Verb(_("registered {object}"), _("register {object}")),
+    "trailer.update": Verb(_("changed {object}"), _("change {object}")),
+    "trailer.enrol_token": Verb(
+        _("made an enrolment code for {object}"), _("make an enrolment code for {object}")
+    ),
+    "trailer.enrol": Verb(_("enrolled {object}"), _("enrol {object}")),
+    "trailer.key_confirm": Verb(_("confirmed the key of {object}"), _("confirm the key of {object}")),
+    "trailer.desired": Verb(_("changed what {object} should do"), _("change what {object} should do")),
+    "trailer.command": Verb(_("sent a command to {object}"), _("send a command to {object}")),
+    "trailer.command_ack": Verb(_("answered {object}"), _("answer {object}")),
+    "trailer.refuse": Verb(_("sent requests that were refused"), _("send requests")),
+    "key.rotate": Verb(_("rotated the key of {object}"), _("rotate the key of {object}")),
+    "key.revoke": Verb(_("revoked a key of {object}"), _("revoke a key of {object}")),
+}
+
+_DEPLOYMENTS: dict[str, Verb] = {
+    "incident.report": Verb(_("reported {object}"), _("report {object}")),
+    "risk.assess": Verb(_("assessed the risk of {object}"), _("assess the risk of {object}")),
+    "need.state": Verb(_("stated the need for {object}"), _("state the need for {object}")),
+    "consent.give": Verb(_("gave consent for {object}"), _("give consent for {object}")),
+    "consent.withdraw": Verb(_("withdrew consent for {object}"), _("withdraw consent for {object}")),
+    "deployment.create": Verb(_("drafted {object}"), _("draft {object}")),
+    "deployment.update": Verb(_("changed {object}"), _("change {object}")),
+    "deployment.submit": Verb(_("submitted {object}"), _("submit {object}")),
+    "deployment.authorise": Verb(_("authorised {object}"), _("authorise {object}")),
+    "deployment.refuse": Verb(_("refused {object}"), _("refuse {object}")),
+    "deployment.return": Verb(_("returned {object} for changes"), _("return {object}")),
+    "deployment.activate": Verb(_("activated {object}"), _("activate {object}")),
+    "deployment.deactivate": Verb(_("deactivated {object}"), _("deactivate {object}")),
+    "deployment.renew": Verb(_("renewed {object}"), _("renew {object}")),
+    "deployment.tighten": Verb(_("narrowed {object}"), _("narrow {object}")),
+    "deployment.view": Verb(_("looked at {object}"), _("look at {object}")),
+    "approval.request": Verb(_("asked for approval of {object}"), _("ask for approval of {object}")),
+    "approval.grant": Verb(_("approved {object}"), _("approve {object}")),
+    "approval.deny": Verb(_("did not approve {object}"), _("decide on {object}")),
+}
+
+_ALERTS: dict[str, Verb] = {
+    "alert.receive": Verb(_("raised {object}"), _("raise {object}")),
+    "alert.refuse": Verb(_("sent alerts that were refused"), _("raise alerts")),
+    "alert.acknowledge": Verb(_("acknowledged {object}"), _("acknowledge {object}")),
+    "alert.hand_back": Verb(_("handed back {object}"), _("hand back {object}")),
+    "alert.verify_plate": Verb(_("judged the plate of {object}"), _("judge the plate of {object}")),
+    "alert.note": Verb(_("wrote a note on {object}"), _("write a note on {object}")),
+    "alert.shelve": Verb(_("shelved {object}"), _("shelve {object}")),
+    "alert.escalate": Verb(_("escalated {object}"), _("escalate {object}")),
+    "alert.hand_off": Verb(_("handed off {object}"), _("hand off {object}")),
+    "alert.close": Verb(_("closed {object}"), _("close {object}")),
+    "alert.view": Verb(_("looked at the detail of {object}"), _("look at the detail of {object}")),
+    "alert.simulate": Verb(_("staged an alert at {object} (demonstration)"), _("stage an alert at {object}")),
+    "hotlist.import": Verb(_("imported {object}"), _("import {object}")),
+    "hotlist.view": Verb(_("looked at {object}"), _("look at {object}")),
+    "search.run": Verb(_("searched {object}"), _("search {object}")),
+    "video.live.open": Verb(_("opened live view of {object}"), _("open live view of {object}")),
+    "video.live.join": Verb(_("joined the live view of {object}"), _("join the live view of {object}")),
+    "video.live.extend": Verb(_("extended the live view of {object}"), _("extend the live view of {object}")),
+    "video.live.close": Verb(_("ended the live view of {object}"), _("end the live view of {object}")),
+    "ptz.move": Verb(_("moved the camera of {object}"), _("move the camera of {object}")),
+    "speaker.speak": Verb(_("spoke through {object}"), _("speak through {object}")),
+}
+
+_KEEPING: dict[str, Verb] = {
+    "evidence.view": Verb(_("looked at {object}"), _("look at {object}")),
+    "evidence.download": Verb(_("downloaded {object}"), _("download {object}")),
+    "evidence.retain": Verb(_("retained {object}"), _("retain {object}")),
+    "evidence.hold": Verb(_("put a hold on {object}"), _("put a hold on {object}")),
+    "evidence.release": Verb(_("released the hold on {object}"), _("release the hold on {object}")),
+    "export.begin": Verb(_("began to export {object}"), _("begin to export {object}")),
+    "export.end": Verb(_("finished exporting {object}"), _("finish exporting {object}")),
+    "purge.plan": Verb(_("planned the purge of {object}"), _("plan the purge of {object}")),
+    "purge.run": Verb(_("ran the purge"), _("run the purge")),
+    "detail.erase": Verb(_("erased the detail of {object}"), _("erase the detail of {object}")),
+    "audit.view": Verb(_("read this log"), _("read this log")),
+    "audit.export": Verb(_("exported {object}"), _("export {object}")),
+    "audit.verify": Verb(_("verified {object}"), _("verify {object}")),
+    "audit.flag": Verb(_("flagged {object}"), _("flag {object}")),
+    "audit.resolve": Verb(_("resolved {object}"), _("resolve {object}")),
+    "log.genesis": Verb(_("began this log"), _("begin this log")),
+    "log.census": Verb(_("counted every actor and object of this log"), _("count this log")),
+    "log.rotate": Verb(_("rotated the key of this log"), _("rotate the key of this log")),
+    "log.prune": Verb(_("pruned this log"), _("prune this log")),
+    "log.halt": Verb(_("halted this log"), _("halt this log")),
+    "log.resume": Verb(_("resumed this log"), _("resume this log")),
+    "system.start": Verb(_("started"), _("start")),
+    "system.seed": Verb(_("made the demonstration data"), _("make the demonstration data")),
+    "system.malformed": Verb(_("kept a malformed entry as it came"), _("keep a malformed entry")),
+}
+
+VERBS: dict[str, Verb] = {**_PEOPLE, **_TRAILERS, **_DEPLOYMENTS, **_ALERTS, **_KEEPING}
