@@ -1,0 +1,144 @@
+"""Store and forward: alerts wait here, encrypted, until the console has answered for each of them.
+
+What is sealed is the alert's body as it happened: the id, ``seq`` and ``occurred_at`` never change. A
+signature is made only when a body is sent, so nothing here grows stale while the link is down.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from agent.store import Store
+
+log = logging.getLogger("agent.buffer")
+
+RANK = {"gunshot": 0, "alpr_hit": 1}
+NONCE_BYTES = 12
+RAISED_KEPT_S = 48 * 3600.0
+
+
+@dataclass(frozen=True)
+class Buffered:
+    """One waiting alert; ``body`` is the JSON that was sealed when it happened."""
+
+    seq: int
+    id: str
+    body: dict[str, Any]
+
+
+class Buffer:
+    """A bounded, encrypted queue on disk: gunshots before plates, then by ``seq``.
+
+    When it is full the oldest plate hit gives way, and only when there is none the oldest gunshot. The
+    console sees the gap in ``seq`` and shows "reports missing"; a loss is never silent.
+    """
+
+    def __init__(self, store: Store, state_dir: Path, trailer: str, *, limit: int = 2000) -> None:
+        self.store = store
+        self.trailer = trailer
+        self.limit = limit
+        self.dropped = 0
+        self._key_path = state_dir / "buffer.key"
+        self._cipher = AESGCM(self._load_key())
+
+    def add(self, kind: str, alert_id: str, at: datetime, build: Callable[[int], dict[str, Any]]) -> Buffered:
+        """Give the alert the next ``seq`` and seal ``build(seq)``; durable when this returns."""
+        with self.store.transaction() as db:
+            seq = self.store.counter(f"alert:{self.trailer}") + 1
+            entry = Buffered(seq, alert_id, build(seq))
+            self.store.set_counter(f"alert:{self.trailer}", seq)
+            db.execute(
+                "INSERT INTO buffered VALUES (?, ?, ?, ?)", (seq, alert_id, RANK[kind], self._seal(entry))
+            )
+            db.execute("INSERT INTO raised VALUES (?, ?)", (alert_id, at.timestamp()))
+            db.execute("DELETE FROM raised WHERE at < ?", (at.timestamp() - RAISED_KEPT_S,))
+            self._make_room()
+        return entry
+
+    def waiting(self, limit: int = 100) -> list[Buffered]:
+        """Return what to send next, most urgent first; an entry that can't be opened is dropped and
+        counted."""
+        rows = self.store.db.execute(
+            "SELECT seq, id, sealed FROM buffered ORDER BY rank, seq LIMIT ?", (limit,)
+        ).fetchall()
+        entries = []
+        for seq, alert_id, sealed in rows:
+            try:
+                entries.append(Buffered(seq, alert_id, self._unseal(seq, alert_id, sealed)))
+            except (InvalidTag, ValueError):
+                log.error("buffer entry %s can't be opened and is dropped", seq)
+                self.dropped += 1
+                self.remove(alert_id)
+        return entries
+
+    def remove(self, alert_id: str) -> None:
+        """Forget one alert's content: the console has answered for it."""
+        self.store.db.execute("DELETE FROM buffered WHERE id = ?", (alert_id,))
+
+    def holds(self, alert_id: str) -> bool:
+        """Tell whether the alert still waits: a purge may have come while others were being sent."""
+        return (
+            self.store.db.execute("SELECT 1 FROM buffered WHERE id = ?", (alert_id,)).fetchone() is not None
+        )
+
+    def raised(self, alert_id: str) -> bool:
+        """Tell whether this very trailer raised the alert within 48 h: the camera's second lock."""
+        return self.store.db.execute("SELECT 1 FROM raised WHERE id = ?", (alert_id,)).fetchone() is not None
+
+    def purge(self) -> int:
+        """Destroy everything waiting, its key as well, and return how many alerts were lost; ``seq`` goes
+        on."""
+        with self.store.transaction() as db:
+            gone = db.execute("DELETE FROM buffered").rowcount
+            db.execute("DELETE FROM raised")
+        self._cipher = AESGCM(self._new_key())
+        return int(gone)
+
+    def __len__(self) -> int:
+        return int(self.store.db.execute("SELECT count(*) FROM buffered").fetchone()[0])
+
+    def _make_room(self) -> None:
+        over = len(self) - self.limit
+        if over > 0:
+            least = "SELECT seq FROM buffered ORDER BY rank DESC, seq LIMIT ?"
+            self.store.db.execute(f"DELETE FROM buffered WHERE seq IN ({least})", (over,))
+            self.dropped += over
+            log.error("buffer full: %s alert(s) dropped, oldest and least urgent first", over)
+
+    def _aad(self, seq: int, alert_id: str) -> bytes:
+        return f"{self.trailer}|{seq}|{alert_id}".encode()
+
+    def _seal(self, entry: Buffered) -> bytes:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        plain = json.dumps(entry.body, separators=(",", ":"), allow_nan=False).encode()
+        return nonce + self._cipher.encrypt(nonce, plain, self._aad(entry.seq, entry.id))
+
+    def _unseal(self, seq: int, alert_id: str, sealed: bytes) -> dict[str, Any]:
+        plain = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._aad(seq, alert_id))
+        body: dict[str, Any] = json.loads(plain)
+        return body
+
+    def _load_key(self) -> bytes:
+        key = self._key_path.read_bytes() if self._key_path.exists() else b""
+        return key if len(key) == 32 else self._new_key()
+
+    def _new_key(self) -> bytes:
+        key = secrets.token_bytes(32)
+        temporary = self._key_path.with_suffix(".new")
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._key_path)
+        return key

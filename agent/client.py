@@ -1,0 +1,167 @@
+"""The HTTP side of the contract: every request signed, every answer brought into one small shape."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from agent import VERSION
+from agent.clock import AgentClock
+from agent.problems import Act, code_of, judge
+from agent.signing import Signer, b64url, enrolment_proof, public_bytes
+
+log = logging.getLogger("agent.client")
+
+RESIGN_LIMIT = 3
+BACKOFF_FIRST_S, BACKOFF_LAST_S = 1.0, 60.0
+TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: status 0 means that none came. ``code`` is the problem's code, ``body`` the parsed JSON."""
+
+    status: int
+    code: str | None = None
+    body: Any = None
+    retry_after_s: float | None = None
+    etag: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the console accepted."""
+        return 200 <= self.status < 300
+
+
+class Refusal(Exception):
+    """The console refused an enrolment; the text is for a technician."""
+
+
+@dataclass
+class Backoff:
+    """Full jitter (uniform between 0 and a doubling ceiling, 1 s to 60 s): a hundred trailers never return
+    at once."""
+
+    random: random.Random = field(default_factory=random.Random)
+    failures: int = 0
+
+    def next_s(self, at_least_s: float | None = None) -> float:
+        """Return seconds to wait after another failure; never less than the console asked for."""
+        ceiling = min(BACKOFF_LAST_S, BACKOFF_FIRST_S * 2**self.failures)
+        self.failures = min(self.failures + 1, 16)
+        return max(at_least_s or 0.0, self.random.uniform(0.0, ceiling))
+
+    def reset(self) -> None:
+        """Forget the failures: an answer came."""
+        self.failures = 0
+
+
+def read_answer(response: httpx.Response) -> Answer:
+    """Bring a response into the common shape; a body that is not JSON counts as none."""
+    try:
+        body = response.json() if response.content else None
+    except ValueError:
+        body = None
+    code = code_of(body.get("type")) if isinstance(body, dict) and response.status_code >= 400 else None
+    return Answer(response.status_code, code, body, _seconds(response), response.headers.get("etag"))
+
+
+def _seconds(response: httpx.Response) -> float | None:
+    try:
+        return min(600.0, max(0.0, float(response.headers["retry-after"])))
+    except (KeyError, ValueError):
+        return None
+
+
+class Client:
+    """Talks to one console as one trailer key. Never raises for an answer or a lost link: it returns an
+    ``Answer``."""
+
+    def __init__(self, console_url: str, signer: Signer, clock: AgentClock) -> None:
+        self.console_url = console_url.rstrip("/")
+        self.signer = signer
+        self.clock = clock
+        self._http = httpx.AsyncClient(
+            timeout=TIMEOUT, headers={"User-Agent": f"csrp-agent/{VERSION}"}, trust_env=False
+        )
+
+    async def post_alert(self, body: dict[str, Any]) -> Answer:
+        """Post one alert."""
+        return await self._call("POST", "/api/v1/alerts/", body)
+
+    async def post_bulk(self, bodies: list[dict[str, Any]]) -> Answer:
+        """Post up to 100 alerts after a lost link; on 200 the body is a list of results in the same order."""
+        return await self._call("POST", "/api/v1/alerts/bulk/", bodies)
+
+    async def get_desired(self, etag: str | None) -> Answer:
+        """Fetch the desired state; 304 when it is still the one with this ETag."""
+        return await self._call("GET", "/api/v1/desired/", headers={"If-None-Match": etag} if etag else {})
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _call(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """Send, and send again freshly signed after a 401, three times at most."""
+        raw = None if body is None else json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+        answer = await self._once(method, path, raw, headers or {})
+        for _ in range(RESIGN_LIMIT):
+            if judge(answer.status, answer.code).act is not Act.RESIGN:
+                break
+            self.learn_time(answer)
+            answer = await self._once(method, path, raw, headers or {})
+        return answer
+
+    async def _once(self, method: str, path: str, raw: bytes | None, headers: dict[str, str]) -> Answer:
+        url = self.console_url + path
+        created = int(self.clock.now().timestamp())
+        signed = self.signer.headers(method, url, created=created, body=raw)
+        try:
+            return read_answer(
+                await self._http.request(method, url, content=raw, headers={**headers, **signed})
+            )
+        except httpx.HTTPError as error:
+            log.info("no answer from the console: %s", type(error).__name__)
+            return Answer(0)
+
+    def learn_time(self, answer: Answer) -> None:
+        """Take the console's time after ``clock-skew``; other answers teach nothing."""
+        if answer.code != "clock-skew" or not isinstance(answer.body, dict):
+            return
+        try:
+            self.clock.correct(str(answer.body.get("server_time")))
+        except ValueError:
+            log.warning("the console sent a server_time that is no time")
+
+
+async def enrol(
+    console_url: str, token: str, key: Ed25519PrivateKey, *, serial: str, capabilities: list[str]
+) -> dict[str, Any]:
+    """Enrol this key with a one-use token and return the console's answer; raises ``Refusal`` with its
+    words."""
+    body = {
+        "token": token,
+        "public_key": b64url(public_bytes(key)),
+        "serial": serial,
+        "agent_version": VERSION,
+        "capabilities": capabilities,
+        "audio": {"rate_hz": 16000},
+        "proof": enrolment_proof(key, token),
+    }
+    async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False) as http:
+        try:
+            answer = read_answer(await http.post(f"{console_url.rstrip('/')}/api/v1/enrolment/", json=body))
+        except httpx.HTTPError as error:
+            raise Refusal(f"no answer from {console_url} ({type(error).__name__})") from error
+    if answer.status != 201 or not isinstance(answer.body, dict):
+        detail = answer.body.get("detail") if isinstance(answer.body, dict) else None
+        raise Refusal(f"the console refused: {answer.status} {answer.code or ''} {detail or ''}".strip())
+    return dict(answer.body)

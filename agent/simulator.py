@@ -1,0 +1,194 @@
+"""Several trailers in one process, for demonstrations and tests.
+
+``python -m agent.simulator --seed-file seed.json --console URL --control-port N [--quiet]``. The trailers
+are real agents: they sign, buffer, keep their channel and publish video like any other; only what they
+sense is invented. The control port listens on loopback: ``POST /simulate {"trailer","kind","rounds"?}`` and
+``GET /healthz``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agent import control
+from agent.client import Answer
+from agent.identity import console_keys
+from agent.incidents import Director
+from agent.trailer import MODULE, Config, SensorsOff, TrailerAgent
+
+log = logging.getLogger("agent.simulator")
+
+SEED = 20260427
+
+
+class Simulator:
+    """The simulated trailers of one seed file, and the director that makes things happen to them."""
+
+    def __init__(
+        self, seed: dict[str, Any], console_url: str, state_dir: Path, authority: str, base: Path
+    ) -> None:
+        keys = console_keys(seed["console_keys"])
+        self.agents: dict[str, TrailerAgent] = {}
+        for row in seed["trailers"]:
+            if row["simulated"]:
+                self.agents[row["trailer"]] = TrailerAgent(
+                    Config(
+                        trailer=row["trailer"], keyid=row["keyid"],
+                        private_key_file=base / row["private_key_file"], console_url=console_url,
+                        console_keys=keys, state_dir=state_dir / row["trailer"], authority=authority,
+                        label=row.get("label") or row["trailer"], lat=row["lat"], lon=row["lon"],
+                        battery_soc_pct=battery(len(self.agents)),
+                    )
+                )  # fmt: skip
+        hotlist = seed.get("hotlist") or {"samples": []}
+        self.director = Director(SEED, list(hotlist["samples"]), hotlist)
+
+    async def run(self, port: int, quiet: bool) -> None:
+        """Run every trailer, the control port and, unless quiet, the incidents, until cancelled."""
+        server = await control.serve(port, self.handle)
+        log.info("%s simulated trailer(s), control port %s", len(self.agents), port)
+        tasks = [asyncio.create_task(self._run_one(agent)) for agent in self.agents.values()]
+        if not quiet and self.agents:
+            tasks.append(asyncio.create_task(self._stage()))
+        try:
+            await asyncio.gather(*tasks)
+            await asyncio.Event().wait()
+        finally:
+            server.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run_one(self, agent: TrailerAgent) -> None:
+        """One trailer's end (a revoked key) is not the end of the others."""
+        await agent.run()
+        log.warning("%s has ended: %s", agent.config.trailer, agent.halted)
+
+    async def _stage(self) -> None:
+        """Let the planned incidents happen; one that falls on a trailer without a deployment is skipped."""
+        agents = list(self.agents.values())
+        await self._any_sensing(agents)
+        for planned in self.director.plan(len(agents)):
+            await asyncio.sleep(planned.after_s)
+            able = [
+                agent
+                for agent in agents[planned.trailer :] + agents[: planned.trailer]
+                if agent.sensing(planned.kind)
+            ]
+            if able:
+                able[0].report(planned.kind, self._block(able[0], planned.kind, None))
+
+    async def _any_sensing(self, agents: list[TrailerAgent]) -> None:
+        """Wait for the first deployment: the story begins when somebody can read it."""
+        while not any(agent.sensing("gunshot") and agent.connected for agent in agents):
+            await asyncio.sleep(0.5)
+
+    def _block(self, agent: TrailerAgent, kind: str, rounds: int | None) -> dict[str, Any]:
+        if kind == "alpr_hit":
+            return self.director.alpr_hit()
+        return self.director.gunshot(agent.config.lat or 0.0, agent.config.lon or 0.0, rounds)
+
+    async def handle(self, method: str, path: str, body: bytes) -> control.Reply:
+        """Answer one control request."""
+        if (method, path) == ("GET", "/healthz"):
+            return 200, {
+                "trailers": [
+                    {"trailer": name, "connected": agent.connected} for name, agent in self.agents.items()
+                ]
+            }
+        if (method, path) == ("POST", "/simulate"):
+            return await self._simulate(body)
+        return 404, {"code": "not-found"}
+
+    async def _simulate(self, body: bytes) -> control.Reply:
+        """Raise one alert now and answer with what the console said."""
+        try:
+            asked = json.loads(body)
+            agent, kind, rounds = self.agents.get(asked["trailer"]), asked["kind"], asked.get("rounds")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return 400, {"code": "bad-request"}
+        if agent is None:
+            return 404, {"code": "unknown-trailer"}
+        if (
+            kind not in MODULE
+            or not valid_rounds(rounds)
+            or (kind == "alpr_hit" and not self.director.samples)
+        ):
+            return 400, {"code": "bad-request"}
+        try:
+            alert_id, answer = await agent.report_and_wait(kind, self._block(agent, kind, rounds))
+        except SensorsOff as off:
+            return 502, {"code": str(off)}
+        return read_reply(alert_id, answer)
+
+
+def battery(index: int) -> Callable[[], float]:
+    """Return a believable state of charge: its own level per trailer, drifting over an hour."""
+    level, began = 64.0 + 31.0 * ((index * 0.618) % 1.0), time.monotonic()
+    return lambda: round(level + 4.0 * math.sin((time.monotonic() - began) / 1800.0 + index), 1)
+
+
+def valid_rounds(rounds: Any) -> bool:
+    """Tell whether this is no number of rounds at all, or 1 to 100."""
+    return rounds is None or (isinstance(rounds, int) and not isinstance(rounds, bool) and 1 <= rounds <= 100)
+
+
+def read_reply(alert_id: str, answer: Answer) -> control.Reply:
+    """Return the control answer for the console's: accepted 202, refused 502 with the code, still waiting
+    504."""
+    if answer.ok:
+        return 202, {"id": alert_id}
+    if answer.status == 0:
+        return 504, {"code": "unavailable", "id": alert_id}
+    return 502, {"code": answer.code or "refused", "status": answer.status}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    top = argparse.ArgumentParser(prog="python -m agent.simulator", description="Simulated trailers.")
+    top.add_argument("--seed-file", type=Path, required=True)
+    top.add_argument("--console", required=True, help="the console's URL")
+    top.add_argument("--control-port", type=int, required=True)
+    top.add_argument("--quiet", action="store_true", help="connected, alerts only on request")
+    top.add_argument("--state", type=Path, help="default: `simulator` beside the seed file")
+    top.add_argument(
+        "--authority", default="", help="public host[:port] of the console, if it is not the URL's"
+    )
+    return top
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT."""
+    base = arguments.seed_file.resolve().parent
+    seed = json.loads(arguments.seed_file.read_text("utf-8"))
+    state = arguments.state or base / "simulator"
+    simulator = Simulator(seed, arguments.console, state, arguments.authority, base)
+    task = asyncio.ensure_future(simulator.run(arguments.control_port, arguments.quiet))
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.info("simulator stopped")
+    return 0
+
+
+def main() -> int:
+    """Run the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return asyncio.run(run(parser().parse_args()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

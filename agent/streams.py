@@ -1,0 +1,163 @@
+"""The one live stream of a trailer, and the dead man that ends it.
+
+A picture leaves the trailer only between ``stream.start`` and the first of: ``stream.stop``, the end of the
+lease, 30 s of silence, 10 s without the channel, the end of the deployment by the agent's own clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from agent.clock import AgentClock
+
+log = logging.getLogger("agent.streams")
+
+LEASE_MAX_S = 300.0
+SILENCE_S = 30.0
+NO_CHANNEL_S = 10.0
+START_TIMEOUT_S = 15.0
+STOP_TIMEOUT_S = 5.0
+
+
+class Publishes(Protocol):
+    """What ``agent.publisher.Publisher`` does."""
+
+    async def start(self, whip_url: str, token: str, trailer_label: str) -> None:
+        """Publish the camera; raises when the gateway refuses."""
+
+    async def stop(self) -> None:
+        """Stop publishing; harmless when nothing runs."""
+
+
+class CannotStream(Exception):
+    """Why a stream did not start; ``args[0]`` is the ack's code."""
+
+
+class DeadMan:
+    """Keeps the times on which a stream's life depends, in monotonic seconds. It decides, it never waits."""
+
+    def __init__(self, clock: AgentClock) -> None:
+        self.clock = clock
+        self.last_heard: float | None = None
+        self.down_since: float | None = clock.monotonic()
+        self.lease_until: float | None = None
+
+    def heard(self) -> None:
+        """The console gave a sign of life."""
+        self.last_heard = self.clock.monotonic()
+
+    def channel_up(self) -> None:
+        """The command channel is open."""
+        self.down_since = None
+        self.heard()
+
+    def channel_down(self) -> None:
+        """The command channel closed; the first moment counts."""
+        if self.down_since is None:
+            self.down_since = self.clock.monotonic()
+
+    def lease(self, seconds: float) -> None:
+        """Let a stream live this much longer from now, 300 s at most."""
+        self.lease_until = self.clock.monotonic() + min(seconds, LEASE_MAX_S)
+
+    def silent(self) -> bool:
+        """Tell whether the console has not been heard for 30 s."""
+        return self.last_heard is None or self.clock.monotonic() - self.last_heard >= SILENCE_S
+
+    def verdict(self) -> str | None:
+        """Return why a stream must end now, or None while it may live."""
+        now = self.clock.monotonic()
+        if self.lease_until is None or now >= self.lease_until:
+            return "lease-ended"
+        if self.down_since is not None and now - self.down_since >= NO_CHANNEL_S:
+            return "no-channel"
+        return "silence" if self.silent() else None
+
+
+class Streams:
+    """Starts, keeps and ends the stream. A publisher exists only between start and stop: before, there is
+    no object that could send anything."""
+
+    def __init__(self, factory: Callable[[], Publishes], dead_man: DeadMan, label: str) -> None:
+        self.factory = factory
+        self.dead_man = dead_man
+        self.label = label
+        self.alert: str | None = None
+        self.ended: str | None = None
+        self._publisher: Publishes | None = None
+        self._starting: asyncio.Task[None] | None = None
+
+    @property
+    def live(self) -> bool:
+        """Tell whether something is being published, or about to be."""
+        return self._publisher is not None
+
+    async def start(self, alert: str, args: Mapping[str, Any]) -> None:
+        """Publish to ``args['whip_url']``; replaces a running stream. Raises ``CannotStream`` with a code."""
+        whip_url, token, lease_s = args.get("whip_url"), args.get("token"), read_lease(args)
+        if not isinstance(whip_url, str) or not whip_url.startswith(("http://", "https://")):
+            raise CannotStream("bad-args")
+        if not isinstance(token, str) or not token:
+            raise CannotStream("bad-args")
+        await self.stop("replaced")
+        self.alert, self.ended = alert, None
+        self.dead_man.lease(lease_s)
+        publisher = self._publisher = self.factory()
+        self._starting = asyncio.ensure_future(publisher.start(whip_url, token, self.label))
+        await self._finish_start(publisher, self._starting)
+
+    async def _finish_start(self, publisher: Publishes, task: asyncio.Task[None]) -> None:
+        try:
+            await asyncio.wait_for(asyncio.shield(task), START_TIMEOUT_S)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                raise
+            raise CannotStream("stopped") from None
+        except Exception as error:
+            log.warning("the stream did not start: %s", type(error).__name__)
+            if self._publisher is publisher:
+                await self.stop("failed")
+            raise CannotStream("publish-failed") from error
+
+    def renew(self, alert: str, args: Mapping[str, Any]) -> None:
+        """Lengthen the lease of the stream that this alert opened; raises ``CannotStream``."""
+        if not self.live or alert != self.alert:
+            raise CannotStream("not-streaming")
+        self.dead_man.lease(read_lease(args))
+
+    async def stop(self, why: str) -> None:
+        """End the stream, also one that is still starting; harmless when there is none."""
+        publisher, task = self._publisher, self._starting
+        self._publisher = self._starting = self.alert = None
+        if publisher is None:
+            return
+        self.ended = why
+        log.info("stream ended: %s", why)
+        if task is not None and not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+        try:
+            await asyncio.wait_for(publisher.stop(), STOP_TIMEOUT_S)
+        except Exception as error:
+            log.error("the publisher did not stop cleanly: %s", type(error).__name__)
+
+    async def tick(self, permitted: bool) -> None:
+        """End the stream when its time is over; called twice a second and free while nothing is live."""
+        if not self.live:
+            return
+        why = self.dead_man.verdict() if permitted else "not-deployed"
+        if why is not None:
+            await self.stop(why)
+
+
+def read_lease(args: Mapping[str, Any]) -> float:
+    """Return ``lease_s`` in seconds; raises ``CannotStream`` unless it is over 0 and at most 300."""
+    lease_s = args.get("lease_s")
+    if isinstance(lease_s, bool) or not isinstance(lease_s, int | float) or not 0 < lease_s <= LEASE_MAX_S:
+        raise CannotStream("bad-args")
+    return float(lease_s)

@@ -1,0 +1,254 @@
+"""One trailer: sensors, buffer, sender, channel and stream, tied together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from agent.buffer import Buffer, Buffered
+from agent.channel import PATH, Channel, Hooks
+from agent.client import Answer, Client
+from agent.clock import AgentClock, wire
+from agent.commands import Gate
+from agent.desired import Desired, DesiredFile, read
+from agent.sender import Orders, Sender
+from agent.signing import Signer, load_private_key
+from agent.store import Store
+from agent.streams import DeadMan, Publishes, Streams
+
+log = logging.getLogger("agent.trailer")
+
+MODULE = {"gunshot": "acoustic", "alpr_hit": "alpr"}
+POLL_S = 60.0
+WATCH_S = 0.5
+
+
+def unknown() -> None:
+    """Return null: what no sensor measures is unknown, never -1."""
+
+
+def make_publisher() -> Publishes:
+    """Return the camera's publisher; imported here because the media libraries take a second to load."""
+    from agent.publisher import Publisher
+
+    return Publisher()
+
+
+def authority_of(url: str) -> str:
+    """Return the RFC 9421 ``@authority`` of a URL: lower case, without the scheme's own port."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2].lower()
+    return host.removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, "\n"))
+
+
+@dataclass
+class Config:
+    """Everything a trailer must know; ``console_keys`` maps kid to 32 raw bytes, positions are WGS 84
+    degrees."""
+
+    trailer: str
+    keyid: str
+    private_key_file: Path
+    console_url: str
+    console_keys: Mapping[str, bytes]
+    state_dir: Path
+    authority: str = ""
+    label: str = ""
+    lat: float | None = None
+    lon: float | None = None
+    channel_url: str = ""
+    battery_soc_pct: Callable[[], float | None] = unknown
+    publisher: Callable[[], Publishes] = make_publisher
+    clock: AgentClock = field(default_factory=AgentClock)
+
+    def socket_url(self) -> str:
+        """Return the channel's URL: the console's own, unless one was given."""
+        if self.channel_url:
+            return self.channel_url
+        return "ws" + self.console_url.rstrip("/").removeprefix("http") + PATH
+
+
+class SensorsOff(Exception):
+    """The trailer may not sense now; the text says why."""
+
+
+class TrailerAgent:
+    """A running trailer. Sensors are on only under a deployment whose end is ahead by the agent's own
+    clock."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.clock = config.clock
+        self.faults: set[str] = set()
+        self.halted: str | None = None
+        store = Store(config.state_dir)
+        self.store = store
+        self.buffer = Buffer(store, config.state_dir, config.trailer)
+        self._desired_file = DesiredFile(config.state_dir)
+        self.desired, self._etag = self._desired_file.load()
+        signer = Signer(
+            load_private_key(config.private_key_file),
+            config.keyid,
+            config.authority or authority_of(config.console_url),
+        )
+        self.client = Client(config.console_url, signer, self.clock)
+        self.sender = Sender(
+            self.client, self.buffer, Orders(self.stop_sensing, self.faults.add, self._refresh)
+        )
+        self.streams = Streams(config.publisher, DeadMan(self.clock), config.label or config.trailer)
+        gate = Gate(store, config.trailer, config.console_keys, self.buffer.raised, self.clock)
+        self.channel = Channel(config.socket_url(), self.client, gate, self.streams, self._hooks())
+        self._refetch = asyncio.Event()
+
+    def _hooks(self) -> Hooks:
+        return Hooks(
+            status=self.status,
+            permitted=self.deployed,
+            desired_changed=self._refresh,
+            hotlist_changed=lambda: None,
+            linked=self._linked,
+            refused=self._refused,
+        )
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether the command channel is open."""
+        return self.channel.connected
+
+    def deployed(self) -> bool:
+        """Tell whether a deployment holds now."""
+        return self.halted is None and self.desired.deployed(self.clock.now())
+
+    def sensing(self, kind: str) -> bool:
+        """Tell whether the sensor behind this kind of alert is on."""
+        return self.halted is None and self.desired.sensing(MODULE[kind], self.clock.now())
+
+    def status(self) -> dict[str, Any]:
+        """Return what heartbeats carry besides their time; unknown is null."""
+        config = self.config
+        fix: dict[str, Any] = {"position": None, "fix_at": None}
+        if config.lat is not None and config.lon is not None:
+            fix = {"position": {"lat": config.lat, "lon": config.lon}, "fix_at": wire(self.clock.now())}
+        return {
+            **fix,
+            "battery_soc_pct": config.battery_soc_pct(),
+            "faults": sorted(self.faults)[:20],
+            "desired_version": self.desired.version,
+        }
+
+    async def run(self) -> None:
+        """Run until cancelled, or until the console revoked the key; sensors and stream are off
+        afterwards."""
+        parts = (self.channel.run(), self.sender.run(), self._follow_desired(), self._watch())
+        tasks = [asyncio.create_task(part) for part in parts]
+        try:
+            while self.halted != "key-revoked" and not any(task.done() for task in tasks):
+                await asyncio.wait(tasks, timeout=WATCH_S, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            await self._close(tasks)
+
+    async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
+        await self.streams.stop("agent ends")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.client.close()
+        self.store.close()
+
+    def report(self, kind: str, block: dict[str, Any]) -> Buffered:
+        """Buffer one alert as it happens and let the sender have it; raises ``SensorsOff``.
+
+        ``block`` is the contract's object of that kind. The alert is durable when this returns.
+        """
+        if not self.sensing(kind):
+            raise SensorsOff(self.halted or "not-deployed")
+        now = self.clock.now()
+        alert_id = str(uuid.uuid4())
+        body = {
+            "schema": "csrp.alert/1", "id": alert_id, "trailer": self.config.trailer, "kind": kind,
+            "occurred_at": wire(now), "clock": {"source": "ntp", "error_ms": 40},
+            "deployment": self.desired.deployment, kind: block,
+        }  # fmt: skip
+        if self.config.lat is not None:
+            body["position"] = {"lat": self.config.lat, "lon": self.config.lon, "accuracy_m": 4}
+        entry = self.buffer.add(kind, alert_id, now, lambda seq: {**body, "seq": seq})
+        self.sender.wake()
+        return entry
+
+    async def report_and_wait(
+        self, kind: str, block: dict[str, Any], timeout_s: float = 12.0
+    ) -> tuple[str, Answer]:
+        """Report, and return the alert's id with the console's answer; status 0 means that it still waits."""
+        entry = self.report(kind, block)
+        try:
+            return entry.id, await asyncio.wait_for(self.sender.answer_for(entry.id), timeout_s)
+        except TimeoutError:
+            return entry.id, Answer(0)
+
+    def stop_sensing(self, code: str) -> None:
+        """Sensors off and buffer purged, as a 403 demands; only ``not-deployed`` can end by itself."""
+        log.warning("%s: sensors off (%s)", self.config.trailer, code)
+        self._desired_file.forget()
+        self.desired, self._etag = Desired(), None
+        self.sender.purge(code)
+        if code != "not-deployed":
+            self.halted = code
+            self.channel.stopped = code == "key-revoked"
+        self._refresh()
+
+    def _refused(self, code: str) -> None:
+        """The channel was refused: only what concerns the key stops the sensors."""
+        if code in ("key-revoked", "wrong-trailer"):
+            if code == "wrong-trailer":
+                self.faults.add(code)
+            self.stop_sensing(code)
+
+    def _linked(self) -> None:
+        """The channel opened: whatever waited may go, and the desired state may have changed meanwhile."""
+        self.sender.wake()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._refetch.set()
+
+    async def _follow_desired(self) -> None:
+        """Fetch the desired state at the start, when told that it changed, and every minute."""
+        while True:
+            self._refetch.clear()
+            if self.halted is None:
+                await self.fetch_desired()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._refetch.wait(), POLL_S)
+            # After a refusal the console may still be writing what it refused by: ask once a second at most.
+            await asyncio.sleep(1.0 if self.desired.deployment is None else 0.0)
+
+    async def fetch_desired(self) -> None:
+        """Fetch and keep the desired state; a lost link or a bad answer changes nothing."""
+        answer = await self.client.get_desired(self._etag)
+        if answer.code in ("key-revoked", "wrong-trailer"):
+            self.stop_sensing(answer.code)
+        if answer.status != 200:
+            return
+        try:
+            desired = read(answer.body)
+        except ValueError as error:
+            log.error("desired state not understood: %s", error)
+            return
+        self._desired_file.save(answer.body, answer.etag)
+        self.desired, self._etag = desired, answer.etag
+
+    async def _watch(self) -> None:
+        """End the stream the moment it may no longer live."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            await self.streams.tick(self.deployed())
