@@ -1,13 +1,24 @@
 """People. A `Person` is whoever acts; a `User` is how that person signs in. Four eyes compares persons."""
 
+import unicodedata
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 USERNAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{1,62}$"
+
+
+def plain_text(value: str) -> None:
+    """Refuse controls and the invisible marks that turn text around: a name must read as it is written."""
+    if any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for sign in value):
+        raise ValidationError(_("Use only letters, digits and signs that can be seen."), code="unseen")
+    if value != value.strip():
+        raise ValidationError(_("Remove the space at the beginning or the end."), code="space")
 
 
 class Role(models.TextChoices):
@@ -71,8 +82,8 @@ class Person(models.Model):
     """A human being of an agency. Never deleted: the audit log names them for years."""
 
     number = models.IntegerField(unique=True, db_default=NextPersonNumber(), editable=False)
-    name = models.CharField(max_length=120)
-    badge = models.CharField(max_length=24)
+    name = models.CharField(_("name"), max_length=120, validators=[plain_text])
+    badge = models.CharField(_("badge"), max_length=24, validators=[plain_text])
     agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="people")
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="people")
     active = models.BooleanField(default=True)
@@ -121,9 +132,25 @@ class User(AbstractUser):
     EMAIL_FIELD = ""
     REQUIRED_FIELDS = []
 
+    username = models.CharField(
+        _("username"),
+        max_length=63,
+        unique=True,
+        validators=[
+            RegexValidator(
+                USERNAME_PATTERN,
+                _(
+                    "Use 2 to 63 small letters, digits, dots, hyphens or underscores, and begin with a letter or digit."
+                ),
+            )
+        ],
+        error_messages={"unique": _("Somebody already signs in with this username.")},
+    )
     person = models.OneToOneField(Person, on_delete=models.PROTECT, related_name="user")
     # Raised by one whenever a right ends; a session or socket holding an older value is over (H15).
     auth_epoch = models.PositiveIntegerField(default=1)
+    # True while the password is one that an administrator has seen: the first sign-in replaces it.
+    password_initial = models.BooleanField(default=False)
 
     objects = UserManager()  # type: ignore[misc,assignment]
 
@@ -153,9 +180,23 @@ class User(AbstractUser):
         self.auth_epoch += 1
         self.save(update_fields=["auth_epoch"])
 
+    def give_password(self, password: str, *, initial: bool) -> None:
+        """Set a password; `initial` when somebody else has seen it."""
+        self.set_password(password)
+        self.password_initial = initial
+        self.save(update_fields=["password", "password_initial"])
+
     def leave(self) -> None:
+        """Stop being staff: nothing opens with this sign-in any more."""
         self.is_active = False
         self.set_unusable_password()
         self.save(update_fields=["is_active", "password"])
         self.person.active = False
+        self.person.save(update_fields=["active"])
+
+    def come_back(self) -> None:
+        """Be staff again, without any role."""
+        self.is_active = True
+        self.save(update_fields=["is_active"])
+        self.person.active = True
         self.person.save(update_fields=["active"])

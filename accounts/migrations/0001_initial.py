@@ -1,9 +1,10 @@
-import accounts.models
 import django.contrib.auth.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
 from django.db import migrations, models
+
+import accounts.models
 
 
 class Migration(migrations.Migration):

@@ -1,0 +1,139 @@
+"""Reading about people. Nothing here changes anything."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Q, QuerySet
+
+import audit
+from accounts import sessions
+from accounts.models import Agency, Person, Role, Unit, User
+
+
+class Rights(NamedTuple):
+    """What decides whether an open socket may stay open."""
+
+    auth_epoch: int
+    is_active: bool
+    roles: frozenset[str]
+
+
+def roles_of(user: Any) -> frozenset[str]:
+    """The role names of a user; of nobody, none."""
+    if user is None or not user.is_authenticated or not user.is_active:
+        return frozenset()
+    return frozenset(user.groups.values_list("name", flat=True)) & frozenset(Role.values)
+
+
+def has_role(user: Any, *roles: str) -> bool:
+    """Whether the user holds at least one of `roles` now. Asks the database each time, on purpose."""
+    return not roles_of(user).isdisjoint(roles)
+
+
+def person_wire(person: Person | None) -> dict[str, str] | None:
+    """`{"id":"u-1042","name","badge"}`: how a person looks in every answer."""
+    if person is None:
+        return None
+    return {"id": person.wire_id, "name": person.name, "badge": person.badge}
+
+
+def user_ref(user: User) -> audit.Ref:
+    """How the audit log names a user as the object of an act."""
+    return audit.Ref("user", user.person.wire_id, user.person.agency.code)
+
+
+def actor_of(user: User, request: Any = None) -> audit.Actor:
+    """The audit actor for a signed-in person, with names and roles as they are at this moment."""
+    person = user.person
+    session = getattr(request, "session", None)
+    mark = sessions.second_factor(session, user) if session is not None else None
+    return audit.Actor(
+        kind="person",
+        id=person.wire_id,
+        badge=person.badge,
+        role="+".join(sorted(roles_of(user))) or None,
+        agency=person.agency.code,
+        session=sessions.session_hash(session),
+        ip=client_ip(request),
+        auth=mark["kind"] if mark else None,
+    )
+
+
+def anonymous_actor(request: Any) -> audit.Actor:
+    """The audit actor for a request that nobody has signed in to."""
+    session = getattr(request, "session", None)
+    return audit.Actor(
+        kind="anonymous", id="anonymous", session=sessions.session_hash(session), ip=client_ip(request)
+    )
+
+
+def client_ip(request: Any) -> str | None:
+    """The caller's address; behind a proxy as ALLAUTH_TRUSTED_PROXY_COUNT says, never as the caller says."""
+    if request is None:
+        return None
+    from allauth.core.internal.httpkit import get_client_ip
+
+    return get_client_ip(request)
+
+
+def rights_of(user_ids: Iterable[int]) -> dict[int, Rights]:
+    """The rights of many users in one query, for the sockets' re-check every 5 s. Unknown ids are absent."""
+    rows = (
+        User.objects.filter(pk__in=list(user_ids))
+        .annotate(role_names=ArrayAgg("groups__name", filter=Q(groups__name__isnull=False), default=[]))
+        .values_list("pk", "auth_epoch", "is_active", "role_names")
+    )
+    return {pk: Rights(epoch, active, frozenset(names)) for pk, epoch, active, names in rows}
+
+
+def right_still_held(user_id: int, epoch: int) -> bool:
+    """Whether nothing has been taken from the user since `epoch` was current."""
+    return User.objects.filter(pk=user_id, auth_epoch=epoch, is_active=True).exists()
+
+
+def user_with_person(user_id: int) -> User | None:
+    """An active user with person, agency and unit read along; None if there is no such user."""
+    return (
+        User.objects.select_related("person__agency", "person__unit")
+        .filter(pk=user_id, is_active=True)
+        .first()
+    )
+
+
+def people_visible_to(user: User) -> QuerySet[User]:
+    """The sign-ins an administrator may manage: those of their own agency."""
+    if not has_role(user, Role.ADMINISTRATOR):
+        return User.objects.none()
+    return (
+        User.objects.filter(person__agency_id=user.person.agency_id)
+        .select_related("person__agency", "person__unit")
+        .prefetch_related("groups")
+    )
+
+
+def people_matching(user: User, *, text: str = "", role: str = "", left: bool = False) -> QuerySet[User]:
+    """The administrator's list, by name, badge or username, by role, and either present or left staff."""
+    found = people_visible_to(user).filter(is_active=not left)
+    if text:
+        found = found.filter(
+            Q(person__name__icontains=text) | Q(person__badge__icontains=text) | Q(username__icontains=text)
+        )
+    if role:
+        found = found.filter(groups__name=role)
+    return found.order_by("person__name", "pk")
+
+
+def units_of(agency: Agency) -> QuerySet[Unit]:
+    """An agency's units by name."""
+    return agency.units.order_by("name")
+
+
+def second_factor_kinds(user: User) -> frozenset[str]:
+    """The kinds of second factor set up: "totp", "recovery_codes"."""
+    return frozenset(user.authenticator_set.values_list("type", flat=True))
+
+
+def active_administrators() -> QuerySet[User]:
+    """Everyone who could still give out roles."""
+    return User.objects.filter(is_active=True, groups__name=Role.ADMINISTRATOR)

@@ -1,0 +1,45 @@
+"""What people do to people, and what signing in writes down. One verb, one transaction, one entry."""
+
+from accounts.services.people import (
+    Issued,
+    create_agency,
+    create_person,
+    create_unit,
+    create_user,
+    leave_staff,
+    reinstate,
+    reset_second_factor,
+    set_roles,
+)
+from accounts.services.signing_in import (
+    acting,
+    end_session,
+    record_password_change,
+    record_second_factor_failed,
+    record_second_factor_set,
+    record_second_factor_used,
+    record_sign_in,
+    record_sign_in_failed,
+    record_sign_out,
+)
+
+__all__ = [
+    "Issued",
+    "acting",
+    "create_agency",
+    "create_person",
+    "create_unit",
+    "create_user",
+    "end_session",
+    "leave_staff",
+    "record_password_change",
+    "record_second_factor_failed",
+    "record_second_factor_set",
+    "record_second_factor_used",
+    "record_sign_in",
+    "record_sign_in_failed",
+    "record_sign_out",
+    "reinstate",
+    "reset_second_factor",
+    "set_roles",
+]
