@@ -1,0 +1,11 @@
+"""The vault: personal detail sealed under hourly keys, and the purge that destroys them (H10).
+
+``seal`` and ``open`` are all that the rest of the code needs, plus ``register_purgeable`` for the app
+that keeps sealed rows.
+"""
+
+from vault.epochs import EpochGone, Gone
+from vault.objects import open, seal
+from vault.purgeables import register_purgeable
+
+__all__ = ["EpochGone", "Gone", "open", "register_purgeable", "seal"]

@@ -1,0 +1,59 @@
+"""How old the oldest readable detail is. Looks at the keys themselves, so it needs no Celery."""
+
+from datetime import datetime
+from typing import Any
+
+from csoc.lib import clock
+from vault import keystore
+from vault.epochs import OVERDUE_AFTER, destroyed_at
+from vault.models import PurgeRun
+from vault.purgeables import purgeables
+
+
+def oldest_epoch() -> datetime | None:
+    """Return the oldest epoch that still has a key file, None when there is none."""
+    return next(iter(keystore.epochs()), None)
+
+
+def oldest_row() -> datetime | None:
+    """Return the oldest epoch that still has sealed rows, of the tables that can tell."""
+    known = [table.oldest() for table in purgeables() if table.oldest is not None]
+    return min(filter(None, known), default=None)
+
+
+def overdue(now: datetime | None = None) -> bool:
+    """True when a key, or a sealed row, outlived 47 h 30: the purge is dead. Independent of Celery."""
+    moment = now or clock.now()
+    return any(epoch + OVERDUE_AFTER <= moment for epoch in (oldest_epoch(), oldest_row()) if epoch)
+
+
+def last_purge() -> dict[str, Any] | None:
+    """Return ``{"at","ok","oldest"}`` in wire times for the board, None before the first run.
+
+    ``ok`` is false after a failed run and whenever something is overdue, run or no run.
+    """
+    run = PurgeRun.objects.first()
+    if run is None:
+        return None
+    return {
+        "at": clock.wire(run.at),
+        "ok": run.ok and not overdue(),
+        "oldest": clock.wire(oldest_epoch()),
+    }
+
+
+def retention() -> dict[str, Any]:
+    """Return what the page shows: the oldest key, when it goes, how many there are, the last runs."""
+    now, oldest = clock.now(), oldest_epoch()
+    due = destroyed_at(oldest) if oldest else None
+    return {
+        "now": now,
+        "oldest": oldest,
+        "due": due,
+        "left_s": max(0, int((due - now).total_seconds())) if due else None,
+        "keys": len(keystore.epochs()),
+        "overdue": overdue(now),
+        "runs": list(PurgeRun.objects.all()[:20]),
+        "last": PurgeRun.objects.first(),
+        "last_work": PurgeRun.objects.filter(keys__gt=0).first(),
+    }
