@@ -1,8 +1,10 @@
 """Reading deployments."""
 
+import re
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
@@ -11,6 +13,8 @@ from csoc.lib.errors import Refused
 from deployments.models import Deployment
 from trailers.models import Trailer
 
+_HOLD = "SELECT 1 FROM deployments_deployment WHERE id = %s AND version = %s FOR SHARE"
+_NUMBER = re.compile(r"^DEP-(\d{4})-(\d{4,6})$")
 _WHOLE = ("agency", "unit", "trailer", "incident", "risk", "consent", "authorisation", "applicant")
 
 
@@ -38,6 +42,19 @@ def active_deployment(trailer: Trailer, at: datetime) -> Deployment | None:
         .first()
     )
     return found if found is not None and found.in_force_at(at) else None
+
+
+def active_deployment_locked(trailer: Trailer, at: datetime) -> Deployment | None:
+    """As ``active_deployment``, holding the row shared until the caller commits.
+
+    An end that comes at the same moment waits for the alert, or the alert sees the end: never both.
+    """
+    found = active_deployment(trailer, at)
+    if found is None:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [found.pk, found.version])
+        return found if cursor.fetchone() else None
 
 
 def ended_but_active(moment: datetime) -> QuerySet[Deployment]:
@@ -74,7 +91,10 @@ def deployment_wire(deployment: Deployment) -> dict[str, Any]:
 
 def visible_by_name(user: User, name: str) -> Deployment:
     """Return one deployment by its number. Errors: Refused ``not-found`` (also for other agencies)."""
-    for deployment in deployments_visible_to(user):
-        if deployment.name == name:
-            return deployment
+    number = _NUMBER.match(name)
+    if number is not None:
+        year, serial = map(int, number.groups())
+        found = deployments_visible_to(user).filter(year=year, serial=serial).first()
+        if found is not None:
+            return found
     raise Refused("not-found", "There is nothing here that you may see.", 404)

@@ -1,0 +1,1 @@
+"""Alerts: intake, hotlists, acknowledgement, closing, and the live board."""

@@ -1,0 +1,16 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class AlertsConfig(AppConfig):
+    """Alerts."""
+
+    name = "alerts"
+
+    def ready(self) -> None:
+        """Tell the vault which rows die with an epoch."""
+        import vault
+        from alerts import services
+
+        vault.register_purgeable("alert_detail", services.delete_detail_of)

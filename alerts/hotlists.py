@@ -1,0 +1,97 @@
+"""Plates: their key, what counts as a lookalike, and the lists (H8).
+
+Folding and keys are the contract's (`Plates and hotlists`). There is never an edit distance: two plates
+are the same, look the same, or have nothing to do with each other.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alerts.models import Hotlist, HotlistEntry
+from alerts.schemas import AlprHit
+from csoc.lib.errors import Refused
+
+#: A list older than this stops ALPR alerts; older than AMBER_AGE it is shown in amber.
+MAX_AGE = timedelta(hours=48)
+AMBER_AGE = timedelta(hours=26)
+HOT_CATEGORIES = frozenset({"amber_alert", "wanted_vehicle", "firearm_investigation", "extortion_investigation"})
+
+_KEY = re.compile(r"^[A-Z0-9]{2,8}$")
+_NOT_KEY = re.compile(r"[^A-Z0-9]")
+_FOLD = str.maketrans({"O": "0", "Q": "0", "I": "1", "L": "1", "Z": "2", "S": "5", "G": "6", "B": "8"})
+
+
+def plate_key(text: str) -> str | None:
+    """Return the key of a plate (NFKC, upper case, only A-Z 0-9, 2 to 8 long), or None."""
+    key = _NOT_KEY.sub("", unicodedata.normalize("NFKC", text).upper())
+    return key if _KEY.match(key) else None
+
+
+def fold(key: str) -> str:
+    """Return the key with characters that look alike made one."""
+    return key.translate(_FOLD)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An entry that a read stands on; ``exact`` False means lookalike."""
+
+    entry: HotlistEntry
+    exact: bool
+
+
+def _not_on_hotlist() -> Refused:
+    return Refused("not-on-hotlist", "The plate does not stand on the list it names. Nothing was kept.", 409)
+
+
+def _stale() -> Refused:
+    return Refused("hotlist-version-stale", "The hotlist is too old or not ours. Fetch the list again.", 409)
+
+
+def match(read: AlprHit, *, categories: Iterable[str], agency_id: int, at: datetime) -> Hit:
+    """Judge a read against the entry it names, on the version it names and on the current one.
+
+    categories: the ones authorised for the deployment; an entry of another one is no hit here.
+    Errors: Refused ``hotlist-version-stale``, ``not-on-hotlist`` (409); ``schema`` 422 for a plate
+    without a key.
+    """
+    key = plate_key(read.plate)
+    if key is None:
+        raise Refused(
+            "schema", "The alert does not fit its schema.", 422,
+            errors=[{"pointer": "/alpr_hit/plate", "code": "invalid"}],
+        )  # fmt: skip
+    hotlist = Hotlist.objects.filter(list_id=read.hotlist.list_id, agency_id=agency_id).first()
+    if hotlist is None:
+        raise _not_on_hotlist()
+    if read.hotlist.version > hotlist.version or hotlist.issued_at is None or at - hotlist.issued_at > MAX_AGE:
+        raise _stale()
+    entry = (
+        HotlistEntry.objects.filter(
+            hotlist=hotlist, entry_id=read.hotlist.entry_id, removed_in__isnull=True, valid_to__gt=at
+        )
+        .select_related("hotlist")
+        .first()
+    )
+    if entry is None or not entry.stands_on(read.hotlist.version) or entry.category not in set(categories):
+        raise _not_on_hotlist()
+    return _compare(read, key, entry)
+
+
+def _compare(read: AlprHit, key: str, entry: HotlistEntry) -> Hit:
+    known = "unknown" not in (read.jurisdiction, entry.jurisdiction)
+    if known and read.jurisdiction != entry.jurisdiction:
+        raise _not_on_hotlist()
+    if key == entry.plate and known:
+        return Hit(entry, exact=read.match == "exact")
+    if fold(key) == entry.folded:
+        return Hit(entry, exact=False)
+    raise _not_on_hotlist()
+
+
+def priority(hit: Hit) -> int:
+    """2 for an exact hit of a hot category, else 3."""
+    return 2 if hit.exact and hit.entry.category in HOT_CATEGORIES else 3

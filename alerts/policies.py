@@ -1,0 +1,129 @@
+"""Whether an act on an alert is allowed. Reads only; raises Refused."""
+
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from accounts.policies import require_role
+from accounts.selectors import person_wire
+from alerts.models import Alert
+from alerts.schemas import AlertBody, schema_error
+from csoc.lib import clock
+from csoc.lib.errors import Refused
+from deployments.models import Deployment
+from trailers.models import Trailer
+
+LATE_AFTER = timedelta(minutes=5)
+TOO_OLD_AFTER = timedelta(hours=48)
+FUTURE_BY = timedelta(seconds=30)
+HAND_BACK_WITHIN = timedelta(seconds=60)
+MODULE_OF = {Alert.Kind.GUNSHOT: "acoustic", Alert.Kind.ALPR_HIT: "alpr"}
+VIEWERS = ("dispatcher", "supervisor")
+
+
+def may_see_alerts(actor: User) -> None:
+    """Alerts' content is for dispatchers and supervisors."""
+    require_role(actor, *VIEWERS)
+
+
+def same_agency(actor: User, alert: Alert) -> None:
+    """Another agency's alert does not exist for this person."""
+    if alert.agency_id != actor.person.agency_id:
+        raise Refused("not-found", _("There is nothing here that you may see."), 404)
+
+
+def _may_act(actor: User, alert: Alert) -> None:
+    may_see_alerts(actor)
+    same_agency(actor, alert)
+
+
+def same_version(alert: Alert, version: int) -> None:
+    """The act must be on what the person saw."""
+    if alert.version != version:
+        raise Refused(
+            "stale-version", _("The alert changed after you saw it. Look again, then act."), 409,
+            version=alert.version,
+        )  # fmt: skip
+
+
+def may_acknowledge(actor: User, alert: Alert, version: int) -> None:
+    """First acknowledgement wins; everybody else is told the name."""
+    _may_act(actor, alert)
+    if alert.state != Alert.State.UNACKNOWLEDGED and alert.acknowledged_by is not None:
+        at = clock.wire(alert.acknowledged_at)
+        raise Refused(
+            "already-acknowledged",
+            _("Taken by %(name)s at %(at)s.") % {"name": alert.acknowledged_by.name, "at": at},
+            409, by=person_wire(alert.acknowledged_by), at=at,
+        )  # fmt: skip
+    same_version(alert, version)
+
+
+def may_hand_back(actor: User, alert: Alert, now: datetime) -> None:
+    """Only the person who took it, and within 60 s."""
+    _may_act(actor, alert)
+    if alert.state != Alert.State.ACKNOWLEDGED or alert.acknowledged_at is None:
+        raise Refused("not-acknowledged", _("Nobody holds this alert."), 409)
+    if alert.acknowledged_by_id != actor.person_id:
+        raise Refused("not-yours", _("Only the person who acknowledged it can hand it back."), 403)
+    if now - alert.acknowledged_at > HAND_BACK_WITHIN:
+        raise Refused(
+            "too-late", _("It can be handed back within 60 seconds. Close it with an outcome instead."), 409
+        )
+
+
+def may_close(actor: User, alert: Alert, version: int) -> None:
+    """Only an acknowledged alert is closed."""
+    _may_act(actor, alert)
+    if alert.state == Alert.State.CLOSED:
+        name = alert.closed_by.name if alert.closed_by else ""
+        raise Refused("already-closed", _("%s closed it already.") % name, 409)
+    if alert.state != Alert.State.ACKNOWLEDGED:
+        raise Refused("not-acknowledged", _("Acknowledge the alert first."), 403)
+    same_version(alert, version)
+
+
+def may_verify_plate(actor: User, alert: Alert, version: int) -> None:
+    """A plate hit that somebody holds is confirmed or rejected once (H9)."""
+    _may_act(actor, alert)
+    if alert.kind != Alert.Kind.ALPR_HIT:
+        raise Refused("wrong-kind", _("Only a plate hit is confirmed or rejected."), 409)
+    if alert.state != Alert.State.ACKNOWLEDGED:
+        raise Refused("not-acknowledged", _("Acknowledge the alert first."), 403)
+    if alert.plate_decision:
+        raise Refused("already-decided", _("Somebody has already compared this plate."), 409)
+    same_version(alert, version)
+
+
+def may_write_note(actor: User, alert: Alert) -> None:
+    """Notes belong to open alerts."""
+    _may_act(actor, alert)
+    if not alert.is_open:
+        raise Refused("already-closed", _("The alert is closed."), 409)
+
+
+def may_report(trailer: Trailer, body: AlertBody, deployment: Deployment | None, now: datetime) -> Deployment:
+    """The contract's checks after the schema, in its order; returns the deployment in force.
+
+    Errors: Refused schema/future 422, wrong-trailer 403, not-deployed 403, too-old 410.
+    """
+    if body.occurred > now + FUTURE_BY:
+        raise schema_error("/occurred_at", "future")
+    if body.trailer != trailer.name:
+        raise Refused("wrong-trailer", "The body speaks for another trailer.", 403)
+    if deployment is None or deployment.name != body.deployment or not _senses(deployment, body):
+        raise Refused("not-deployed", "No active deployment lets this trailer report this.", 403)
+    if now - body.occurred > TOO_OLD_AFTER:
+        raise Refused("too-old", "The alert is over 48 hours old.", 410)
+    return deployment
+
+
+def _senses(deployment: Deployment, body: AlertBody) -> bool:
+    """The sensor was justified, and the moment of capture lies inside the active term (H4)."""
+    begun = deployment.activated_at
+    return (
+        MODULE_OF[Alert.Kind(body.kind)] in deployment.modules
+        and begun is not None
+        and body.occurred >= begun - FUTURE_BY
+    )

@@ -1,0 +1,272 @@
+"""What happens to alerts. Each public function is one transaction, one audit entry, one push."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, IntegrityError, transaction
+from django.utils.translation import gettext as _
+from geographiclib.geodesic import Geodesic
+
+import audit
+import vault
+from accounts.models import User
+from alerts import hotlists, policies, sealed
+from alerts.models import Alert, AlertDetail, AlertEvent, AlertNote, Hotlist, HotlistEntry
+from alerts.schemas import AlertBody
+from alerts.selectors import alert_wire, locked
+from csoc.lib import clock, events, realtime
+from csoc.lib.errors import Refused
+from deployments.models import Deployment
+from deployments.selectors import active_deployment_locked
+from trailers.models import Trailer
+
+OUTSIDE_RADIUS_M = 750
+MAX_NOTE = 2000
+
+
+def _ref(alert: Alert) -> audit.Ref:
+    return audit.Ref("alert", str(alert.pk), alert.agency.code)
+
+
+def _push(alert: Alert) -> None:
+    realtime.push_on_commit(
+        "live", {"type": "alert", "agency": alert.agency.code, "alert": alert_wire(alert)}
+    )
+
+
+def _event(alert: Alert, verb: str, at: datetime, person: Any = None, code: str = "") -> None:
+    AlertEvent.objects.create(alert=alert, at=at, verb=verb, person=person, code=code)
+
+
+# --- intake ---------------------------------------------------------------------------------------
+
+
+def receive_alert(*, actor: Trailer, body: AlertBody) -> tuple[Alert, bool]:
+    """Accept an alert durably; returns it and whether it is new.
+
+    If the audit inbox alone refuses, the alert is taken without its entry, which is then owed
+    (audit.md): an alert in a shooting may not be lost to the log.
+    Errors: Refused with the contract's codes; nothing of a refused body is kept.
+    """
+    try:
+        return _receive(actor, body, owed=False)
+    except IntegrityError:
+        # The same id was accepted on another connection meanwhile: now it is there to compare with.
+        return _receive(actor, body, owed=False)
+    except DatabaseError:
+        return _receive(actor, body, owed=True)
+
+
+@transaction.atomic
+def _receive(trailer: Trailer, body: AlertBody, *, owed: bool) -> tuple[Alert, bool]:
+    now = clock.now()
+    deployment = policies.may_report(trailer, body, active_deployment_locked(trailer, now), now)
+    known = Alert.objects.select_related("trailer", "deployment", "agency").filter(pk=body.id).first()
+    if known is not None:
+        return _repeated(known, trailer, body), False
+    hit = _hit(body, deployment, now)
+    alert = _store(trailer, body, deployment, hit, now, owed=owed)
+    if not owed:
+        audit.record("alert.receive", _ref(alert))
+    _push(alert)
+    return alert, True
+
+
+def _repeated(known: Alert, trailer: Trailer, body: AlertBody) -> Alert:
+    if known.trailer_id != trailer.pk or not sealed.is_same(known, body):
+        raise Refused("id-conflict", "Another alert already has this id.", 409)
+    return known
+
+
+def _hit(body: AlertBody, deployment: Deployment, now: datetime) -> hotlists.Hit | None:
+    if body.alpr_hit is None:
+        return None
+    return hotlists.match(
+        body.alpr_hit, categories=deployment.hotlist_categories, agency_id=deployment.agency_id, at=now
+    )
+
+
+def _store(
+    trailer: Trailer, body: AlertBody, deployment: Deployment, hit: hotlists.Hit | None, now: datetime,
+    *, owed: bool,
+) -> Alert:  # fmt: skip
+    late = now - body.occurred > policies.LATE_AFTER
+    lat, lon, uncertainty_m, flags = _place(body, deployment)
+    if late:
+        flags.append("late")
+    if hit is not None and not hit.exact:
+        flags.append("lookalike")
+    kept = _sealed_detail(body, hit)
+    if kept is None:
+        flags.append("detail-expired")
+    alert = Alert.objects.create(
+        id=body.id, agency=deployment.agency, unit=deployment.unit, trailer=trailer, deployment=deployment,
+        kind=body.kind, priority=_priority(hit, late), seq=body.seq, lat=lat, lon=lon,
+        uncertainty_m=uncertainty_m, occurred_at=body.occurred, received_at=now, late=late, flags=flags,
+        audit_owed=owed,
+    )  # fmt: skip
+    if kept is not None:
+        AlertDetail.objects.create(alert=alert, epoch=kept[0], sealed=kept[1])
+    _event(alert, "alert.occurred", body.occurred)
+    _event(alert, "alert.receive", now)
+    return alert
+
+
+def _place(body: AlertBody, deployment: Deployment) -> tuple[float, float, float | None, list[str]]:
+    """Where the alert is shown: the shot's place, else the trailer's; and its flags."""
+    lat, lon = (body.position.lat, body.position.lon) if body.position else (deployment.lat, deployment.lon)
+    location = body.gunshot.location if body.gunshot else None
+    if location is None:
+        return lat, lon, None, []
+    away_m = Geodesic.WGS84.Inverse(lat, lon, location.lat, location.lon)["s12"]
+    flags = ["outside-radius"] if away_m > OUTSIDE_RADIUS_M else []
+    return location.lat, location.lon, location.uncertainty_m, flags
+
+
+def _priority(hit: hotlists.Hit | None, late: bool) -> int:
+    if late:
+        return 3
+    return hotlists.priority(hit) if hit is not None else 1
+
+
+def _sealed_detail(body: AlertBody, hit: hotlists.Hit | None) -> tuple[datetime, bytes] | None:
+    """Seal the detail, or None when the key of its hour is already destroyed."""
+    listed = None
+    if hit is not None:
+        entry = hit.entry
+        listed = {"plate": entry.plate, "jurisdiction": entry.jurisdiction, "category": entry.category}
+    try:
+        return sealed.seal_detail(body, listed)
+    except vault.EpochGone:
+        return None
+
+
+# --- people's acts --------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def acknowledge_alert(*, actor: User, alert_id: UUID, version: int) -> Alert:
+    """Take an alert by name. The first one wins; the row lock decides who that is."""
+    alert = locked(alert_id)
+    policies.may_acknowledge(actor, alert, version)
+    now = clock.now()
+    alert.acknowledge(actor.person, now)
+    alert.save()
+    _event(alert, "alert.acknowledge", now, actor.person)
+    audit.record("alert.acknowledge", _ref(alert))
+    _push(alert)
+    return alert
+
+
+@transaction.atomic
+def hand_back_alert(*, actor: User, alert_id: UUID, reason: str) -> Alert:
+    """Give an alert back within 60 s: it rings again, and live video on it ends."""
+    alert = locked(alert_id)
+    now = clock.now()
+    policies.may_hand_back(actor, alert, now)
+    alert.hand_back()
+    alert.save()
+    _note(alert, actor, reason, now)
+    _event(alert, "alert.hand_back", now, actor.person)
+    audit.record("alert.hand_back", _ref(alert))
+    events.emit("alert.hand_back", alert=alert)
+    _push(alert)
+    return alert
+
+
+@transaction.atomic
+def close_alert(*, actor: User, alert_id: UUID, version: int, outcome: str, note: str = "") -> Alert:
+    """Close an acknowledged alert with an outcome; live video on it ends."""
+    alert = locked(alert_id)
+    policies.may_close(actor, alert, version)
+    now = clock.now()
+    alert.close(actor.person, now, outcome)
+    alert.save()
+    _note(alert, actor, note, now)
+    _event(alert, "alert.close", now, actor.person, outcome)
+    audit.record("alert.close", _ref(alert), reason=audit.Reason(outcome))
+    events.emit("alert.close", alert=alert)
+    _push(alert)
+    return alert
+
+
+@transaction.atomic
+def verify_plate(*, actor: User, alert_id: UUID, version: int, decision: str) -> Alert:
+    """Confirm or reject a hit after comparing; rejecting erases its detail at once (H9)."""
+    alert = locked(alert_id)
+    policies.may_verify_plate(actor, alert, version)
+    now = clock.now()
+    alert.plate_decision = decision
+    alert.version += 1
+    alert.save()
+    if decision == Alert.PlateDecision.REJECT:
+        AlertDetail.objects.filter(alert=alert).delete()
+    _event(alert, "alert.verify_plate", now, actor.person, decision)
+    audit.record("alert.verify_plate", _ref(alert), reason=audit.Reason(decision))
+    _push(alert)
+    return alert
+
+
+@transaction.atomic
+def add_note(*, actor: User, alert_id: UUID, text: str) -> Alert:
+    """Add free text to an open alert, sealed."""
+    alert = locked(alert_id)
+    policies.may_write_note(actor, alert)
+    now = clock.now()
+    _note(alert, actor, text, now)
+    _event(alert, "alert.note", now, actor.person)
+    audit.record("alert.note", _ref(alert))
+    return alert
+
+
+def _note(alert: Alert, actor: User, text: str, at: datetime) -> None:
+    if not text.strip():
+        return
+    epoch, kept = sealed.seal_note(alert, text.strip()[:MAX_NOTE], at)
+    AlertNote.objects.create(alert=alert, person=actor.person, at=at, epoch=epoch, sealed=kept)
+
+
+# --- lists and erasure ----------------------------------------------------------------------------
+
+
+@transaction.atomic
+def publish_hotlist(
+    *, actor: User | audit.Actor, agency: Any, list_id: str, issued_at: datetime, rows: list[dict[str, Any]]
+) -> Hotlist:
+    """Publish the next version of a list: all rows or none. A row missing from ``rows`` is removed.
+
+    rows: ``plate, jurisdiction, category, entry_id, valid_to``. Errors: Refused ``bad-list`` (422).
+    """
+    hotlist, _made = Hotlist.objects.select_for_update().get_or_create(list_id=list_id, defaults={"agency": agency})
+    now = clock.now()
+    hotlist.version += 1
+    hotlist.issued_at, hotlist.imported_at = issued_at, now
+    hotlist.save()
+    current = {entry.entry_id: entry for entry in hotlist.entries.filter(removed_in__isnull=True)}
+    named = {row["entry_id"] for row in rows}
+    gone = [entry.pk for entry_id, entry in current.items() if entry_id not in named]
+    HotlistEntry.objects.filter(pk__in=gone).update(removed_in=hotlist.version, removed_at=now)
+    HotlistEntry.objects.bulk_create(
+        _entry(hotlist, row) for row in rows if row["entry_id"] not in current
+    )
+    audit.record("hotlist.import", audit.Ref("hotlist", list_id, hotlist.agency.code))
+    return hotlist
+
+
+def _entry(hotlist: Hotlist, row: dict[str, Any]) -> HotlistEntry:
+    key = hotlists.plate_key(row["plate"])
+    if key is None:
+        raise Refused("bad-list", _("A row of the list holds no plate."), 422)
+    return HotlistEntry(
+        hotlist=hotlist, entry_id=row["entry_id"], plate=key, folded=hotlists.fold(key),
+        jurisdiction=row["jurisdiction"], category=row["category"], valid_to=row["valid_to"],
+        added_in=hotlist.version,
+    )  # fmt: skip
+
+
+def delete_detail_of(epoch: datetime) -> int:
+    """Delete every sealed row of an epoch whose key is destroyed; returns how many (called by the vault)."""
+    details, _by_model = AlertDetail.objects.filter(epoch=epoch).delete()
+    notes, _by_model = AlertNote.objects.filter(epoch=epoch).delete()
+    return details + notes
