@@ -140,7 +140,8 @@ class User(AbstractUser):
             RegexValidator(
                 USERNAME_PATTERN,
                 _(
-                    "Use 2 to 63 small letters, digits, dots, hyphens or underscores, and begin with a letter or digit."
+                    "Use 2 to 63 small letters, digits, dots, hyphens or underscores; "
+                    "begin with a letter or digit."
                 ),
             )
         ],

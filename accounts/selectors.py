@@ -108,7 +108,7 @@ def people_visible_to(user: User) -> QuerySet[User]:
     return (
         User.objects.filter(person__agency_id=user.person.agency_id)
         .select_related("person__agency", "person__unit")
-        .prefetch_related("groups")
+        .prefetch_related("groups", "authenticator_set")
     )
 
 

@@ -28,7 +28,7 @@ def note_sign_in(session: Any, user: Any) -> None:
 
 
 def note_second_factor(session: Any, user: Any, kind: str) -> None:
-    """Remember that this user proved a second factor of `kind` ("totp", "recovery_codes", "demonstration")."""
+    """Remember that this user proved a second factor: "totp", "recovery_codes" or "demonstration"."""
     session[SECOND_FACTOR_KEY] = {"user": user.pk, "kind": kind, "at": clock.now().timestamp()}
 
 

@@ -185,7 +185,7 @@ def _uuid(value: Any, name: str, version: int | None = None) -> None:
 
 
 def _actor(value: Any) -> None:
-    texts = {"badge": 32, "role": 64, "agency": 64, "session": 64, "ip": 64, "auth": 64, "name": 200}
+    texts = {"badge": 32, "role": 128, "agency": 64, "session": 64, "ip": 64, "auth": 64, "name": 200}
     _members(value, "actor", {"kind", "id"}, set(texts))
     if value["kind"] not in ACTOR_KINDS:
         raise BadEntry("actor.kind")

@@ -24,6 +24,7 @@ _PEOPLE: dict[str, Verb] = {
     "auth.second_factor_set": Verb(_("set up a second factor"), _("set up a second factor")),
     "auth.second_factor_failed": Verb(_("gave a wrong second factor"), _("pass the second factor")),
     "auth.step_up": Verb(_("confirmed who they are again"), _("confirm who they are again")),
+    "auth.password_change": Verb(_("changed their password"), _("change their password")),
     "auth.demo_sign_in": Verb(_("signed in with one click (demonstration)"), _("sign in with one click")),
     "user.create": Verb(_("added {object}"), _("add {object}")),
     "user.update": Verb(_("changed {object}"), _("change {object}")),

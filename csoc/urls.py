@@ -9,7 +9,7 @@ from csoc import views
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("accounts.signin_urls")),
     path("", include("accounts.urls")),
     path("", include("audit.urls")),
     path("", include("vault.urls")),

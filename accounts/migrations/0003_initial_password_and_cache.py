@@ -37,8 +37,8 @@ class Migration(migrations.Migration):
                 validators=[
                     django.core.validators.RegexValidator(
                         "^[a-z0-9][a-z0-9._-]{1,62}$",
-                        "Use 2 to 63 small letters, digits, dots, hyphens or underscores, "
-                        "and begin with a letter or digit.",
+                        "Use 2 to 63 small letters, digits, dots, hyphens or underscores; "
+                        "begin with a letter or digit.",
                     )
                 ],
                 verbose_name="username",
