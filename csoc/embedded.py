@@ -70,7 +70,7 @@ class ServerError(Exception):
     """A server cannot start. ``str()`` is one or two sentences a person can act on."""
 
 
-def _die_with_parent(wanted: signal.Signals) -> Callable[[], None]:
+def die_with_parent(wanted: signal.Signals) -> Callable[[], None]:
     """Return a hook for the child: Linux sends it ``wanted`` when our process is gone, however it went."""
     libc = ctypes.CDLL(None)
 
@@ -304,7 +304,7 @@ class Servers:
                 stderr=log,
                 cwd="/",
                 process_group=0,
-                preexec_fn=_die_with_parent(parting),
+                preexec_fn=die_with_parent(parting),
                 **identity,
             )
 

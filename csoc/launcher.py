@@ -1,0 +1,356 @@
+"""Everything of `console.py run` that happens inside the environment: servers, roles, migrations, seed,
+every process, the run file, and a clean end.
+
+No Django here: settings are read by the processes this starts. Exit codes are those of console.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from csoc.embedded import DATABASE, ServerError, Servers
+from csoc.supervisor import NotReady, Program, Stopping, Supervisor
+
+ROOT = Path(__file__).resolve().parent.parent
+USAGE, SERVER_FAILED, PROCESS_FAILED = 2, 7, 8
+ROLES = ("csoc_app", "csoc_owner", "csoc_sequencer")
+READY_WITHIN_S = 90.0
+
+
+def parse(words: list[str] | None = None) -> argparse.Namespace:
+    """Read the options that console.py passes on."""
+    parser = argparse.ArgumentParser(prog="csoc.launcher", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--started", type=float, default=time.time(), help="epoch seconds, for progress lines"
+    )
+    parser.add_argument("--quiet-trailers", action="store_true")
+    parser.add_argument("--no-demo", action="store_true")
+    parser.add_argument("--database-url", default="")
+    parser.add_argument("--redis-url", default="")
+    return parser.parse_args(words)
+
+
+class Launcher:
+    """One run of the whole console. Errors: ServerError, NotReady; Stopping when a person ends it."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.demo = not options.no_demo
+        self.data: Path = options.data.resolve()
+        self.url = f"http://127.0.0.1:{options.port}"
+        self.run_file = self.data / "run.json"
+        mark = secrets.token_hex(8)
+        self.supervisor = Supervisor(self.data / "logs", started=options.started, mark=mark)
+        self.servers = Servers(self.data, postgres=not options.database_url, valkey=not options.redis_url)
+        self.gateway_port, self.control_port = free_ports(2)
+        self.ready_at = ""
+        self._locked = False
+
+    # -- from nothing to ready ---------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Bring everything up, in order, and write the run file."""
+        say = self.supervisor.say
+        say(f"Starting PostgreSQL and Valkey on {self.data}" if self.servers.wanted else "Using your servers")
+        self.servers.start()
+        self._locked = True
+        self.run_file.unlink(missing_ok=True)
+        self._adopt_servers()
+        self._migrate()
+        if self.demo:
+            say("Preparing the demonstration …")
+            self._manage("seed", "csoc_app", "make_seed")
+        programs = self._programs()
+        for program in programs:
+            self.supervisor.begin(program)
+        self.supervisor.wait_ready([program.name for program in programs], READY_WITHIN_S)
+        if self.demo:
+            simulator = self._simulator()
+            self.supervisor.begin(simulator)
+            self.supervisor.wait_ready([simulator.name], READY_WITHIN_S)
+            self.ready_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            self.write_run_file()
+            self.supervisor.on_restart = self.write_run_file
+
+    def _adopt_servers(self) -> None:
+        """Hand the running servers to the supervisor, which brings back one that dies."""
+        for name in self.servers.wanted:
+            program = Program(
+                name,
+                start=lambda name=name: self.servers.start_one(name),  # type: ignore[misc]
+                parting=signal.SIGINT if name == "postgres" else signal.SIGTERM,
+                tier=0,
+            )
+            self.supervisor.adopt(program, self.servers.processes[name])
+            self.supervisor.say(f"{name} is ready")
+
+    def _migrate(self) -> None:
+        """Make the database on the first run, and bring it up to date when the migrations changed."""
+        stamp = self.data / "migrated"
+        key = migrations_digest()
+        embedded = not self.options.database_url
+        if embedded and not self.servers.has_database(DATABASE):
+            stamp.unlink(missing_ok=True)
+            self.servers.create_database(DATABASE)
+        if embedded and stamp.exists() and stamp.read_text() == key:
+            return
+        self.supervisor.say("Bringing the database up to date …")
+        self._manage("migrate", "csoc_owner", "migrate", "--verbosity", "0")
+        stamp.write_text(key)
+
+    def _manage(self, name: str, role: str, *words: str) -> None:
+        env = self._env(role) | {"CSOC_STATEMENT_TIMEOUT_MS": "60000"}
+        self.supervisor.run_once(name, [sys.executable, "manage.py", *words], env, ROOT)
+
+    # -- the processes -----------------------------------------------------------------------------
+
+    def _programs(self) -> list[Program]:
+        python, port, gateway = sys.executable, str(self.options.port), str(self.gateway_port)
+        celery = [python, "-m", "celery", "-A", "csoc"]
+        level = ["--loglevel", "WARNING"]
+        beat_file = ["--schedule", str(self.data / "beat-schedule")]
+        few = {"CSOC_POOL_MAX": "4"}
+        return [
+            self._program(
+                "web",
+                [python, "-m", "csoc.server", "--host", "127.0.0.1", "--port", port],
+                ready=self._web_ready,
+            ),
+            self._program(
+                "gateway",
+                [python, "-m", "live.gateway", "--port", gateway],
+                ready=lambda: port_answers(self.gateway_port),
+            ),
+            self._program("worker", [*celery, "worker", "-P", "solo", *level], more=few),
+            self._program("beat", [*celery, "beat", *level, *beat_file], more=few),
+            self._program(
+                "sequencer", [python, "manage.py", "audit_sequence"], role="csoc_sequencer", more=few
+            ),
+        ]
+
+    def _simulator(self) -> Program:
+        command = [sys.executable, "-m", "agent.simulator", "--seed-file", str(self.data / "seed.json")]
+        command += ["--console", self.url, "--control-port", str(self.control_port)]
+        command += ["--quiet"] if self.options.quiet_trailers else []
+        return self._program("simulator", command, ready=lambda: port_answers(self.control_port))
+
+    def _program(
+        self,
+        name: str,
+        command: list[str],
+        *,
+        role: str = "csoc_app",
+        ready: Any = None,
+        more: dict[str, str] | None = None,
+    ) -> Program:
+        env = self._env(role) | (more or {})
+        return Program(name, start=lambda: self.supervisor.spawn(name, command, env, ROOT), ready=ready)
+
+    def _web_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def _env(self, role: str) -> dict[str, str]:
+        """Return the environment of one process: its own database role, and nothing it need not know."""
+        env = dict(os.environ) | {
+            "CSOC_DATABASE_URL": self.database_url(role),
+            "CSOC_REDIS_URL": self.options.redis_url or self.servers.redis_url(),
+            "CSOC_DATA_DIR": str(self.data),
+            "CSOC_GATEWAY_URL": f"http://127.0.0.1:{self.gateway_port}",
+            "DJANGO_SETTINGS_MODULE": "csoc.settings",
+        }
+        if self.demo:
+            env |= {
+                "CSOC_ENV": "test" if os.environ.get("CSOC_ENV") == "test" else "demo",
+                "CSOC_PUBLIC_URL": self.url,
+                "CSOC_SIMULATOR_URL": f"http://127.0.0.1:{self.control_port}",
+                "CSOC_SECRET_KEY": kept_secret(self.data / "keys" / "session-secret"),
+                "CSOC_GATEWAY_SECRET": kept_secret(self.data / "keys" / "gateway-secret"),
+            }
+        else:
+            env["CSOC_ENV"] = "production"
+        return env
+
+    def database_url(self, role: str) -> str:
+        """Return the URL for ``role``: embedded, or your server's with the user name exchanged.
+
+        CSOC_OWNER_DATABASE_URL and CSOC_SEQUENCER_DATABASE_URL name the other two where passwords differ.
+        """
+        if not self.options.database_url:
+            return self.servers.url(role)
+        named = os.environ.get(f"{role.upper()}_DATABASE_URL", "")
+        parts = urlsplit(self.options.database_url)
+        password, where = parts.password or "", parts.netloc.rpartition("@")[2]
+        login = f"{role}:{password}" if password else role
+        return named or urlunsplit(parts._replace(netloc=f"{login}@{where}"))
+
+    # -- the run file ------------------------------------------------------------------------------
+
+    def write_run_file(self) -> None:
+        """Write <data>/run.json (mode 0600) as console-api.md gives it; again after each restart."""
+        seed = json.loads((self.data / "seed.json").read_text("utf-8"))
+        trailers = [
+            {
+                "trailer": row["trailer"],
+                "keyid": row["keyid"],
+                "private_key_file": str(self.data / row["private_key_file"]),
+                "deployment": row.get("deployment"),
+                "simulated": row["simulated"],
+            }
+            for row in seed["trailers"]
+        ]
+        hotlist = seed["hotlist"]
+        sample = hotlist.get("sample") or hotlist["samples"][0]
+        content = {
+            "url": self.url,
+            "ready_at": self.ready_at,
+            "people": seed["people"],
+            "trailers": trailers,
+            "hotlist": {"list_id": hotlist["list_id"], "version": hotlist["version"], "sample": sample},
+            "database_url": self.database_url("csoc_app"),
+            "redis_url": self.options.redis_url or self.servers.redis_url(),
+            "pids": {name: p.process.pid for name, p in self.supervisor.programs.items() if p.process},
+        }
+        draft = self.run_file.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(content, file, indent=1)
+        draft.replace(self.run_file)
+
+    def greet(self) -> None:
+        """Print where the console is and who may sign in."""
+        lines = ["", f"  The console is ready:  {self.url}", ""]
+        if self.demo:
+            people = json.loads(self.run_file.read_text("utf-8"))["people"]
+            lines.append("  Demonstration people (one click on the sign-in page, or with these):")
+            for role, person in people.items():
+                lines.append(f"    {role:<18} {person['username']:<10} {person['password']}")
+            lines += ["", f"  Second factors and keys for scripts: {self.run_file}"]
+        lines += ["  Ctrl-C stops everything.", ""]
+        print("\n".join(lines), flush=True)
+
+    # -- the end -----------------------------------------------------------------------------------
+
+    def stop(self) -> bool:
+        """Stop everything; return True when nothing is left (checked by looking at every process)."""
+        if self._locked:
+            self.run_file.unlink(missing_ok=True)
+        self.supervisor.say("Stopping …")
+        self.supervisor.stop()
+        left = self._settled_leftovers()
+        self.servers.stop()
+        if left:
+            self.supervisor.say("Stopped, but these processes are left:\n  " + "\n  ".join(left), 31)
+        else:
+            self.supervisor.say(
+                "Stopped. Every process was looked at: nothing of this console is left running."
+            )
+        return not left
+
+    def _settled_leftovers(self) -> list[str]:
+        """Look for leftovers; a dying process may need a moment to be gone."""
+        for _ in range(30):
+            left = self.supervisor.leftovers(self.data / "pg")
+            if not left:
+                return []
+            time.sleep(0.1)
+        return left
+
+
+def free_ports(count: int) -> list[int]:
+    """Return distinct loopback ports that nobody listens on now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def port_answers(port: int) -> bool:
+    """True when something listens on 127.0.0.1:port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def kept_secret(path: Path) -> str:
+    """Return the random text in ``path``, made on the first call (mode 0600)."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(64))
+    return path.read_text()
+
+
+def migrations_digest() -> str:
+    """Return one hash over every migration and the roles."""
+    total = hashlib.sha256()
+    for path in sorted(
+        [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("csoc/sql/*.sql"), *ROOT.glob("requirements/*.txt")]
+    ):
+        total.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+def refuse_incomplete_production(options: argparse.Namespace) -> str:
+    """Return why `--no-demo` cannot start with these options, or an empty text."""
+    if options.no_demo and not (options.database_url and options.redis_url):
+        return (
+            "--no-demo means production: the embedded servers trust every local user and are refused there.\n"
+            "Give --database-url and --redis-url, and set CSOC_SECRET_KEY, CSOC_GATEWAY_SECRET and CSOC_PUBLIC_URL."
+        )
+    return ""
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run until Ctrl-C; return the exit code."""
+    options = parse(words)
+    refusal = refuse_incomplete_production(options)
+    if refusal:
+        print(refusal, file=sys.stderr)
+        return USAGE
+    launcher = Launcher(options)
+    launcher.supervisor.catch_signals()
+    code = 0
+    try:
+        launcher.start()
+        launcher.greet()
+        launcher.supervisor.watch()
+    except Stopping:
+        print(flush=True)
+    except (ServerError, psycopg.Error) as error:
+        launcher.supervisor.say(f"The servers cannot start: {error}", 31)
+        code = SERVER_FAILED
+    except NotReady as error:
+        launcher.supervisor.say(f"The console cannot start: {error}", 31)
+        code = PROCESS_FAILED
+    return code if launcher.stop() else PROCESS_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
