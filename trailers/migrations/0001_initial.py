@@ -281,6 +281,7 @@ class Migration(migrations.Migration):
                 ("hotlist_version", models.PositiveBigIntegerField(null=True)),
                 ("channel", models.CharField(blank=True, max_length=80)),
                 ("pushed_at", models.DateTimeField(null=True)),
+                ("shown_state", models.CharField(blank=True, max_length=8)),
             ],
             options={
                 "constraints": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
@@ -27,6 +28,8 @@ class TrailerStatus(models.Model):
     # The socket that speaks for the trailer now, as `<process>/<socket>`; the newer one wins.
     channel = models.CharField(max_length=80, blank=True)
     pushed_at = models.DateTimeField(null=True)
+    # The state last shown on the board: a trailer falls silent without a message, so somebody must notice.
+    shown_state = models.CharField(max_length=8, blank=True)
 
     class Meta:
         constraints = (
@@ -93,9 +96,6 @@ class Command(models.Model):
         FAILED = "failed"
         EXPIRED = "expired"
 
-    # Acks may only move a command forward; a final state stays.
-    OPEN = (State.QUEUED, State.SENT, State.RECEIVED)
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     trailer = models.ForeignKey(Trailer, on_delete=models.PROTECT, related_name="commands")
     seq = models.PositiveBigIntegerField()
@@ -135,3 +135,10 @@ class Command(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.seq} to {self.trailer_id}"
+
+    def answer(self, status: str, code: str, at: datetime) -> None:
+        """sent -> received -> done, refused, failed or expired, as the trailer says."""
+        self.state = status
+        self.code = code
+        self.acked_at = at
+        self.save(update_fields=["state", "code", "acked_at"])

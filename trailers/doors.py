@@ -1,0 +1,163 @@
+"""The door every device request comes through: the order of checks of the trailer contract, once.
+
+Size 413, media type 415, signature 401/403, digest 400, JSON 400; then the view's own checks. Sessions are
+not looked at here, and signatures are not looked at elsewhere.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+import audit
+from accounts.selectors import client_ip
+from csoc.lib import strictjson
+from csoc.lib.errors import Refused
+
+from . import signatures
+from .signatures import Message, SignedBy
+
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+
+
+def message_of(request: HttpRequest) -> Message:
+    """Return what a signature covers; the authority is the console's own name, never the Host header."""
+    scope = getattr(request, "scope", {})
+    raw_path = scope.get("raw_path")
+    return Message(
+        method=request.method or "",
+        authority=public_authority(),
+        path=raw_path.decode("latin-1") if raw_path else request.path,
+        query=request.META.get("QUERY_STRING", ""),
+        headers=_Headers(request.META),
+    )
+
+
+def public_authority() -> str:
+    """Return the `host[:port]` that trailers sign."""
+    scheme = settings.PUBLIC_URL.partition("://")[0]
+    return signatures.authority_of(settings.PUBLIC_AUTHORITY, scheme)
+
+
+class _Headers(dict[str, str]):
+    """The headers of a WSGI-style environment, by lower case name."""
+
+    def __init__(self, meta: dict[str, Any]) -> None:
+        names = {"CONTENT_TYPE": "content-type", "CONTENT_LENGTH": "content-length"}
+        for key, value in meta.items():
+            if key.startswith("HTTP_"):
+                self[key[5:].replace("_", "-").lower()] = value
+            elif key in names and value:
+                self[names[key]] = value
+
+
+class DeviceSignature(BaseAuthentication):
+    """A trailer by its signature: `request.auth` is the `SignedBy`, `request.user` is nobody."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, SignedBy]:
+        """Errors: Refused 401, 403 as `trailers.signatures.check` and `spend`."""
+        message = message_of(request._request)
+        checked = signatures.check(message, has_body=request.method in BODY_METHODS)
+        signatures.spend(checked)
+        return AnonymousUser(), checked.by
+
+    def authenticate_header(self, request: Request) -> str:
+        """What a 401 asks for."""
+        return "Signature"
+
+
+class IsTrailer(BasePermission):
+    """Only a request that a trailer's key signed."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """True when `DeviceSignature` let it in."""
+        return isinstance(request.auth, SignedBy)
+
+
+def device_actor(by: SignedBy, ip: str | None = None) -> audit.Actor:
+    """How the audit log names a trailer that acts."""
+    trailer = by.trailer
+    return audit.Actor("trailer", trailer.name, agency=trailer.agency.code, ip=ip, auth=by.key.keyid)
+
+
+class UnsignedDeviceView(APIView):
+    """A device's door before it has a key: size and media type, then strict JSON. Acts as nobody."""
+
+    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
+    renderer_classes = [JSONRenderer]
+    #: The largest body in bytes this route takes.
+    max_bytes = 16_384
+    #: The one media type this route takes.
+    media_type = "application/json"
+    #: The deepest nesting of its JSON.
+    max_depth = 5
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """As DRF, with the audit's actor in force from authentication to the answer."""
+        with ExitStack() as self.acting:
+            return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """The contract's order, before anything of the body is looked at."""
+        if not hasattr(self, (request.method or "").lower()):
+            raise MethodNotAllowed(request.method or "")
+        check_size(request._request, self.max_bytes if request.method in BODY_METHODS else 0)
+        if request.method in BODY_METHODS:
+            check_media_type(request._request, self.media_type)
+        super().initial(request, *args, **kwargs)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Devices get JSON whatever they say they accept."""
+        return super().perform_content_negotiation(request, force=True)
+
+    def read(self, request: Request) -> Any:
+        """Return the parsed body. Errors: BadJson 400."""
+        return strictjson.loads(request._request.body, max_depth=self.max_depth)
+
+
+class DeviceView(UnsignedDeviceView):
+    """The base of every signed route; `request.auth` is the `SignedBy`, `self.read(request)` the body."""
+
+    authentication_classes = [DeviceSignature]
+    permission_classes = [IsTrailer]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Size, media type, signature, digest."""
+        super().initial(request, *args, **kwargs)
+        self.acting.enter_context(audit.acting_as(device_actor(request.auth, client_ip(request._request))))
+        if request.method in BODY_METHODS:
+            body = request._request.body
+            signatures.check_digest(
+                {"content-digest": request._request.META.get("HTTP_CONTENT_DIGEST", "")}, body
+            )
+
+
+def check_size(request: HttpRequest, max_bytes: int) -> None:
+    """Errors: Refused 413 `too-large` for more than `max_bytes`, or for a body of unannounced length."""
+    declared = request.META.get("CONTENT_LENGTH") or ""
+    if request.META.get("HTTP_TRANSFER_ENCODING") or (declared and not declared.isdecimal()):
+        raise Refused("too-large", _("Announce the body's size with Content-Length."), 413)
+    if int(declared or 0) > max_bytes:
+        sentence = _("The body is larger than %(bytes)d bytes.") % {"bytes": max_bytes}
+        raise Refused("too-large", sentence, 413)
+
+
+def check_media_type(request: HttpRequest, media_type: str) -> None:
+    """Errors: Refused 415 `media-type` for another type, another charset than UTF-8, or an encoded body."""
+    given, _sep, parameters = (request.META.get("CONTENT_TYPE") or "").partition(";")
+    plain = parameters.replace(" ", "").replace('"', "").lower() in ("", "charset=utf-8")
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
+    if given.strip().lower() != media_type or not plain or encoding != "identity":
+        raise Refused("media-type", _("Send %(type)s as it is.") % {"type": media_type}, 415)

@@ -1,0 +1,130 @@
+"""Reading the register. Who may see which trailer is decided here and nowhere else."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+import audit
+from accounts.selectors import roles_of
+from csoc.lib import clock
+from csoc.lib.errors import Refused
+
+from .models import Command, DesiredState, Trailer, TrailerKey, TrailerStatus
+
+# Three missed heartbeats.
+LOST_AFTER = timedelta(seconds=90)
+GEOFENCE_M = 25
+
+
+def trailers_visible_to(user: Any) -> QuerySet[Trailer]:
+    """The trailers of the user's own agency, with status and desired state; for nobody, none."""
+    found = Trailer.objects.select_related("status", "desired", "agency", "unit")
+    if not roles_of(user):
+        return found.none()
+    return found.filter(agency_id=user.person.agency_id)
+
+
+def get_trailer(name: str) -> Trailer:
+    """Return the trailer called `name` (`TRL-0007`). Errors: Refused 404 `not-found`."""
+    digits = name.removeprefix("TRL-")
+    trailer = None
+    if name.startswith("TRL-") and digits.isdecimal() and len(digits) <= 4:
+        trailer = (
+            Trailer.objects.select_related("status", "desired", "agency", "unit")
+            .filter(number=int(digits))
+            .first()
+        )
+    if trailer is None or trailer.name != name:
+        raise Refused("not-found", _("There is no such trailer here."), 404)
+    return trailer
+
+
+def trailer_ref(trailer: Trailer) -> audit.Ref:
+    """How the audit log names a trailer as the object of an act."""
+    return audit.Ref("trailer", trailer.name, trailer.agency.code)
+
+
+def key_ref(key: TrailerKey) -> audit.Ref:
+    """How the audit log names a key."""
+    return audit.Ref("key", key.keyid, key.trailer.agency.code)
+
+
+def trailer_wire(trailer: Trailer, at: datetime | None = None) -> dict[str, Any]:
+    """The trailer as every screen gets it (console-api.md, "Trailer on the wire"), at `at` (now)."""
+    at = at or clock.now()
+    status, desired = trailer.status, trailer.desired
+    deployed = in_force(desired, at)
+    fixed = status.lat is not None
+    return {
+        "id": trailer.name,
+        "version": status.version + desired.version,
+        "label": trailer.label,
+        "state": state_of(status, desired, at),
+        "lat": status.lat if fixed else desired.lat,
+        "lon": status.lon if fixed else desired.lon,
+        "fix_at": clock.wire(status.fix_at),
+        "heading_deg": desired.heading_deg if deployed else trailer.heading_deg,
+        "deployment": desired.deployment if deployed else None,
+        "link_at": clock.wire(status.link_at),
+        "battery_soc_pct": status.battery_soc_pct,
+        "faults": status.faults,
+    }
+
+
+def state_of(status: TrailerStatus, desired: DesiredState, at: datetime) -> str:
+    """`off` outside a deployment; in one `lost` after 90 s without a word, `fault`, or `active`."""
+    if not in_force(desired, at):
+        return "off"
+    if status.link_at is None or at - status.link_at > LOST_AFTER:
+        return "lost"
+    return "fault" if status.faults else "active"
+
+
+def in_force(desired: DesiredState, at: datetime) -> bool:
+    """True while the desired state names a deployment whose end has not come."""
+    return bool(desired.deployment) and desired.until is not None and at < desired.until
+
+
+def desired_wire(desired: DesiredState, at: datetime) -> dict[str, Any]:
+    """The answer of `GET /api/v1/desired/`; without a deployment in force every module is off."""
+    deployed = in_force(desired, at)
+    deployment = {
+        "id": desired.deployment,
+        "until": clock.wire(desired.until),
+        "point": {"lat": desired.lat, "lon": desired.lon},
+        "heading_deg": desired.heading_deg,
+        "geofence_m": GEOFENCE_M,
+    }
+    return {
+        "version": desired.version,
+        "deployment": deployment if deployed else None,
+        "modules": {name: on and deployed for name, on in desired.modules.items()},
+        "forbidden_sectors": desired.forbidden_sectors,
+        "presets": desired.presets,
+        "hotlist_min_version": desired.hotlist_min_version,
+    }
+
+
+def desired_etag(desired: DesiredState, at: datetime) -> str:
+    """The validator of that answer: it changes with the version, and when the end of a deployment passes."""
+    return f'"{desired.version}"' if in_force(desired, at) else f'"{desired.version}-off"'
+
+
+def command_wire(command: Command, args: dict[str, Any]) -> dict[str, Any]:
+    """A command before it is signed; `args` are given apart, the row has already lost its token."""
+    return {
+        "t": "cmd",
+        "id": str(command.id),
+        "seq": command.seq,
+        "trailer": command.trailer.name,
+        "name": command.name,
+        "alert": str(command.alert) if command.alert else None,
+        "operator": command.operator,
+        "issued_at": clock.wire(command.issued_at),
+        "expires_at": clock.wire(command.expires_at),
+        "args": args,
+    }
