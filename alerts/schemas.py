@@ -199,3 +199,11 @@ def _require_one_block(alert: AlertBody) -> None:
         raise schema_error(f"/{wanted}", "missing-key")
     if getattr(alert, other) is not None:
         raise schema_error(f"/{other}", "unknown-key")
+
+
+def id_of(value: Any) -> str | None:
+    """Return the id of a parsed body that was refused, if it is one; nothing else of it is echoed."""
+    try:
+        return str(UUID(value["id"])) if isinstance(value, dict) else None
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None

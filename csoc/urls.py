@@ -13,7 +13,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("audit.urls")),
     path("", include("vault.urls")),
-    path("", include("trailers.urls")),
+    path("api/v1/", include("trailers.urls")),
     path("", include("deployments.urls")),
     path("", include("alerts.urls")),
     path("", include("live.urls")),

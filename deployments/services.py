@@ -13,9 +13,9 @@ from deployments import policies
 from deployments.models import MODULES, Authorisation, Consent, Deployment, Incident, RiskAssessment
 from deployments.selectors import locked
 from trailers.models import Trailer
+from trailers.desired import Standing
 from trailers.services import set_desired
 
-SENSORS_OFF = dict.fromkeys(MODULES, False)
 #: Taken while a number is given, so that two drafts never get the same one.
 NUMBER_LOCK = 0x44455000
 
@@ -133,10 +133,13 @@ def activate_deployment(*, actor: User, deployment_id: int) -> Deployment:
     deployment.move(Deployment.State.ACTIVE)
     deployment.save()
     set_desired(
-        actor=actor, trailer=deployment.trailer, deployment=deployment.name, until=deployment.ends_at,
-        lat=deployment.lat, lon=deployment.lon, heading_deg=deployment.heading_deg,
+        actor=actor,
+        trailer=deployment.trailer,
+        deployment=Standing(
+            deployment.name, deployment.ends_at, deployment.lat, deployment.lon, deployment.heading_deg
+        ),
         modules={name: name in deployment.modules for name in MODULES},
-    )  # fmt: skip
+    )
     audit.record("deployment.activate", _ref(deployment))
     return deployment
 
@@ -172,14 +175,13 @@ def withdraw_consent(*, actor: User, consent_id: int) -> None:
 
 def _end(deployment: Deployment, *, person: Person | None, reason: str, actor: policies.Actor) -> None:
     """The one way a deployment ends; the caller holds its lock and writes the audit entry."""
+    was_active = deployment.state == Deployment.State.ACTIVE
     deployment.deactivated_at = clock.now()
     deployment.deactivated_by = person
     deployment.deactivation_reason = reason
     deployment.move(Deployment.State.DEACTIVATED)
     deployment.save()
-    set_desired(
-        actor=actor, trailer=deployment.trailer, deployment="", until=None, lat=None, lon=None,
-        heading_deg=None, modules=SENSORS_OFF,
-    )  # fmt: skip
+    if was_active:
+        set_desired(actor=actor, trailer=deployment.trailer, deployment=None)
     events.emit("deployment.deactivate", deployment=deployment)
     realtime.push_on_commit("live", {"type": "refresh", "agency": deployment.agency.code})

@@ -1,0 +1,193 @@
+"""Alerts over HTTP for people. Every view of content is an entry before a byte leaves."""
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+import audit
+from alerts import selectors, services, status
+from alerts.idempotency import once
+from alerts.models import Alert
+
+BIG = 2**31 - 1
+
+
+def _ref(request: Request, alert_id: UUID) -> audit.Ref:
+    return audit.Ref("alert", str(alert_id), request.user.person.agency.code)
+
+
+def _valid(kind: type[serializers.Serializer], request: Request) -> dict[str, Any]:
+    body = kind(data=request.data)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
+
+
+class VersionBody(serializers.Serializer):
+    """``version``: the one on the person's screen."""
+
+    version = serializers.IntegerField(min_value=0, max_value=BIG)
+
+
+class HandBackBody(serializers.Serializer):
+    """``reason``: why, in the person's words (sealed)."""
+
+    reason = serializers.CharField(max_length=500)
+
+
+class CloseBody(VersionBody):
+    """How it ended."""
+
+    outcome = serializers.ChoiceField(choices=Alert.Outcome.choices)
+    note = serializers.CharField(max_length=services.MAX_NOTE, required=False, allow_blank=True, default="")
+
+
+class VerifyBody(VersionBody):
+    """What comparing crop, text and list reason showed."""
+
+    decision = serializers.ChoiceField(choices=Alert.PlateDecision.choices)
+
+
+class NoteBody(serializers.Serializer):
+    """Free text about the alert (sealed)."""
+
+    text = serializers.CharField(max_length=services.MAX_NOTE)
+
+
+class Snapshot(APIView):
+    """``GET /api/v1/live/snapshot/``."""
+
+    def get(self, request: Request) -> Response:
+        """What should be on this person's screen."""
+        return Response(selectors.snapshot(request.user))
+
+
+class LiveStatus(APIView):
+    """``GET /api/v1/live/status/``: the figures beside a quiet board."""
+
+    def get(self, request: Request) -> Response:
+        """Figures of the day and of the console's own health."""
+        return Response(status.board_status(request.user))
+
+
+class _Act(APIView):
+    """One act on one alert; subclasses name the body, the service and the audit verb."""
+
+    body: type[serializers.Serializer] = VersionBody
+    verb = ""
+
+    def act(self, actor: Any, alert_id: UUID, **values: Any) -> Alert:
+        """Call the one service."""
+        raise TypeError("a subclass names its service")
+
+    def run(self, request: Request, alert_id: UUID) -> Response:
+        """Parse, act once, present."""
+        selectors.visible_alert(request.user, alert_id)
+        values = _valid(self.body, request)
+        answer = once(
+            actor=request.user,
+            key=request.headers.get("Idempotency-Key"),
+            act=f"{self.verb}:{alert_id}",
+            body=values,
+            run=lambda: selectors.alert_wire(self.act(request.user, alert_id, **values)),
+        )
+        return Response(answer)
+
+
+class Acknowledge(_Act):
+    """``POST /api/v1/alerts/{id}/acknowledge/``."""
+
+    verb = "alert.acknowledge"
+
+    @audit.guard(verb, object=_ref, acts=True)
+    def post(self, request: Request, alert_id: UUID) -> Response:
+        """Take it by name."""
+        return self.run(request, alert_id)
+
+    def act(self, actor: Any, alert_id: UUID, **values: Any) -> Alert:
+        """Acknowledge."""
+        return services.acknowledge_alert(actor=actor, alert_id=alert_id, **values)
+
+
+class HandBack(_Act):
+    """``POST /api/v1/alerts/{id}/hand-back/``."""
+
+    body = HandBackBody
+    verb = "alert.hand_back"
+
+    @audit.guard(verb, object=_ref, acts=True)
+    def post(self, request: Request, alert_id: UUID) -> Response:
+        """Give it back within 60 s."""
+        return self.run(request, alert_id)
+
+    def act(self, actor: Any, alert_id: UUID, **values: Any) -> Alert:
+        """Hand back."""
+        return services.hand_back_alert(actor=actor, alert_id=alert_id, **values)
+
+
+class Close(_Act):
+    """``POST /api/v1/alerts/{id}/close/``."""
+
+    body = CloseBody
+    verb = "alert.close"
+
+    @audit.guard(verb, object=_ref, acts=True)
+    def post(self, request: Request, alert_id: UUID) -> Response:
+        """Close with an outcome."""
+        return self.run(request, alert_id)
+
+    def act(self, actor: Any, alert_id: UUID, **values: Any) -> Alert:
+        """Close."""
+        return services.close_alert(actor=actor, alert_id=alert_id, **values)
+
+
+class VerifyPlate(_Act):
+    """``POST /api/v1/alerts/{id}/verify-plate/``."""
+
+    body = VerifyBody
+    verb = "alert.verify_plate"
+
+    @audit.guard(verb, object=_ref, acts=True)
+    def post(self, request: Request, alert_id: UUID) -> Response:
+        """Confirm or reject."""
+        return self.run(request, alert_id)
+
+    def act(self, actor: Any, alert_id: UUID, **values: Any) -> Alert:
+        """Verify."""
+        return services.verify_plate(actor=actor, alert_id=alert_id, **values)
+
+
+class Note(_Act):
+    """``POST /api/v1/alerts/{id}/note/``."""
+
+    body = NoteBody
+    verb = "alert.note"
+
+    @audit.guard(verb, object=_ref, acts=True)
+    def post(self, request: Request, alert_id: UUID) -> Response:
+        """Add a note."""
+        return self.run(request, alert_id)
+
+    def act(self, actor: Any, alert_id: UUID, **values: Any) -> Alert:
+        """Add."""
+        return services.add_note(actor=actor, alert_id=alert_id, **values)
+
+
+class Detail(APIView):
+    """``GET /api/v1/alerts/{id}/detail/``: plate, list reason, rounds: an audited view."""
+
+    @audit.guard("alert.view", object=_ref)
+    def get(self, request: Request, alert_id: UUID) -> Response:
+        """Unseal."""
+        return Response(selectors.detail(selectors.visible_alert(request.user, alert_id)))
+
+
+class Timeline(APIView):
+    """``GET /api/v1/alerts/{id}/timeline/``: who did what, without content."""
+
+    def get(self, request: Request, alert_id: UUID) -> Response:
+        """List the events."""
+        return Response({"events": selectors.timeline(selectors.visible_alert(request.user, alert_id))})

@@ -1,0 +1,125 @@
+"""The live board's side of the hub: what every open screen of this process is told.
+
+The database is the truth. Every 5 s each screen gets a heartbeat with the digest of what it should
+show, and its person's rights are asked again (H15). When the channel layer is deaf, heartbeats come
+every 2 s, so that a screen that differs fetches the snapshot well within 6 s.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from channels.db import database_sync_to_async
+
+from accounts.selectors import Rights, rights_of
+from alerts.selectors import open_digest
+from csoc.lib import clock, realtime
+
+log = logging.getLogger(__name__)
+
+GROUP = "live"
+BEAT_S = 5.0
+DEAF_BEAT_S = 2.0
+STEP_S = 0.5
+
+
+class Screen(Protocol):
+    """An open board socket."""
+
+    user_id: int
+    agency_id: int
+    agency: str
+
+    async def show(self, frame: str) -> None:
+        """Send one encoded frame."""
+
+    async def judge(self, rights: Rights | None) -> bool:
+        """Close if the right is gone; True if it may stay."""
+
+
+@database_sync_to_async
+def _truth(user_ids: set[int], agency_ids: set[int]) -> tuple[dict[int, Rights], dict[int, str]]:
+    """One query for everybody's rights and one digest per agency."""
+    return rights_of(user_ids), {agency_id: open_digest(agency_id) for agency_id in agency_ids}
+
+
+class BoardHub:
+    """All board sockets of one event loop."""
+
+    def __init__(self) -> None:
+        self.screens: set[Screen] = set()
+        self._hub = realtime.hub(GROUP)
+        self._task: asyncio.Task[None] | None = None
+
+    def join(self, screen: Screen) -> None:
+        """Add a screen; the first one starts the subscription and the beat."""
+        self.screens.add(screen)
+        if self._task is None:
+            self._hub.join(self._heard)
+            self._task = asyncio.create_task(self._beat_forever())
+
+    def leave(self, screen: Screen) -> None:
+        """Remove a screen."""
+        self.screens.discard(screen)
+
+    async def _heard(self, message: dict[str, Any]) -> None:
+        if message["type"] == "refresh":
+            await self.beat(self._of(message["agency"]))
+            return
+        if message["type"] == "rights":
+            await self.beat(screen for screen in self.screens if screen.user_id == message["user"])
+            return
+        agency = message.pop("agency", None)
+        await self._show(self._of(agency), json.dumps(message))
+
+    def _of(self, agency: str | None) -> list[Screen]:
+        return [screen for screen in self.screens if screen.agency == agency]
+
+    async def _show(self, screens: Iterable[Screen], frame: str) -> None:
+        for screen in list(screens):
+            try:
+                await screen.show(frame)
+            except Exception as error:
+                log.warning("a screen was lost: %s", type(error).__name__)
+                self.leave(screen)
+
+    async def beat(self, screens: Iterable[Screen]) -> None:
+        """Ask the database what is true and tell ``screens``; without an answer nobody is told anything."""
+        chosen = list(screens)
+        if not chosen:
+            return
+        rights, digests = await _truth(
+            {screen.user_id for screen in chosen}, {screen.agency_id for screen in chosen}
+        )
+        at = clock.wire(clock.now())
+        for screen in chosen:
+            if await screen.judge(rights.get(screen.user_id)):
+                frame = {"type": "heartbeat", "digest": digests[screen.agency_id], "at": at}
+                await self._show([screen], json.dumps(frame))
+
+    async def _beat_forever(self) -> None:
+        waited = 0.0
+        while True:
+            await asyncio.sleep(STEP_S)
+            waited += STEP_S
+            if waited < (DEAF_BEAT_S if self._hub.deaf else BEAT_S):
+                continue
+            waited = 0.0
+            try:
+                await self.beat(self.screens)
+            except Exception as error:
+                # No heartbeat is the honest sign: the screens say "delayed", then "lost".
+                log.error("no heartbeat, the database did not answer: %s", type(error).__name__)
+
+
+_hubs: dict[int, BoardHub] = {}
+
+
+def board_hub() -> BoardHub:
+    """Return this event loop's hub."""
+    loop = id(asyncio.get_running_loop())
+    if loop not in _hubs:
+        _hubs[loop] = BoardHub()
+    return _hubs[loop]
