@@ -20,7 +20,7 @@ def parse(query: Mapping[str, str]) -> Filter:
         object=_text(query, "object"),
         verb=_text(query, "verb"),
         since=_since(query.get("since", "").strip()),
-        before=_index(query.get("before", "").strip()),
+        before=index(query, "before"),
     )
 
 
@@ -44,11 +44,13 @@ def _since(text: str) -> datetime | None:
         raise _bad("since") from None
 
 
-def _index(text: str) -> int | None:
+def index(query: Mapping[str, str], name: str) -> int | None:
+    """Return an entry's index. Errors: Refused ``bad-filter`` (400)."""
+    text = query.get(name, "").strip()
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise _bad("before")
+        raise _bad(name)
     return int(text)
 
 

@@ -5,7 +5,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
+from django.utils.dateformat import format as date_format
 from django.utils.translation import gettext as _
 
 from audit.models import Entry
@@ -29,6 +32,20 @@ class Told:
     leaf: str
     actor_id: str
     object_key: str
+
+    @property
+    def day(self) -> str:
+        """The day where people are."""
+        return date_format(self._local, "l j F Y")
+
+    @property
+    def time(self) -> str:
+        """The time where people are, to the millisecond."""
+        return f"{self._local:%H:%M:%S}.{self._local.microsecond // 1000:03d}"
+
+    @property
+    def _local(self) -> datetime:
+        return self.at.astimezone(ZoneInfo(settings.LOCAL_TIME_ZONE))
 
 
 def tell(row: Entry) -> Told:

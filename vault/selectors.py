@@ -1,6 +1,6 @@
 """How old the oldest readable detail is. Looks at the keys themselves, so it needs no Celery."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from csoc.lib import clock
@@ -50,10 +50,17 @@ def retention() -> dict[str, Any]:
         "now": now,
         "oldest": oldest,
         "due": due,
-        "left_s": max(0, int((due - now).total_seconds())) if due else None,
+        "left": _hours(due - now) if due else "",
         "keys": len(keystore.epochs()),
         "overdue": overdue(now),
         "runs": list(PurgeRun.objects.all()[:20]),
         "last": PurgeRun.objects.first(),
         "last_work": PurgeRun.objects.filter(keys__gt=0).first(),
     }
+
+
+def _hours(left: timedelta) -> str:
+    """Say a countdown: ``3 h 12 min``, with a minus (U+2212) once it is over."""
+    minutes = int(abs(left).total_seconds() // 60)
+    sign = "−" if left < timedelta() else ""
+    return f"{sign}{minutes // 60} h {minutes % 60:02d} min"
