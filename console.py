@@ -46,7 +46,7 @@ FAILED, USAGE, PORT_TAKEN, WRONG_PYTHON, LIBRARY_MISSING, DISK_FULL, SERVER_FAIL
 INTERRUPTED = 130
 
 # Libraries that the test browser needs from the system, and the Debian packages that hold them.
-BROWSER_LIBRARIES = {"libnss3.so": "libnss3", "libnspr4.so": "libnspr4", "libexpat1.so": "libexpat1"}
+BROWSER_LIBRARIES = {"libnss3.so": "libnss3", "libnspr4.so": "libnspr4", "libexpat.so.1": "libexpat1"}
 
 STARTED = time.monotonic()
 
@@ -233,7 +233,8 @@ def install_front_end(with_tools: bool) -> None:
     if code:
         raise Trouble(
             LIBRARY_MISSING,
-            "A front-end library could not be installed:\n" + last_lines(output),
+            "A front-end library could not be installed:\n"
+            + last_lines("\n".join(output.splitlines()[:25]), 25),
             "Check that this machine reaches its npm registry, then try again.",
         )
 

@@ -37,7 +37,11 @@ def checks() -> list[Check]:
         ("template style", [str(tools / "djade"), "--check", *pages], ROOT),
         ("models match migrations", [python, "manage.py", "makemigrations", "--check", "--dry-run"], ROOT),
         ("front-end types", [node, "node_modules/typescript/bin/tsc", "--noEmit"], FRONTEND),
-        ("front-end style", [node, "node_modules/@biomejs/biome/bin/biome", "lint", "."], FRONTEND),
+        (
+            "front-end style",
+            [node, "node_modules/@biomejs/biome/bin/biome", "lint", "--diagnostic-level=error", "."],
+            FRONTEND,
+        ),
     ]
     if list(FRONTEND.glob("tests/*.test.ts")):
         found.append(("front-end units", [node, "build.mjs", "test"], FRONTEND))
