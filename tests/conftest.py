@@ -45,6 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["CSOC_DATABASE_URL"] = servers.url("csoc_app", "t_none")
         os.environ["CSOC_REDIS_URL"] = servers.redis_url(0)
         os.environ["CSOC_DATA_DIR"] = str(servers.scratch)
+    # pytest-django sets Django up only if somebody has read the settings by now.
+    from django.conf import settings
+
+    assert settings.DATA_DIR
 
 
 @pytest.hookimpl(trylast=True)
