@@ -36,7 +36,7 @@ class Enrolment(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class KeyRotation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """`POST /api/v1/keys/`: the next public key; `proof` (optional) signs its SHA-256 with its private half."""
+    """`POST /api/v1/keys/`: the next public key; `proof` (optional) signs its SHA-256 with its own key."""
 
     public_key: Key64
     proof: Proof64 | None = None

@@ -1,11 +1,11 @@
-"""The trailers' own routes."""
+"""The trailers' own routes, below `/api/v1/`."""
 
 from django.urls import path
 
 from . import api
 
 urlpatterns = [
-    path("api/v1/enrolment/", api.EnrolmentView.as_view(), name="device-enrolment"),
-    path("api/v1/keys/", api.KeysView.as_view(), name="device-keys"),
-    path("api/v1/desired/", api.DesiredView.as_view(), name="device-desired"),
+    path("enrolment/", api.EnrolmentView.as_view(), name="device-enrolment"),
+    path("keys/", api.KeysView.as_view(), name="device-keys"),
+    path("desired/", api.DesiredView.as_view(), name="device-desired"),
 ]

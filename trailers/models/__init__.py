@@ -2,6 +2,15 @@
 
 from .channel import Command, DesiredState, TrailerStatus
 from .keys import EnrolmentToken, Nonce, TrailerKey
-from .register import Trailer
+from .register import CAPABILITIES, Trailer
 
-__all__ = ["Command", "DesiredState", "EnrolmentToken", "Nonce", "Trailer", "TrailerKey", "TrailerStatus"]
+__all__ = [
+    "CAPABILITIES",
+    "Command",
+    "DesiredState",
+    "EnrolmentToken",
+    "Nonce",
+    "Trailer",
+    "TrailerKey",
+    "TrailerStatus",
+]
