@@ -57,6 +57,7 @@ def actor_of(user: User, request: Any = None) -> audit.Actor:
         session=sessions.session_hash(session),
         ip=client_ip(request),
         auth=mark["kind"] if mark else None,
+        name=person.name,
     )
 
 

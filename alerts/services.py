@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import Min
 from django.utils.translation import gettext as _
 from geographiclib.geodesic import Geodesic
 
@@ -266,7 +267,18 @@ def _entry(hotlist: Hotlist, row: dict[str, Any]) -> HotlistEntry:
 
 
 def delete_detail_of(epoch: datetime) -> int:
-    """Delete every sealed row of an epoch whose key is destroyed; returns how many (called by the vault)."""
-    details, _by_model = AlertDetail.objects.filter(epoch=epoch).delete()
-    notes, _by_model = AlertNote.objects.filter(epoch=epoch).delete()
+    """Delete every sealed row of this epoch and older ones; returns how many (called by the vault).
+
+    Older ones too: after a crash between keys and rows nothing else would find them.
+    """
+    details, _by_model = AlertDetail.objects.filter(epoch__lte=epoch).delete()
+    notes, _by_model = AlertNote.objects.filter(epoch__lte=epoch).delete()
     return details + notes
+
+
+def oldest_detail() -> datetime | None:
+    """Return the oldest epoch that still has a sealed row, for the vault's watchdog."""
+    oldest = [
+        model.objects.aggregate(oldest=Min("epoch"))["oldest"] for model in (AlertDetail, AlertNote)
+    ]
+    return min(filter(None, oldest), default=None)

@@ -165,6 +165,11 @@ def _members(value: Any, name: str, required: set[str], optional: set[str]) -> N
         raise BadEntry(name)
 
 
+def is_name(value: str) -> bool:
+    """True when ``value`` may stand in an entry as an id: what comes out of an address may not."""
+    return 0 < len(value) <= 128 and not _CONTROL.search(value)
+
+
 def _text(value: Any, name: str, limit: int, *, empty: bool = False) -> None:
     if not isinstance(value, str) or len(value) > limit or _CONTROL.search(value) or not (value or empty):
         raise BadEntry(name)

@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from audit.entry import Outcome, Reason, Ref
+from audit.entry import Outcome, Reason, Ref, is_name
 from audit.record import commit
 from audit.verbs import VERBS
 from csoc.lib.errors import Refused
@@ -41,7 +41,7 @@ def guard(
         def keep(args: tuple[Any, ...], kwargs: dict[str, Any], outcome: Outcome) -> None:
             request = args[0] if hasattr(args[0], "META") else args[1]
             why = reason(request, **kwargs) if callable(reason) else reason
-            commit(verb, object(request, **kwargs), reason=why, outcome=outcome)
+            commit(verb, _nameable(object(request, **kwargs)), reason=why, outcome=outcome)
 
         @functools.wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -73,6 +73,11 @@ def guard(
         return chosen  # type: ignore[no-any-return]
 
     return decorate
+
+
+def _nameable(ref: Ref) -> Ref:
+    """Keep a hostile id out of the log: its address was refused, and that is all it has to say."""
+    return ref if is_name(ref.id) else Ref(ref.type, "unreadable", ref.agency)
 
 
 def _refusal(error: Exception) -> Outcome:
