@@ -160,6 +160,7 @@ def follow(command: list, folder: Path, counted: str = "", total: int = 0, env: 
             if time.monotonic() - shown > 4:
                 shown = time.monotonic()
                 say("    … %d of %d" % (min(count, total), total) if total else "    … still at it")
+        process.stdout.close()
         return process.wait(), "".join(lines)
     except BaseException:
         process.terminate()

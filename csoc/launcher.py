@@ -322,7 +322,8 @@ def refuse_incomplete_production(options: argparse.Namespace) -> str:
     if options.no_demo and not (options.database_url and options.redis_url):
         return (
             "--no-demo means production: the embedded servers trust every local user and are refused there.\n"
-            "Give --database-url and --redis-url, and set CSOC_SECRET_KEY, CSOC_GATEWAY_SECRET and CSOC_PUBLIC_URL."
+            "Give --database-url and --redis-url, and set CSOC_SECRET_KEY, CSOC_GATEWAY_SECRET and "
+            "CSOC_PUBLIC_URL."
         )
     return ""
 

@@ -170,7 +170,7 @@ class Supervisor:
         time.sleep(0.2)
         path = self.logs / f"{name}.log"
         lines = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
-        return "\n    ".join(["", *lines[-12:]]) or f"it said nothing in {path}"
+        return " | ".join(line.strip() for line in lines[-3:]) or f"it said nothing in {path}"
 
     # -- watching ----------------------------------------------------------------------------------
 

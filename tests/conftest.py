@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.running import RunningConsole
 from tests.servers import TestServers
 
 os.environ["CSOC_ENV"] = "test"
@@ -135,3 +136,10 @@ def clock() -> Iterator[Any]:
 def data_dir() -> Path:
     """This worker's CSOC_DATA_DIR."""
     return Path(os.environ["CSOC_DATA_DIR"])
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningConsole]:
+    """One real console with quiet trailers for a whole session: ``.url``, ``.info`` (run.json), ``.data``."""
+    with RunningConsole(tmp_path_factory.mktemp("console") / "data") as running:
+        yield running

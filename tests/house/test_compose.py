@@ -1,0 +1,69 @@
+"""docker-compose.yml: valid by the compose schema, complete, and without a secret."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "docker-compose.yml"
+
+
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(FILE.read_text())
+    return loaded
+
+
+def schema_check(path: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_it_is_valid_by_the_compose_schema(tmp_path: Path) -> None:
+    done = schema_check(FILE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    broken = tmp_path / "docker-compose.yml"
+    broken.write_text(FILE.read_text().replace("healthcheck:", "helthcheck:"))
+    assert schema_check(broken).returncode != 0
+
+
+def test_every_process_is_there() -> None:
+    services = compose()["services"]
+    assert set(services) == {
+        "postgres", "valkey", "migrate", "web-1", "web-2", "worker", "beat", "sequencer", "gateway", "proxy",
+    }  # fmt: skip
+    for name in ("web-1", "web-2", "worker", "beat", "sequencer"):
+        assert services[name]["environment"]["CSOC_ENV"] == "production"
+        assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+
+
+def test_each_process_has_the_database_role_it_needs_and_no_other() -> None:
+    services = compose()["services"]
+    roles = {
+        name: re.findall(r"postgresql://(\w+):", service["environment"].get("CSOC_DATABASE_URL", ""))
+        for name, service in services.items()
+    }
+    assert roles["migrate"] == ["csoc_owner"]
+    assert roles["sequencer"] == ["csoc_sequencer"]
+    assert all(roles[name] == ["csoc_app"] for name in ("web-1", "web-2", "worker", "beat"))
+    assert roles["gateway"] == []
+
+
+def test_no_secret_is_written_down_and_none_has_a_default() -> None:
+    for line in FILE.read_text().splitlines():
+        for name, rest in re.findall(r"\$\{(\w+)([^}]*)\}", line):
+            if name != "CSOC_VERSION":
+                assert rest.startswith(":?"), line
+        if re.search(r"PASSWORD|SECRET", line) and ": " in line:
+            assert "${" in line or "$$" in line, line
+
+
+def test_only_the_proxy_and_the_media_ports_are_published() -> None:
+    published = {
+        name: service["ports"] for name, service in compose()["services"].items() if "ports" in service
+    }
+    assert set(published) == {"proxy", "gateway"}
+    assert all(port.endswith("/udp") for port in published["gateway"])

@@ -1,0 +1,95 @@
+"""`console.py run` as a person meets it: ready, guarded, healing, and gone after Ctrl-C."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psycopg
+import redis
+
+from csoc.launcher import free_ports
+from tests.running import ROOT, RunningConsole
+
+PROCESSES = {"postgres", "valkey", "web", "worker", "beat", "sequencer", "gateway", "simulator"}
+
+
+def test_a_whole_run_from_ready_to_nothing_left(tmp_path: Path) -> None:
+    running = RunningConsole(tmp_path / "data").start()
+    try:
+        the_run_file_is_private_and_complete(running)
+        a_second_run_on_the_same_data_is_refused(running)
+        a_killed_process_comes_back(running)
+    finally:
+        code = running.stop()
+    assert code == 0, running.output[-3000:]
+    assert "nothing of this console is left running" in running.output
+    assert not (running.data / "run.json").exists()
+    assert processes_that_mention(running.data) == []
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", running.port)) != 0
+
+
+def the_run_file_is_private_and_complete(running: RunningConsole) -> None:
+    info = running.info
+    assert stat.S_IMODE((running.data / "run.json").stat().st_mode) == 0o600
+    assert info["url"] == running.url
+    assert set(info["pids"]) == PROCESSES
+    for role in (
+        "dispatcher",
+        "dispatcher-2",
+        "supervisor",
+        "supervisor-2",
+        "privacy_officer",
+        "administrator",
+    ):
+        assert set(info["people"][role]) == {"username", "password", "totp_secret"}
+    assert {trailer["simulated"] for trailer in info["trailers"]} == {True, False}
+    assert all(Path(trailer["private_key_file"]).is_file() for trailer in info["trailers"])
+    assert set(info["hotlist"]["sample"]) >= {"plate", "jurisdiction", "entry_id", "category"}
+    with psycopg.connect(info["database_url"]) as connection:
+        assert connection.execute("SELECT current_user").fetchone() == ("csoc_app",)
+    with redis.Redis.from_url(info["redis_url"]) as client:
+        assert client.ping()
+    with urllib.request.urlopen(f"{running.url}/readyz", timeout=5) as answer:
+        assert answer.status == 200
+
+
+def a_second_run_on_the_same_data_is_refused(running: RunningConsole) -> None:
+    port = str(free_ports(1)[0])
+    command = [sys.executable, "console.py", "run", "--data", str(running.data), "--port", port]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert "Another console already runs" in done.stdout
+    assert (running.data / "run.json").exists(), "the refused run removed the running one's file"
+
+
+def a_killed_process_comes_back(running: RunningConsole) -> None:
+    before = running.info["pids"]["worker"]
+    os.kill(before, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while running.info["pids"]["worker"] == before:
+        assert time.monotonic() < deadline, running.output[-2000:]
+        time.sleep(0.1)
+    assert "worker was killed by SIGKILL; starting it again" in running.output
+
+
+def processes_that_mention(data: Path) -> list[str]:
+    """Every process, not ours, that names the directory in its command, environment or working folder."""
+    needle, found = str(data).encode(), []
+    for entry in Path("/proc").glob("[0-9]*"):
+        if int(entry.name) == os.getpid():
+            continue
+        try:
+            texts = [(entry / name).read_bytes() for name in ("cmdline", "environ")]
+            texts.append(os.fsencode((entry / "cwd").readlink()))
+        except OSError:
+            continue
+        if any(needle in text for text in texts):
+            found.append(f"{entry.name} {texts[0]!r}")
+    return found

@@ -1,0 +1,109 @@
+"""The supervisor: restarts loudly, gives up on what never becomes ready, and leaves nothing behind."""
+
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from csoc import supervisor as module
+from csoc.supervisor import NotReady, Program, Stopping, Supervisor
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
+    monkeypatch.setattr(module, "BACK_OFF_S", (0.1,))
+    monkeypatch.setattr(module, "STOP_WITHIN_S", 1.0)
+    made = Supervisor(tmp_path, started=time.time(), mark=secrets.token_hex(8))
+    yield made
+    made.stop()
+
+
+def program(supervisor: Supervisor, name: str, code: str) -> Program:
+    """A program that runs a line of Python."""
+    command = [sys.executable, "-c", code]
+    return Program(name, lambda: supervisor.spawn(name, command, dict(os.environ), Path("/")))
+
+
+def watch_for(supervisor: Supervisor, seconds: float) -> None:
+    """Watch in this thread until a timer ends it the way a signal does."""
+
+    def end(number: int, frame: object) -> None:
+        raise Stopping
+
+    before = signal.signal(signal.SIGUSR1, end)
+    threading.Timer(seconds, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+    try:
+        with pytest.raises(Stopping):
+            supervisor.watch()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_killed_process_is_started_again_and_it_is_said(
+    supervisor: Supervisor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    supervisor.begin(program(supervisor, "sleeper", "import time; time.sleep(600)"))
+    restarts: list[int] = []
+    supervisor.on_restart = lambda: restarts.append(1)
+    first = supervisor.programs["sleeper"].process
+    assert first is not None
+    first.kill()
+    watch_for(supervisor, 1.2)
+    again = supervisor.programs["sleeper"].process
+    assert again is not None and again.poll() is None and again.pid != first.pid
+    assert restarts == [1]
+    said = capsys.readouterr().out
+    assert "sleeper was killed by SIGKILL; starting it again" in said
+    assert "sleeper was started again" in said
+
+
+def test_what_a_process_says_is_prefixed_and_logged(
+    supervisor: Supervisor, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    supervisor.run_once("teller", [sys.executable, "-c", "print('hello')"], dict(os.environ), Path("/"))
+    deadline = time.monotonic() + 5
+    said = ""
+    while "hello" not in said and time.monotonic() < deadline:
+        said += capsys.readouterr().out
+        time.sleep(0.02)
+    assert "teller | hello" in said
+    assert (tmp_path / "teller.log").read_text() == "hello\n"
+
+
+def test_a_process_that_ends_while_starting_is_quoted(supervisor: Supervisor) -> None:
+    supervisor.begin(program(supervisor, "broken", "raise SystemExit('no such setting')"))
+    supervisor.programs["broken"].ready = lambda: False
+    with pytest.raises(NotReady, match=r"(?s)broken ended while starting.*no such setting"):
+        supervisor.wait_ready(["broken"], timeout_s=10)
+
+
+def test_a_process_that_never_answers_is_named(supervisor: Supervisor) -> None:
+    silent = program(supervisor, "silent", "import time; time.sleep(600)")
+    silent.ready = lambda: False
+    supervisor.begin(silent)
+    with pytest.raises(NotReady, match="silent did not answer"):
+        supervisor.wait_ready(["silent"], timeout_s=0.3)
+
+
+def test_stop_ends_the_stubborn_and_their_children(supervisor: Supervisor, tmp_path: Path) -> None:
+    code = (
+        "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); print('up', flush=True); "
+        "time.sleep(600)"
+    )
+    supervisor.begin(program(supervisor, "stubborn", code))
+    deadline = time.monotonic() + 10
+    while len(supervisor.leftovers(tmp_path)) < 2:
+        assert time.monotonic() < deadline, "the grandchild is not seen"
+        time.sleep(0.05)
+    supervisor.stop()
+    deadline = time.monotonic() + 5
+    while supervisor.leftovers(tmp_path):
+        assert time.monotonic() < deadline, supervisor.leftovers(tmp_path)
+        time.sleep(0.05)
