@@ -13,4 +13,4 @@ class AlertsConfig(AppConfig):
         import vault
         from alerts import services
 
-        vault.register_purgeable("alert_detail", services.delete_detail_of)
+        vault.register_purgeable("alert_detail", services.delete_detail_of, services.oldest_detail)

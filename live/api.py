@@ -1,0 +1,93 @@
+"""Live view over HTTP."""
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+import audit
+from alerts.selectors import visible_alert
+from csoc.lib import clock
+from live import policies, selectors, services
+from live.models import LiveSession, Reason
+
+
+class ReasonPart(serializers.Serializer):
+    """Coded purpose and CAD number."""
+
+    code = serializers.ChoiceField(choices=Reason.choices)
+    cad = serializers.RegexField(r"^[A-Za-z0-9][A-Za-z0-9-]{0,23}$", required=False, allow_blank=True, default="")
+
+
+class ReasonBody(serializers.Serializer):
+    """``{"reason":{"code","cad"}}``."""
+
+    reason = ReasonPart()
+
+
+def _reason(request: Request) -> dict[str, Any]:
+    body = ReasonBody(data=request.data)
+    body.is_valid(raise_exception=True)
+    reason = body.validated_data["reason"]
+    return {"reason": reason["code"], "cad": reason["cad"]}
+
+
+def _alert_ref(request: Request, alert_id: UUID) -> audit.Ref:
+    return audit.Ref("alert", str(alert_id), request.user.person.agency.code)
+
+
+def _session_ref(request: Request, session_id: UUID) -> audit.Ref:
+    return audit.Ref("session", str(session_id), request.user.person.agency.code)
+
+
+class OpenLiveView(APIView):
+    """``POST /api/v1/alerts/{id}/live-view/``: the gate is judged before the body."""
+
+    @audit.guard("video.live.open", object=_alert_ref, acts=True)
+    def post(self, request: Request, alert_id: UUID) -> Response:
+        """Open."""
+        alert = visible_alert(request.user, alert_id)
+        policies.gate(request.user, alert, clock.now())
+        opened = services.open_live_view(
+            actor=request.user, login=request.session, alert_id=alert_id, **_reason(request)
+        )
+        return Response(opened, status=201)
+
+
+class LiveView(APIView):
+    """``GET /api/v1/live/{session}/``: time left and who else watches."""
+
+    def get(self, request: Request, session_id: UUID) -> Response:
+        """Read."""
+        return Response(selectors.session_wire(request.user, session_id))
+
+
+class ExtendLiveView(APIView):
+    """``POST /api/v1/live/{session}/extend/``."""
+
+    @audit.guard("video.live.extend", object=_session_ref, acts=True)
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """Extend by five minutes, with a reason."""
+        session = services.extend_live_view(actor=request.user, session_id=session_id, **_reason(request))
+        return Response(_brief(session))
+
+
+class CloseLiveView(APIView):
+    """``POST /api/v1/live/{session}/close/``."""
+
+    @audit.guard("video.live.close", object=_session_ref, acts=True)
+    def post(self, request: Request, session_id: UUID) -> Response:
+        """End the own view."""
+        return Response(_brief(services.close_live_view(actor=request.user, session_id=session_id)))
+
+
+def _brief(session: LiveSession) -> dict[str, Any]:
+    return {
+        "session": str(session.pk),
+        "expires_at": clock.wire(session.expires_at),
+        "ended_at": clock.wire(session.ended_at),
+        "recording": False,
+    }

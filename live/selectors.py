@@ -1,0 +1,48 @@
+"""Reading live view."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from accounts.selectors import person_wire
+from alerts.policies import may_see_alerts
+from csoc.lib import clock
+from csoc.lib.errors import Refused
+from live.models import LiveSession
+
+_WITH = ("agency", "person", "user", "alert", "alert__trailer", "trailer__agency", "stream__trailer__agency")
+
+
+def open_sessions() -> QuerySet[LiveSession]:
+    """Views that have not ended."""
+    return LiveSession.objects.select_related(*_WITH).filter(ended_at__isnull=True)
+
+
+def locked_session(session_id: UUID) -> LiveSession:
+    """Return one view under a row lock. Errors: Refused ``not-found``."""
+    found = (
+        LiveSession.objects.select_for_update(of=("self",)).select_related(*_WITH).filter(pk=session_id).first()
+    )
+    if found is None:
+        raise Refused("not-found", "There is nothing here that you may see.", 404)
+    return found
+
+
+def session_wire(user: User, session_id: UUID) -> dict[str, Any]:
+    """One view with everybody who watches the same trailer now. Errors: Refused ``not-found``."""
+    may_see_alerts(user)
+    session = LiveSession.objects.select_related(*_WITH).filter(pk=session_id, user=user).first()
+    if session is None:
+        raise Refused("not-found", "There is nothing here that you may see.", 404)
+    watching = open_sessions().filter(stream=session.stream).order_by("opened_at")
+    return {
+        "session": str(session.pk),
+        "alert": str(session.alert_id),
+        "trailer": session.trailer.name,
+        "expires_at": clock.wire(session.expires_at),
+        "recording": False,
+        "watchers": [person_wire(other.person) for other in watching],
+        "state": "ended" if session.ended_at else "open",
+    }
