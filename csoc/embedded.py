@@ -47,6 +47,8 @@ POSTGRES_SETTINGS = {
     # The default prints failing rows, and rows hold personal detail.
     "log_error_verbosity": "terse",
     "log_parameter_max_length_on_error": "0",
+    # A failing statement carries its values: Django writes them into the text it sends.
+    "log_min_error_statement": "panic",
     "log_min_messages": "warning",
     "timezone": "UTC",
     "log_timezone": "UTC",

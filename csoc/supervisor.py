@@ -100,6 +100,7 @@ class Supervisor:
                 log = path.open("ab")
             self._print(f"{prefix} {raw.decode(errors='replace').rstrip()}")
         log.close()
+        process.stdout.close()
 
     # -- starting ----------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from csoc.embedded import ServerError
 from tests.running import RunningConsole
 from tests.servers import TestServers
 
@@ -32,7 +33,10 @@ _counter = itertools.count(1)
 def pytest_configure(config: pytest.Config) -> None:
     """Servers first: Django reads its settings (and so the database's address) after this."""
     worker = getattr(config, "workerinput", {}).get("workerid", "main")
-    servers = TestServers.attach() if worker != "main" else TestServers.start()
+    try:
+        servers = TestServers.attach() if worker != "main" else TestServers.start()
+    except ServerError as error:
+        pytest.exit(str(error), returncode=3)
     config.stash[_SERVERS] = servers
     if worker != "main" or not getattr(config.option, "numprocesses", None):
         number = 0 if worker == "main" else int(worker.removeprefix("gw"))

@@ -68,7 +68,8 @@ def test_it_is_durable_and_its_log_keeps_rows_out(servers: Servers) -> None:
         connection.execute("CREATE TABLE plates (plate text CHECK (length(plate) < 3))")
         with pytest.raises(psycopg.errors.CheckViolation):
             connection.execute("INSERT INTO plates VALUES ('MARKED1')")
-    assert "MARKED1" not in (servers.data / "logs" / "postgres.log").read_text().replace("INSERT", "")
+    assert "plates_plate_check" in (servers.data / "logs" / "postgres.log").read_text()
+    assert "MARKED1" not in (servers.data / "logs" / "postgres.log").read_text()
 
 
 def test_nothing_listens_on_the_network(servers: Servers) -> None:
@@ -101,14 +102,12 @@ def test_killed_servers_go_with_their_parent(tmp_path: Path) -> None:
         "s = Servers(pathlib.Path(sys.argv[1])); s.start(); "
         "print(*[p.pid for p in s.processes.values()], flush=True); time.sleep(600)"
     )
-    parent = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / "data")], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert parent.stdout is not None
-    children = [int(word) for word in parent.stdout.readline().split()]
-    assert len(children) == 2
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
+    command = [sys.executable, "-c", program, str(tmp_path / "data")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        children = [int(word) for word in parent.stdout.readline().split()]
+        assert len(children) == 2
+        parent.send_signal(signal.SIGKILL)
     deadline = time.monotonic() + 15
     while any(is_running(pid) for pid in children):
         assert time.monotonic() < deadline, "a server outlived its parent"

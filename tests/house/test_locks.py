@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 ADDRESS = re.compile(
-    r"--(extra-)?index-url|--find-links|--trusted-host|@ (https?|file):|https?://|file:|\"resolved\""
+    r"--(extra-)?index-url|--find-links|--trusted-host|@ (https?|file):|https?://|file:/|\"resolved\""
 )
 
 
