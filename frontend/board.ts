@@ -1,1 +1,168 @@
-export {};
+/** The live board: wires its parts together. State in store.ts, the line in link.ts, one part a file. */
+import { Acts } from "./board/acts";
+import { setCsrf, getJson } from "./board/api";
+import { Alarm } from "./board/audio";
+import { Banner } from "./board/banner";
+import { Bar } from "./board/bar";
+import { DetailPanel } from "./board/detail";
+import { must, setText } from "./board/dom";
+import { listen } from "./board/keys";
+import { Link } from "./board/link";
+import { BoardMap } from "./board/map";
+import { M } from "./board/messages";
+import { Queue } from "./board/queue";
+import { ShiftPanel } from "./board/shift";
+import { Store } from "./board/store";
+import { Strip } from "./board/strip";
+import { TableTwin } from "./board/table";
+import { clock } from "./board/time";
+import { VideoDesk } from "./board/video";
+import type { Alert, Boot, Message, Status, Trailer } from "./board/wire";
+import { titleOf, where } from "./board/words";
+
+const STATUS_EVERY_MS = 30_000;
+/** After a selection that the page made by itself, A waits until a person can have seen it. */
+const SEEN_MS = 500;
+
+const boot = JSON.parse(must("#boot").textContent ?? "{}") as Boot;
+setCsrf(boot.csrf);
+const store = new Store();
+const link = new Link(boot, store);
+const acts = new Acts(store, link);
+const alarm = new Alarm(store);
+const video = new VideoDesk(store, boot);
+const detail = new DetailPanel(store, link, boot, acts, video);
+const queue = new Queue(store, link, boot, select);
+const map = new BoardMap(store, link, select);
+const table = new TableTwin(store, link, chooseTrailer);
+const strip = new Strip(store, link, chooseTrailer);
+const shift = new ShiftPanel(store, link, alarm);
+const banner = new Banner(store, link, alarm, video, boot);
+const bar = new Bar(store, link, alarm);
+let selectedByPageAt = -SEEN_MS;
+let before: Map<string, number> | null = null;
+
+function select(id: string | null): void {
+  store.selected = id;
+  store.changed();
+  if (id) queueMicrotask(() => queue.reveal(id));
+}
+
+function chooseTrailer(trailer: Trailer): void {
+  const alert = store.alertOf(trailer.id);
+  if (alert) return select(alert.id);
+  showTable(false);
+  map.centreOn(trailer);
+}
+
+function move(step: 1 | -1): void {
+  const id = queue.neighbour(step);
+  if (id) select(id);
+}
+
+function acknowledge(): void {
+  if (performance.now() - selectedByPageAt >= SEEN_MS) detail.acknowledge();
+}
+
+function showTable(on: boolean): void {
+  must<HTMLElement>("#table").hidden = !on;
+  must<HTMLElement>("#map-box").hidden = on;
+  must("#show-table").setAttribute("aria-pressed", String(on));
+  must("#show-map").setAttribute("aria-pressed", String(!on));
+  store.changed();
+}
+
+function showMap(): void {
+  showTable(false);
+  map.recentre();
+}
+
+/** Esc: the innermost open thing first, the selection last. */
+function back(): void {
+  if (must<HTMLDialogElement>("#keys").open) return must<HTMLDialogElement>("#keys").close();
+  if (detail.closeForm() || queue.closeFilter()) return;
+  if (document.activeElement instanceof HTMLInputElement) return document.activeElement.blur();
+  select(null);
+}
+
+function toggleKeys(): void {
+  const dialog = must<HTMLDialogElement>("#keys");
+  if (dialog.open) dialog.close();
+  else dialog.showModal();
+}
+
+/** Nothing selected and something new waits: show it. Never moves a selection that exists. */
+function offer(alert: Alert): void {
+  if (store.selected !== null || alert.state !== "unacknowledged") return;
+  selectedByPageAt = performance.now();
+  select(alert.id);
+}
+
+const known = new Map<string, string>();
+
+function announce(alert: Alert): void {
+  const fresh = alert.state === "unacknowledged" && known.get(alert.id) !== "unacknowledged";
+  known.set(alert.id, alert.state);
+  if (!fresh) return;
+  alarm.arrived(alert);
+  setText(must("#announce"), M.announce(titleOf(alert, store), where(alert, store), clock(alert.occurred_at)));
+  offer(alert);
+}
+
+function paint(): void {
+  for (const alert of store.alerts.values()) if (known.get(alert.id) !== alert.state) announce(alert);
+  const state = link.state();
+  if (state === "lost") { link.markLost(); before ??= new Map([...store.alerts].map(([id, alert]) => [id, alert.version])); }
+  if (state === "ended") video.blank(M.bannerRight);
+  document.body.dataset["link"] = state;
+  for (const part of [video, bar, banner, queue, detail, shift, strip, map, table]) part.render();
+}
+
+function tick(): void {
+  bar.tick();
+  banner.render();
+  if (link.state() === "lost") store.changed();
+  queue.tick();
+  map.tick();
+  detail.tick();
+  table.render();
+}
+
+async function fetchStatus(): Promise<void> {
+  if (document.hidden || !link.usable()) return;
+  const status = await getJson<Status>(boot.urls.status).catch(() => null);
+  if (status) store.applyStatus(status);
+}
+
+link.onMessage = (message: Message) => {
+  video.onMessage(message);
+  queueMicrotask(() => alarm.heartbeat());
+};
+
+link.onRestored = (since) => {
+  const was = before ?? new Map<string, number>();
+  before = null;
+  const changed = [...store.alerts.values()].filter((a) => was.get(a.id) !== a.version).length
+    + [...was.keys()].filter((id) => !store.alerts.has(id)).length;
+  banner.noteRestored(since, changed);
+  void fetchStatus();
+};
+
+video.onChange = () => detail.refreshTimeline();
+store.onChange(paint);
+if (!map.start()) { showTable(true); must<HTMLElement>("#show-map").hidden = true; }
+must("#show-map").addEventListener("click", showMap);
+must("#show-table").addEventListener("click", () => showTable(must("#table").hasAttribute("hidden")));
+must("#keys-button").addEventListener("click", toggleKeys);
+must("#keys-close").addEventListener("click", toggleKeys);
+listen({
+  j: () => move(1), k: () => move(-1), a: acknowledge, v: () => detail.openVideo(), y: () => detail.decide("confirm"), r: () => detail.decide("reject"),
+  n: () => detail.focusNote(), m: showMap, t: () => showTable(must("#table").hasAttribute("hidden")), "/": () => queue.openFilter(), "?": toggleKeys, Escape: back,
+});
+setInterval(tick, 1000);
+setInterval(() => { if (!document.hidden) bar.tick(); }, 200);
+setInterval(() => void fetchStatus(), STATUS_EVERY_MS);
+setTimeout(() => void fetchStatus(), 300);
+link.start();
+tick();
+paint();

@@ -1,0 +1,84 @@
+/**
+ * The alarm. A person's act unlocks it, since browsers keep pages silent until then; whether it sounds is
+ * decided when a message arrives, because timers of a hidden page may sleep.
+ */
+import { type Store, sounds } from "./store";
+import type { Alert } from "./wire";
+
+const REPEAT_MS = 10_000;
+const STEP_S = 0.22;
+const LOUD: readonly number[] = [880, 622];
+const SOFT: readonly number[] = [523];
+
+export class Alarm {
+  /** How many times it has sounded; the page carries it for tests. */
+  tones = 0;
+  private context: AudioContext | null = null;
+  private last = -REPEAT_MS;
+  private playing: OscillatorNode[] = [];
+
+  constructor(private readonly store: Store) {}
+
+  armed(): boolean {
+    return this.context?.state === "running";
+  }
+
+  /** "Start shift": must be called from a press. Sounds once, so that the person hears that it works. */
+  async arm(): Promise<void> {
+    this.context ??= new AudioContext();
+    this.context.onstatechange = () => this.store.changed();
+    await this.context.resume();
+    this.sound([660], 0.08);
+    await this.keepAwake();
+    this.store.changed();
+  }
+
+  /** A new alert: at once if it is loud, one soft note otherwise. */
+  arrived(alert: Alert): void {
+    if (alert.state !== "unacknowledged") return;
+    if (sounds(alert)) this.loud();
+    else if (!alert.late) this.sound(SOFT, 0.1);
+  }
+
+  /** Called with every message from the server: repeats while somebody must still acknowledge, else is silent. */
+  heartbeat(): void {
+    const waiting = [...this.store.alerts.values()].some(sounds);
+    if (!waiting) this.hush();
+    else if (performance.now() - this.last >= REPEAT_MS) this.loud();
+  }
+
+  hush(): void {
+    for (const node of this.playing) { try { node.stop(); } catch { /* it had already ended */ } }
+    this.playing = [];
+  }
+
+  private loud(): void {
+    this.last = performance.now();
+    this.sound([...LOUD, ...LOUD], 0.22);
+  }
+
+  private sound(notes: readonly number[], volume: number): void {
+    const context = this.context;
+    if (!context || context.state !== "running") return;
+    this.tones += 1;
+    document.documentElement.dataset["tones"] = String(this.tones);
+    notes.forEach((frequency, i) => {
+      const start = context.currentTime + i * STEP_S;
+      const tone = new OscillatorNode(context, { type: "triangle", frequency });
+      const gain = new GainNode(context, { gain: 0 });
+      gain.gain.setValueAtTime(0, start);
+      gain.gain.linearRampToValueAtTime(volume, start + 0.015);
+      gain.gain.setValueAtTime(volume, start + STEP_S - 0.04);
+      gain.gain.linearRampToValueAtTime(0, start + STEP_S - 0.01);
+      tone.connect(gain).connect(context.destination);
+      tone.start(start);
+      tone.stop(start + STEP_S);
+      this.playing.push(tone);
+      tone.onended = () => { this.playing = this.playing.filter((one) => one !== tone); };
+    });
+  }
+
+  private async keepAwake(): Promise<void> {
+    try { await navigator.wakeLock?.request("screen"); } catch { /* a courtesy of the browser, not a need */ }
+  }
+}

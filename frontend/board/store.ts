@@ -1,0 +1,149 @@
+/**
+ * What should be on the screen. Alerts by id and version: an older version never replaces a newer one, so
+ * events may come twice, late or out of order, and a snapshot plus events equals a fresh snapshot.
+ */
+import { sha256Hex } from "./sha256";
+import type { Alert, Detail, Person, Snapshot, Status, TimelineEvent, Trailer } from "./wire";
+
+type Listener = () => void;
+
+export class Store {
+  readonly alerts = new Map<string, Alert>();
+  readonly trailers = new Map<string, Trailer>();
+  /** Closed today, newest first; from the status call and from closing messages. */
+  readonly closed = new Map<string, Alert>();
+  readonly details = new Map<string, Detail | { expired: true }>();
+  readonly timelines = new Map<string, { version: number; events: TimelineEvent[] }>();
+  status: Status | null = null;
+  loaded = false;
+  selected: string | null = null;
+  /** Since when there is nothing open, or nothing unacknowledged (server time, ms). */
+  noneOpenSince: number | null = null;
+  noneWaitingSince: number | null = null;
+
+  private listeners = new Set<Listener>();
+  private queued = false;
+  private newest = new Map<string, number>();
+
+  onChange(listener: Listener): void {
+    this.listeners.add(listener);
+  }
+
+  /** One repaint for all changes of this turn. Not an animation frame: hidden pages get none. */
+  changed(): void {
+    if (this.queued) return;
+    this.queued = true;
+    queueMicrotask(() => {
+      this.queued = false;
+      for (const listener of this.listeners) listener();
+    });
+  }
+
+  /** Applies one alert; false if what is known is as new. */
+  applyAlert(alert: Alert, at = Date.now()): boolean {
+    if ((this.newest.get(alert.id) ?? -1) >= alert.version) return false;
+    this.newest.set(alert.id, alert.version);
+    if (alert.state === "closed") {
+      this.alerts.delete(alert.id);
+      this.closed.set(alert.id, alert);
+    } else {
+      this.alerts.set(alert.id, alert);
+    }
+    this.noteEmptiness(at);
+    this.changed();
+    return true;
+  }
+
+  applyTrailer(trailer: Trailer): boolean {
+    const known = this.trailers.get(trailer.id);
+    if (known && known.version > trailer.version) return false;
+    this.trailers.set(trailer.id, trailer);
+    this.changed();
+    return true;
+  }
+
+  /** A snapshot is the whole truth of its moment: what it does not list is no longer open. */
+  applySnapshot(snapshot: Snapshot, at = Date.now()): void {
+    this.alerts.clear();
+    for (const alert of snapshot.alerts) {
+      this.alerts.set(alert.id, alert);
+      this.newest.set(alert.id, alert.version);
+      this.closed.delete(alert.id);
+    }
+    this.trailers.clear();
+    for (const trailer of snapshot.trailers) this.trailers.set(trailer.id, trailer);
+    this.loaded = true;
+    this.noteEmptiness(at);
+    this.changed();
+  }
+
+  applyStatus(status: Status): void {
+    this.status = status;
+    for (const alert of status.closed) {
+      if (!this.alerts.has(alert.id) && (this.closed.get(alert.id)?.version ?? -1) < alert.version) this.closed.set(alert.id, alert);
+    }
+    this.changed();
+  }
+
+  /** Hex SHA-256 over `id:version`, sorted, joined by a line feed: what the heartbeat carries. */
+  digest(): string {
+    return sha256Hex([...this.alerts.values()].map((a) => `${a.id}:${a.version}`).sort().join("\n"));
+  }
+
+  /** The selected alert, open or closed; null when none. */
+  current(): Alert | null {
+    return this.selected === null ? null : this.find(this.selected);
+  }
+
+  find(id: string): Alert | null {
+    return this.alerts.get(id) ?? this.closed.get(id) ?? null;
+  }
+
+  /** Longest waiting first within a priority: a new row goes below its equals, never under the pointer. */
+  waiting(): Alert[] {
+    return [...this.alerts.values()].filter((a) => a.state === "unacknowledged")
+      .sort((a, b) => a.priority - b.priority || compare(a.received_at, b.received_at) || compare(a.id, b.id));
+  }
+
+  acknowledged(): Alert[] {
+    return [...this.alerts.values()].filter((a) => a.state === "acknowledged")
+      .sort((a, b) => a.priority - b.priority || compare(b.received_at, a.received_at) || compare(a.id, b.id));
+  }
+
+  closedToday(): Alert[] {
+    const since = this.status?.day_start ?? "";
+    return [...this.closed.values()].filter((a) => (a.closed_at ?? "") >= since)
+      .sort((a, b) => compare(b.closed_at ?? "", a.closed_at ?? "")).slice(0, 40);
+  }
+
+  trailersInOrder(): Trailer[] {
+    return [...this.trailers.values()].sort((a, b) => compare(a.id, b.id));
+  }
+
+  /** The worst open alert of a trailer, unacknowledged before acknowledged. */
+  alertOf(trailer: string): Alert | null {
+    return this.waiting().find((a) => a.trailer === trailer) ?? this.acknowledged().find((a) => a.trailer === trailer) ?? null;
+  }
+
+  private noteEmptiness(at: number): void {
+    this.noneOpenSince = this.alerts.size ? null : this.noneOpenSince ?? at;
+    const waiting = [...this.alerts.values()].some((a) => a.state === "unacknowledged");
+    this.noneWaitingSince = waiting ? null : this.noneWaitingSince ?? at;
+  }
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** A gunshot or an exact hit that is on time sounds until acknowledged; late, look-alike and drill never do. */
+export function sounds(alert: Alert): boolean {
+  return alert.state === "unacknowledged" && alert.priority < 3 && !alert.late
+    && !alert.flags.some((flag) => flag === "late" || flag === "lookalike");
+}
+
+/** `07` of `TRL-0007`. */
+export function trailerNumber(id: string): string {
+  const digits = /(\d+)$/.exec(id)?.[1];
+  return digits ? String(Number(digits)).padStart(2, "0") : id;
+}
+
+export const samePerson = (a: Person | null, b: Person): boolean => a !== null && a.id === b.id;
