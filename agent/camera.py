@@ -11,6 +11,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -55,7 +56,7 @@ class Camera:
         """Make the next picture a key frame. Callable from any thread."""
         self._key_wanted.set()
 
-    def encode(self) -> list[av.Packet]:
+    def encode(self) -> list[Any]:
         """Take one picture now: H.264 packets (Annex B), presentation time in the 90 kHz clock."""
         self.prepare()
         assert self._encoder is not None
@@ -145,7 +146,7 @@ def _texts() -> tuple[Text, Text]:
     return _shared_texts
 
 
-def _fill(plane: av.video.plane.VideoPlane, data: Plane) -> None:
+def _fill(plane: Any, data: Plane) -> None:
     view = np.frombuffer(plane, dtype=np.uint8).reshape(plane.height, plane.line_size)
     view[:, : data.shape[1]] = data
 

@@ -144,7 +144,8 @@ class Publisher:
         self._sender = transceiver.sender
         transceiver.setCodecPreferences(_h264())
         # PLI reaches an encoder that aiortc doesn't own (contract-tested, aiortc is pinned).
-        transceiver.sender._send_keyframe = camera.force_key_frame  # type: ignore[method-assign]
+        sender: Any = transceiver.sender
+        sender._send_keyframe = camera.force_key_frame
         if urlsplit(whip_url).hostname in LOOPBACK:
             _use_loopback(transceiver)
         pc.on("connectionstatechange", lambda: self._state_changed(pc))
@@ -217,7 +218,7 @@ def _h264() -> list[Any]:
 
 def _use_loopback(transceiver: RTCRtpTransceiver) -> None:
     """aioice never offers 127.0.0.1, so a machine without a network could not stream to itself."""
-    connection = transceiver.sender.transport.transport.iceGatherer._connection
+    connection: Any = transceiver.sender.transport.transport.iceGatherer._connection
     gather = connection.get_component_candidates
 
     async def limited(component: int, addresses: Any = (), timeout: int = 5) -> Any:

@@ -208,7 +208,7 @@ class Text:
         row = row[: luma.shape[0] - y, : luma.shape[1] - x]
         target = luma[y : y + row.shape[0], x : x + row.shape[1]]
         np.maximum(target, (16 + row * (219 / 255)).astype(np.uint8), out=target)
-        return x + row.shape[1]
+        return x + int(row.shape[1])
 
 
 def _pad(glyph: Plane, width: int) -> Plane:

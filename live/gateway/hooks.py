@@ -66,7 +66,7 @@ class Console:
         """True only for a 2xx within the time limit. A redirect, an error or silence is a refusal."""
         try:
             async with self._post(self._settings.auth_url, request.wire()) as answer:
-                return 200 <= answer.status < 300
+                return bool(200 <= answer.status < 300)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             log.warning("auth hook gave no answer: %s", type(error).__name__)
             return False

@@ -32,7 +32,7 @@ class PortRange:
                         raise
             raise OSError(errno.EADDRINUSE, "no free UDP port in the gateway's range")
 
-        loop.create_datagram_endpoint = create  # type: ignore[method-assign]
+        loop.create_datagram_endpoint = create  # type: ignore[assignment,method-assign]
 
     def _order(self) -> list[int]:
         # Not in sequence: a port just freed may still receive the last packets of its former peer.

@@ -41,7 +41,7 @@ class SilentTrack(MediaStreamTrack):
 
 def use_addresses(transceiver: RTCRtpTransceiver, addresses: Sequence[str]) -> None:
     """Gather candidates on these addresses only (aioice would take every one except loopback)."""
-    connection = transceiver.receiver.transport.transport.iceGatherer._connection
+    connection: Any = transceiver.receiver.transport.transport.iceGatherer._connection
     gather = connection.get_component_candidates
 
     async def limited(component: int, addresses: Any = (), timeout: int = 5) -> Any:
@@ -52,12 +52,14 @@ def use_addresses(transceiver: RTCRtpTransceiver, addresses: Sequence[str]) -> N
 
 
 def put_in_place_of_jitter_buffer(receiver: RTCRtpReceiver, sink: PacketSink) -> None:
-    receiver._RTCRtpReceiver__jitter_buffer = sink
+    inner: Any = receiver
+    inner._RTCRtpReceiver__jitter_buffer = sink
 
 
 def on_key_frame_request(sender: RTCRtpSender, handler: Callable[[], None]) -> None:
     """Call `handler` for each PLI or FIR the viewer sends."""
-    sender._send_keyframe = handler  # type: ignore[method-assign]
+    inner: Any = sender
+    inner._send_keyframe = handler
 
 
 def send_key_frame_request(receiver: RTCRtpReceiver, media_ssrc: int) -> None:
@@ -65,7 +67,9 @@ def send_key_frame_request(receiver: RTCRtpReceiver, media_ssrc: int) -> None:
 
 
 def negotiated_payload_type(transceiver: RTCRtpTransceiver) -> int:
-    return int(transceiver._codecs[0].payloadType)
+    number = transceiver._codecs[0].payloadType
+    assert number is not None
+    return number
 
 
 def ssrc_of(sender: RTCRtpSender) -> int:
@@ -83,16 +87,18 @@ def send_rtp(transport: RTCDtlsTransport, data: bytes) -> None:
 
 def remember_sent(sender: RTCRtpSender, packet: RtpPacket) -> None:
     """Enter a packet into the sender's history (it answers NACKs from there) and its report counters."""
-    sender._RTCRtpSender__rtp_history[packet.sequence_number % RTP_HISTORY_SIZE] = packet
-    sender._RTCRtpSender__ntp_timestamp = clock.current_ntp_time()
-    sender._RTCRtpSender__rtp_timestamp = packet.timestamp
-    sender._RTCRtpSender__octet_count += len(packet.payload)
-    sender._RTCRtpSender__packet_count += 1
+    inner: Any = sender
+    inner._RTCRtpSender__rtp_history[packet.sequence_number % RTP_HISTORY_SIZE] = packet
+    inner._RTCRtpSender__ntp_timestamp = clock.current_ntp_time()
+    inner._RTCRtpSender__rtp_timestamp = packet.timestamp
+    inner._RTCRtpSender__octet_count += len(packet.payload)
+    inner._RTCRtpSender__packet_count += 1
 
 
 def forget_sent(sender: RTCRtpSender) -> None:
     """Empty the history, so that a NACK after the end brings nothing back."""
-    sender._RTCRtpSender__rtp_history.clear()
+    inner: Any = sender
+    inner._RTCRtpSender__rtp_history.clear()
 
 
 def run_now(coroutine: Coroutine[Any, Any, Any]) -> None:

@@ -129,15 +129,13 @@ class Viewer:
     def __init__(self) -> None:
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.transceiver = self.pc.addTransceiver("video", direction="recvonly")
-        wanted = RTCRtpReceiver.getCapabilities("video").codecs
-        self.transceiver.setCodecPreferences(
-            [c for c in wanted if "H264" in c.mimeType or "rtx" in c.mimeType]
-        )
+        capabilities = RTCRtpReceiver.getCapabilities("video")
+        assert capabilities is not None
+        self.transceiver.setCodecPreferences([c for c in capabilities.codecs if c.name in ("H264", "rtx")])
         _use_loopback(self.transceiver)
         self.strips: list[Strip] = []
         self.frames = 0
         self.last_frame_at = 0.0
-        self.packets: list[bytes] = []
         self.resource = ""
         self._reader: asyncio.Task[None] | None = None
 
@@ -167,6 +165,19 @@ class Viewer:
                 strip = read_strip(frame.to_ndarray(format="yuv420p")[: frame.height])
                 if strip is not None:
                     self.strips.append(strip)
+
+    async def first_frame(self) -> None:
+        await until(lambda: self.frames)
+
+    def without_ports(self) -> Viewer:
+        """Gather no candidate: for tests that count the ports this loop has."""
+
+        async def nothing(**_: Any) -> list[Any]:
+            return []
+
+        connection: Any = self.transceiver.receiver.transport.transport._connection
+        connection.get_component_candidates = nothing
+        return self
 
     async def close(self) -> None:
         if self._reader:
