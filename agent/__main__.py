@@ -13,7 +13,7 @@ from pathlib import Path
 from agent.client import Refusal
 from agent.identity import enrol_trailer, load_config
 from agent.signing import load_private_key, public_bytes
-from agent.trailer import TrailerAgent
+from agent.trailer import TrailerAgent, preload
 
 EXIT_REFUSED = 2
 EXIT_REVOKED = 3
@@ -63,11 +63,12 @@ async def run(arguments: argparse.Namespace) -> int:
         print(f"Not enrolled yet, or the identity is damaged: {error}", file=sys.stderr)
         return EXIT_REFUSED
     agent = TrailerAgent(config)
+    loading = asyncio.ensure_future(preload())
     task = asyncio.ensure_future(agent.run())
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, task.cancel)
     try:
-        await task
+        await asyncio.gather(loading, task)
     except asyncio.CancelledError:
         return 0
     print("The key was revoked: sensors are off, the buffer is purged. Enrol again.", file=sys.stderr)

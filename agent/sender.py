@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agent.buffer import Buffer, Buffered
@@ -23,6 +24,7 @@ class Orders:
 
     stop: Callable[[str], None]
     fault: Callable[[str], None]
+    accepted: Callable[[], None]
     fetch_hotlist: Callable[[], None]
 
 
@@ -66,10 +68,10 @@ class Sender:
                 await self._sleep(delay)
 
     async def _sleep(self, delay: float | None) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), delay)
-        except TimeoutError:
-            return
+        # asyncio.timeout, not wait_for: before Python 3.12 the latter can swallow a cancellation.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._wake.wait()
 
     async def flush(self) -> float | None:
         """Send one batch; returns seconds until the next try, 0 for at once, None when nothing is left."""
@@ -129,6 +131,8 @@ class Sender:
             return self._keep(answer)
         if verdict.act is Act.DROP:
             log.warning("alert %s dropped: %s %s", entry.seq, answer.status, answer.code or "")
+        else:
+            self.orders.accepted()
         self.buffer.remove(entry.id)
         self.backoff.reset()
         self._settle(entry.id, answer)

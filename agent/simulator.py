@@ -24,7 +24,7 @@ from agent import control
 from agent.client import Answer
 from agent.identity import console_keys
 from agent.incidents import Director
-from agent.trailer import MODULE, Config, SensorsOff, TrailerAgent
+from agent.trailer import MODULE, Config, SensorsOff, TrailerAgent, preload
 
 log = logging.getLogger("agent.simulator")
 
@@ -57,7 +57,8 @@ class Simulator:
         """Run every trailer, the control port and, unless quiet, the incidents, until cancelled."""
         server = await control.serve(port, self.handle)
         log.info("%s simulated trailer(s), control port %s", len(self.agents), port)
-        tasks = [asyncio.create_task(self._run_one(agent)) for agent in self.agents.values()]
+        tasks = [asyncio.create_task(preload())]
+        tasks += [asyncio.create_task(self._run_one(agent)) for agent in self.agents.values()]
         if not quiet and self.agents:
             tasks.append(asyncio.create_task(self._stage()))
         try:

@@ -26,6 +26,10 @@ STOP_TIMEOUT_S = 5.0
 class Publishes(Protocol):
     """What ``agent.publisher.Publisher`` does."""
 
+    @property
+    def active(self) -> bool:
+        """True from a successful start to the end, whoever ended it."""
+
     async def start(self, whip_url: str, token: str, trailer_label: str) -> None:
         """Publish the camera; raises when the gateway refuses."""
 
@@ -103,7 +107,9 @@ class Streams:
             raise CannotStream("bad-args")
         if not isinstance(token, str) or not token:
             raise CannotStream("bad-args")
-        await self.stop("replaced")
+        # A loop: another start may have come in while the old stream was ending, and none may be forgotten.
+        while self.live:
+            await self.stop("replaced")
         self.alert, self.ended = alert, None
         self.dead_man.lease(lease_s)
         publisher = self._publisher = self.factory()
@@ -112,7 +118,8 @@ class Streams:
 
     async def _finish_start(self, publisher: Publishes, task: asyncio.Task[None]) -> None:
         try:
-            await asyncio.wait_for(asyncio.shield(task), START_TIMEOUT_S)
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await asyncio.shield(task)
         except asyncio.CancelledError:
             if not task.cancelled():
                 raise
@@ -142,7 +149,8 @@ class Streams:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
         try:
-            await asyncio.wait_for(publisher.stop(), STOP_TIMEOUT_S)
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await publisher.stop()
         except Exception as error:
             log.error("the publisher did not stop cleanly: %s", type(error).__name__)
 
@@ -151,8 +159,15 @@ class Streams:
         if not self.live:
             return
         why = self.dead_man.verdict() if permitted else "not-deployed"
+        if why is None and self._was_cut():
+            why = "cut"
         if why is not None:
             await self.stop(why)
+
+    def _was_cut(self) -> bool:
+        """Tell whether the gateway ended a stream that had started."""
+        started = self._starting is not None and self._starting.done()
+        return started and self._publisher is not None and not self._publisher.active
 
 
 def read_lease(args: Mapping[str, Any]) -> float:

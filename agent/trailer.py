@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import uuid
 from collections.abc import Callable, Mapping
@@ -34,8 +35,13 @@ def unknown() -> None:
     """Return null: what no sensor measures is unknown, never -1."""
 
 
+async def preload() -> None:
+    """Load the media libraries in a thread at the start, so that the first picture need not wait for them."""
+    await asyncio.to_thread(importlib.import_module, "agent.publisher")
+
+
 def make_publisher() -> Publishes:
-    """Return the camera's publisher; imported here because the media libraries take a second to load."""
+    """Return the camera's publisher; imported late because the media libraries take a second to load."""
     from agent.publisher import Publisher
 
     return Publisher()
@@ -99,9 +105,8 @@ class TrailerAgent:
             config.authority or authority_of(config.console_url),
         )
         self.client = Client(config.console_url, signer, self.clock)
-        self.sender = Sender(
-            self.client, self.buffer, Orders(self.stop_sensing, self.faults.add, self._refresh)
-        )
+        orders = Orders(self.stop_sensing, self.faults.add, self._accepted, self._refresh)
+        self.sender = Sender(self.client, self.buffer, orders)
         self.streams = Streams(config.publisher, DeadMan(self.clock), config.label or config.trailer)
         gate = Gate(store, config.trailer, config.console_keys, self.buffer.raised, self.clock)
         self.channel = Channel(config.socket_url(), self.client, gate, self.streams, self._hooks())
@@ -191,7 +196,8 @@ class TrailerAgent:
         """Report, and return the alert's id with the console's answer; status 0 means that it still waits."""
         entry = self.report(kind, block)
         try:
-            return entry.id, await asyncio.wait_for(self.sender.answer_for(entry.id), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return entry.id, await self.sender.answer_for(entry.id)
         except TimeoutError:
             return entry.id, Answer(0)
 
@@ -213,6 +219,10 @@ class TrailerAgent:
                 self.faults.add(code)
             self.stop_sensing(code)
 
+    def _accepted(self) -> None:
+        """An accepted alert proves that the device works: only a wrong identity remains a fault."""
+        self.faults &= {"wrong-trailer"}
+
     def _linked(self) -> None:
         """The channel opened: whatever waited may go, and the desired state may have changed meanwhile."""
         self.sender.wake()
@@ -228,7 +238,8 @@ class TrailerAgent:
             if self.halted is None:
                 await self.fetch_desired()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._refetch.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._refetch.wait()
             # After a refusal the console may still be writing what it refused by: ask once a second at most.
             await asyncio.sleep(1.0 if self.desired.deployment is None else 0.0)
 

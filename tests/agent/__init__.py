@@ -1,0 +1,1 @@
+"""The trailer agent, against the contract and against a small console that speaks it."""
