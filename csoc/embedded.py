@@ -96,7 +96,6 @@ def _make_socket_dir(path: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise ServerError(f"{path} belongs to somebody else; remove it or use another --data directory.")
     path.chmod(0o711)
-    return path
 
 
 class Lock:

@@ -83,4 +83,6 @@ def load() -> Env:
         return Env()
     except ValidationError as error:
         lines = [f"  - {item['msg'].removeprefix('Value error, ')}" for item in error.errors()]
-        raise SystemExit("The console cannot start (CSOC_ENV unset means production):\n" + "\n".join(lines)) from None
+        raise SystemExit(
+            "The console cannot start (CSOC_ENV unset means production):\n" + "\n".join(lines)
+        ) from None

@@ -49,6 +49,6 @@ UNDO = "DROP FUNCTION alerts_only_deployed CASCADE; DROP FUNCTION alerts_edge CA
 class Migration(migrations.Migration):
     """Triggers, always enabled."""
 
-    dependencies = [("alerts", "0001_initial")]
+    dependencies = [("alerts", "0002_initial")]
 
     operations = [migrations.RunSQL(SQL, UNDO)]

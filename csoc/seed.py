@@ -1,0 +1,233 @@
+"""Demonstration data, made through the services like anything a person does, from a fixed plan.
+
+Sites are invented; some names carry the characters that break careless pages. Running it again keeps
+what stands, gives the cast new passwords, and renews deployments whose term is over.
+"""
+
+import base64
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.conf import settings
+
+import audit
+import trailers.services as trailer_services
+from accounts import cast
+from accounts.models import User
+from accounts.services import acting
+from alerts.models import Hotlist
+from alerts.services import publish_hotlist
+from csoc.lib import clock
+from csoc.lib.keyfiles import load_or_create_ed25519
+from deployments import services
+from deployments.models import MODULES, Deployment
+from deployments.selectors import active_deployment
+from trailers import consolekey
+from trailers.models import Trailer, TrailerKey
+from trailers.schemas import Audio, Enrolment
+
+LIST_ID = "mto-on"
+TERM = timedelta(days=14)
+CATEGORIES = ("stolen_vehicle", "stolen_plate", "wanted_vehicle", "amber_alert", "firearm_investigation")
+
+
+class NotHere(RuntimeError):
+    """Demonstration data cannot be made in production."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One trailer of the demonstration. ``simulated`` False: a script may speak for it."""
+
+    number: int
+    label: str
+    lat: float
+    lon: float
+    heading_deg: float
+    kind: str
+    simulated: bool = True
+    deployed: bool = True
+
+
+PLANS = (
+    Plan(1, "Erindale Loop Plaza", 43.5731, -79.6640, 35, "extortion"),
+    Plan(2, "Goreway Row", 43.7215, -79.6402, 120, "firearms"),
+    Plan(3, "Centre Street Lot", 43.7010, -79.7480, 210, "violence"),
+    Plan(4, "Lakeshore Sawmill Yard", 43.5585, -79.5790, 300, "extortion"),
+    Plan(5, "Bramalea Yard", 43.7440, -79.6990, 80, "firearms"),
+    Plan(6, "Dixie Row", 43.6035, -79.5905, 15, "extortion"),
+    Plan(7, "Derry Arcade", 43.6595, -79.6690, 42, "firearms"),
+    Plan(8, "Heart Lake Mews", 43.7555, -79.7660, 170, "violence"),
+    Plan(9, "O'Grady & Fils <Entrepôt> \"9\"", 43.6820, -79.7010, 90, "extortion", simulated=False),
+    Plan(10, "Żółw Court; -- ساحة", 43.6330, -79.7160, 250, "violence", simulated=False),
+    Plan(11, "Depot", 43.6500, -79.6500, 0, "violence", simulated=False, deployed=False),
+)
+
+#: Invented entries; the plates follow no province's issued series.
+ENTRIES = tuple(
+    {"entry_id": f"e-{1000 + n}", "plate": plate, "jurisdiction": jurisdiction, "category": category}
+    for n, (plate, jurisdiction, category) in enumerate(
+        (
+            ("ZZDEM01", "CA-ON", "stolen_vehicle"),
+            ("ZZDEM02", "CA-ON", "firearm_investigation"),
+            ("ZZDEM03", "CA-ON", "amber_alert"),
+            ("ZZDEM04", "CA-QC", "stolen_plate"),
+            ("ZZDEM05", "CA-ON", "wanted_vehicle"),
+            ("ZZ8EM06", "CA-ON", "stolen_vehicle"),
+        )
+    )
+)
+
+
+def make() -> Path:
+    """Build everything; returns the path of ``seed.json`` (mode 0600). Errors: NotHere in production."""
+    if not settings.IS_DEMO:
+        raise NotHere("Demonstration data cannot be made in production.")
+    people = cast.create_cast(audit.system("seed"))
+    users: dict[str, User] = {role: entry.pop("user") for role, entry in people.items()}
+    rows = [_trailer_row(plan, users) for plan in PLANS]
+    hotlist = _hotlist(users["technician"])
+    samples = [{key: row[key] for key in ("plate", "jurisdiction", "entry_id", "category")} for row in ENTRIES]
+    seed = {
+        "people": people,
+        "trailers": rows,
+        "console_keys": consolekey.public_keys(),
+        "hotlist": {"list_id": LIST_ID, "version": hotlist.version, "samples": samples, "sample": samples[0]},
+    }
+    return _write(Path(settings.DATA_DIR) / "seed.json", seed)
+
+
+def _write(path: Path, value: Any) -> Path:
+    draft = path.with_suffix(".new")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        json.dump(value, file, ensure_ascii=False, indent=1)
+    draft.replace(path)
+    return path
+
+
+def _trailer_row(plan: Plan, users: dict[str, User]) -> dict[str, Any]:
+    trailer = _trailer(plan, users["technician"])
+    key_file = Path(settings.DATA_DIR) / "keys" / "trailers" / f"{trailer.name}.pem"
+    key = _key(trailer, key_file, users)
+    deployment = _deployment(plan, trailer, users) if plan.deployed else None
+    return {
+        "trailer": trailer.name,
+        "label": plan.label,
+        "lat": plan.lat,
+        "lon": plan.lon,
+        "heading_deg": plan.heading_deg,
+        "keyid": key.keyid,
+        "private_key_file": str(key_file),
+        "deployment": deployment.name if deployment else None,
+        "simulated": plan.simulated,
+    }
+
+
+def _trailer(plan: Plan, technician: User) -> Trailer:
+    known = Trailer.objects.select_related("agency", "unit").filter(number=plan.number).first()
+    if known is not None:
+        return known
+    with acting(technician):
+        return trailer_services.create_trailer(
+            actor=technician, label=plan.label, unit=technician.person.unit, number=plan.number,
+            heading_deg=plan.heading_deg,
+        )  # fmt: skip
+
+
+def _key(trailer: Trailer, key_file: Path, users: dict[str, User]) -> TrailerKey:
+    """Enrol through the same door of services as a device: token, proof, a second person's check."""
+    private = load_or_create_ed25519(key_file)
+    public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    known = TrailerKey.objects.filter(trailer=trailer, public_key=public, state=TrailerKey.State.ACTIVE).first()
+    if known is not None:
+        return known
+    with acting(users["technician"]):
+        token = trailer_services.issue_enrolment_token(trailer=trailer, actor=users["technician"])
+    request = _enrolment(trailer, token, private, public)
+    with audit.acting_as(audit.Actor("anonymous", "anonymous")):
+        key = trailer_services.enrol(request=request, actor=audit.current_actor())
+    with acting(users["technician-2"]):
+        return trailer_services.confirm_key(
+            key=key, fingerprint=hashlib.sha256(public).hexdigest(), actor=users["technician-2"]
+        )
+
+
+def _enrolment(trailer: Trailer, token: str, private: Ed25519PrivateKey, public: bytes) -> Enrolment:
+    proof = private.sign(hashlib.sha256(token.encode() + public).digest())
+    return Enrolment(
+        token=token, public_key=_b64(public), serial=f"DEMO-{trailer.number:04d}", agent_version="1",
+        capabilities=frozenset({"acoustic", "alpr", "ptz", "speaker", "power"}), audio=Audio(16_000),
+        proof=_b64(proof),
+    )  # fmt: skip
+
+
+def _b64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _deployment(plan: Plan, trailer: Trailer, users: dict[str, User]) -> Deployment:
+    now = clock.now()
+    standing = active_deployment(trailer, now + timedelta(hours=12))
+    if standing is not None:
+        return standing
+    _end_old(trailer, users["supervisor"])
+    draft = _prepared(plan, trailer, users["applicant"])
+    with acting(users["supervisor"]):
+        authorised = services.authorise_deployment(
+            actor=users["supervisor"], deployment_id=draft.pk, version=draft.version,
+            content_hash=draft.content_hash,
+        )  # fmt: skip
+    with acting(users["technician"]):
+        return services.activate_deployment(actor=users["technician"], deployment_id=authorised.pk)
+
+
+def _end_old(trailer: Trailer, supervisor: User) -> None:
+    for old in Deployment.objects.filter(trailer=trailer, state=Deployment.State.ACTIVE):
+        with acting(supervisor):
+            services.deactivate_deployment(
+                actor=supervisor, deployment_id=old.pk, reason=Deployment.End.EXPIRED
+            )
+
+
+def _prepared(plan: Plan, trailer: Trailer, applicant: User) -> Deployment:
+    now = clock.now()
+    with acting(applicant):
+        incident = services.report_incident(
+            actor=applicant, cad=f"DEMO-{now:%y%m%d%H%M%S}-{plan.number:02d}", kind=plan.kind,
+            lat=plan.lat, lon=plan.lon, reported_at=now - timedelta(hours=20),
+        )  # fmt: skip
+        risk = services.assess_risk(
+            actor=applicant, incident=incident, valid_until=now + TERM, threshold=12,
+            factors={"shots fired": 5, "repeat location": 4, "credible threat": 4},
+        )  # fmt: skip
+        consent = services.record_consent(
+            actor=applicant, capacity="owner", expires_at=now + TERM,
+            document_sha256=hashlib.sha256(f"demonstration consent {plan.number}".encode()).hexdigest(),
+        )  # fmt: skip
+        draft = services.create_deployment(
+            actor=applicant, trailer=trailer, incident=incident, risk=risk, consent=consent,
+            aim="Protect the people named in the threat while the investigation runs.",
+            alternatives="Patrol attention and lighting were tried for a week; a fixed camera sees one door.",
+            modules=list(MODULES), hotlist_categories=list(CATEGORIES), starts_at=now,
+            ends_at=now + TERM, site=plan.label, lat=plan.lat, lon=plan.lon, heading_deg=plan.heading_deg,
+        )  # fmt: skip
+        return services.submit_deployment(actor=applicant, deployment_id=draft.pk)
+
+
+def _hotlist(technician: User) -> Hotlist:
+    """Publish a fresh version at every start, so that the demonstration's list is never too old."""
+    now = clock.now()
+    rows = [{**row, "valid_to": now + timedelta(days=90)} for row in ENTRIES]
+    with acting(technician):
+        return publish_hotlist(
+            actor=technician, agency=technician.person.agency, list_id=LIST_ID, issued_at=now, rows=rows
+        )
+
