@@ -33,17 +33,17 @@ MAX_BYTES = 8192
 HELLO_WITHIN_S = 10.0
 # More than this many messages in a second is no trailer of ours.
 MAX_PER_S = 50
-# Why the console hangs up, and the WebSocket close code that goes with it.
+# Why the console hangs up, and the WebSocket close code that goes with it (an application has 4000-4999).
 CODES = {
     "replaced": 4001,
     "silent": 4002,
     "key-revoked": 4003,
     "bad-message": 4004,
     "hello-missing": 4005,
-    "too-large": 1009,
-    "text-only": 1003,
-    "slow-down": 1008,
-    "unavailable": 1013,
+    "slow-down": 4008,
+    "too-large": 4009,
+    "text-only": 4010,
+    "unavailable": 4013,
 }
 
 
@@ -54,6 +54,8 @@ class CommandChannel(AsyncWebsocketConsumer):
     revoked, or a trailer whose console cannot reach its database, is told so with `bye`.
     """
 
+    # No layer of its own: channels would open one per socket, and refuse the socket while Valkey is away.
+    channel_layer_alias = "none"
     by: SignedBy | None = None
     line: Line | None = None
 
