@@ -1,10 +1,16 @@
-"""The real player in a real Chromium: first frame, honest states, black on command."""
+"""The real player in a real Chromium: first frame, honest states, black on command.
+
+Each test runs its own event loop in its own thread: other browser tests use Playwright's blocking
+interface, which keeps a loop running in the main one.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,6 +21,17 @@ from tests.live_gateway.harness import PATH, Gateway, running_gateway, until
 from tests.live_gateway.page import browser_page, page_server, states
 
 WATCH = f"watch('{PATH}', 'token-read')"
+
+
+def in_own_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Make a plain test of an asynchronous one."""
+
+    @functools.wraps(test)
+    def run() -> None:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, test()).result(timeout=120)
+
+    return run
 
 
 @asynccontextmanager
@@ -37,6 +54,7 @@ async def wait_state(page: Page, state: str, seconds: float = 5) -> list[Any]:
     return next(one for one in await states(page) if one[0] == state)
 
 
+@in_own_loop
 async def test_h264_plays_quickly_and_the_burned_in_counter_advances() -> None:
     async with playing() as (gateway, _, page):
         first_ms = await page.evaluate(WATCH)
@@ -53,6 +71,7 @@ async def test_h264_plays_quickly_and_the_burned_in_counter_advances() -> None:
         assert len(await gateway.listed()) == 2
 
 
+@in_own_loop
 async def test_a_forged_token_shows_nothing_and_opens_nothing() -> None:
     async with playing() as (gateway, _, page):
         status = await page.evaluate(f"player.open('/gateway/{PATH}/whep', 'forged').catch(e => e.status)")
@@ -62,6 +81,7 @@ async def test_a_forged_token_shows_nothing_and_opens_nothing() -> None:
         assert [one["state"] for one in await gateway.listed()] == ["publish"]
 
 
+@in_own_loop
 async def test_blank_is_black_at_once_and_the_gateway_forgets_the_viewer() -> None:
     async with playing() as (gateway, _, page):
         await page.evaluate(WATCH)
@@ -76,6 +96,7 @@ async def test_blank_is_black_at_once_and_the_gateway_forgets_the_viewer() -> No
         await until(lambda: len(gateway.registry.sessions) == 1, 2)
 
 
+@in_own_loop
 async def test_a_kick_ends_the_picture_without_waiting_for_the_browser() -> None:
     async with playing() as (gateway, _, page):
         await page.evaluate(WATCH)
@@ -88,6 +109,7 @@ async def test_a_kick_ends_the_picture_without_waiting_for_the_browser() -> None
         assert await page.evaluate("video.srcObject") is None
 
 
+@in_own_loop
 async def test_a_still_never_passes_for_live_and_a_returning_picture_is_shown() -> None:
     async with playing() as (gateway, publisher, page):
         await page.evaluate(WATCH)
