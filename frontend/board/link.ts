@@ -13,7 +13,7 @@ export type Freshness = "connecting" | "live" | "delayed" | "lost" | "ended";
 const LIVE_S = 5;
 const DELAYED_S = 15;
 const SILENT_S = 8;
-const PING_EVERY_MS = 2000;
+const WATCH_EVERY_MS = 1000;
 const BACKOFF_BASE_MS = 300;
 const BACKOFF_CAP_MS = 2500;
 
@@ -52,7 +52,7 @@ export class Link {
 
   start(): void {
     this.open();
-    setInterval(() => this.watch(), PING_EVERY_MS);
+    setInterval(() => this.watch(), WATCH_EVERY_MS);
     addEventListener("online", () => this.tryNow());
     addEventListener("offline", () => this.drop());
     document.addEventListener("visibilitychange", () => { if (!document.hidden && this.state() !== "live") this.tryNow(); });
@@ -128,12 +128,7 @@ export class Link {
 
   /** A line that is open and silent is dead: the next one may not be. */
   private watch(): void {
-    if (this.ended || !this.socket) return;
-    if (this.socket.readyState === WebSocket.OPEN) {
-      if (this.ready && this.ageS() > SILENT_S) { this.drop(); return; }
-      this.socket.send(JSON.stringify({ type: "ping" }));
-    }
-    this.store.changed();
+    if (this.socket?.readyState === WebSocket.OPEN && this.ready && this.ageS() > SILENT_S) this.drop();
   }
 
   private take(data: string): void {

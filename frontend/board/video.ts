@@ -62,7 +62,7 @@ export class VideoDesk {
   /** The reason comes before the picture. */
   reasonForm(alert: Alert, cancel: () => void): HTMLElement {
     const first = alert.kind === "gunshot" ? "gunshot" : "plate-hit";
-    const cad = h("input", { id: "video-cad", maxlength: 32, autocomplete: "off", "data-focus": "video-cad" });
+    const cad = h("input", { id: "video-cad", maxlength: 24, pattern: "[A-Za-z0-9][A-Za-z0-9\\-]*", autocomplete: "off", "data-focus": "video-cad" });
     const choices = h("div", { class: "segment", id: "video-reason" }, ...REASONS.map(([code, words]) => {
       const input = h("input", { type: "radio", name: "code", value: code });
       input.checked = code === first;
@@ -121,7 +121,7 @@ export class VideoDesk {
     this.refusals.delete(alert.id);
     this.changed();
     try {
-      const live = await postJson<LiveView>(alertUrl(alert.id, "live-view"), { reason: { code, cad: cad || null } }, intentKey());
+      const live = await postJson<LiveView>(alertUrl(alert.id, "live-view"), { reason: { code, cad } }, intentKey());
       this.view = { session: live.session, alert: alert.id, trailer: alert.trailer, expiresAt: Date.parse(live.expires_at), watchers: [], code, cad };
       this.panel.dataset["session"] = live.session;
       this.say(M.pictureOpening);
@@ -160,7 +160,7 @@ export class VideoDesk {
     if (!view) return;
     const code = must<HTMLSelectElement>("#video-extend-reason").value;
     try {
-      const answer = await postJson<{ expires_at: string }>(liveUrl(view.session, "extend"), { reason: { code, cad: view.cad || null } }, intentKey());
+      const answer = await postJson<{ expires_at: string }>(liveUrl(view.session, "extend"), { reason: { code, cad: view.cad } }, intentKey());
       view.expiresAt = Date.parse(answer.expires_at);
       must<HTMLElement>("#video-extend-form").hidden = true;
       must<HTMLElement>("#video-extend").focus();

@@ -49,8 +49,7 @@ export type Message =
   | { type: "trailer"; trailer: Trailer }
   | { type: "heartbeat"; digest: string; at: string }
   | { type: "blank"; session: string; by: Person | string | null; at: string }
-  | { type: "bye"; code: string | number }
-  | { type: "pong" };
+  | { type: "bye"; code: string | number };
 
 export interface GunshotDetail {
   kind: "gunshot";
