@@ -140,7 +140,7 @@ def stage(name: str, title: str, key: str, work, made: Path, also: str = "") -> 
     say("%s: done in %.1f s" % (title, time.monotonic() - begun))
 
 
-def follow(command: list, folder: Path, counted: str = "", total: int = 0, env: dict = None) -> tuple:
+def follow(command: list, folder: Path, counted: str = "", total: int = 0, env=None) -> tuple:
     """Run a command, show how far it is every few seconds, and return (exit code, its output)."""
     lines, count, shown = [], 0, time.monotonic()
     process = subprocess.Popen(
@@ -154,7 +154,7 @@ def follow(command: list, folder: Path, counted: str = "", total: int = 0, env: 
         errors="replace",
     )
     try:
-        for line in process.stdout:
+        for line in iter(process.stdout.readline, ""):
             lines.append(line)
             count += bool(counted and re.match(counted, line))
             if time.monotonic() - shown > 4:

@@ -71,7 +71,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that may use the database may use both of its aliases."""
     for item in items:
         for marker in item.iter_markers("django_db"):
-            marker.kwargs.setdefault("databases", ["default", "audit"])
+            kwargs: Any = marker.kwargs
+            kwargs.setdefault("databases", ["default", "audit"])
 
 
 @pytest.fixture(scope="session")
