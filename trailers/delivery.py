@@ -161,7 +161,7 @@ class Facts:
 
 def _read(lines: list[Line]) -> dict[tuple[int, str], Facts]:
     """One query for all lines, by trailer and key."""
-    values = {
+    values: dict[str, Any] = {
         "now": clock.now(),
         "trailers": [line.trailer_id for line in lines],
         "keyids": [line.keyid for line in lines],

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.db import transaction
 
 from csoc.lib import clock, realtime
@@ -60,7 +61,10 @@ def _take(status: TrailerStatus, report: Report | None, now: datetime) -> None:
         return
     if report.position is not None:
         status.lat, status.lon, status.fix_at = report.position.lat, report.position.lon, now
-    for name in ("battery_soc_pct", "faults", "desired_version", "hotlist_version", "agent_version"):
+    if report.battery_soc_pct is not msgspec.UNSET:
+        # Said to be unknown is not the same as not said.
+        status.battery_soc_pct = report.battery_soc_pct
+    for name in ("faults", "desired_version", "hotlist_version", "agent_version"):
         value = getattr(report, name)
         if value is not None:
             setattr(status, name, value)
@@ -99,7 +103,8 @@ def push_trailer(trailer_id: int, at: datetime) -> None:
     trailer = Trailer.objects.select_related("status", "desired", "agency").get(pk=trailer_id)
     wire = trailer_wire(trailer, at)
     TrailerStatus.objects.filter(trailer_id=trailer_id).update(pushed_at=at, shown_state=wire["state"])
-    realtime.push_on_commit("live", {"type": "trailer", "trailer": wire})
+    # The board's hub reads the agency, and takes it off, to choose the screens.
+    realtime.push_on_commit("live", {"type": "trailer", "trailer": wire, "agency": trailer.agency.code})
 
 
 def show_lost(at: datetime) -> int:

@@ -54,7 +54,7 @@ class Report(msgspec.Struct, frozen=True):
 
     agent_version: Annotated[str, msgspec.Meta(max_length=32)] | None = None
     position: Position | None = None
-    battery_soc_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
+    battery_soc_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] | msgspec.UnsetType | None = msgspec.UNSET
     faults: Annotated[list[Short], msgspec.Meta(max_length=20)] | None = None
     desired_version: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
     hotlist_version: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None

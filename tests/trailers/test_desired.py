@@ -134,6 +134,7 @@ def test_trailer_on_the_wire_off_lost_active_fault(device: Device, people: Peopl
     services.heartbeat(trailer=device.trailer, report=report, actor=device.key)
     assert state(device) == "active"
     services.heartbeat(trailer=device.trailer, report=Report(faults=["door"]), actor=device.key)
+    assert TrailerStatus.objects.get().battery_soc_pct == 64.0
     assert state(device) == "fault"
     clock.shift(89)
     assert state(device) == "fault"
