@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -61,7 +61,7 @@ def people(request: HttpRequest) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     """Add a person with a sign-in; the answer shows the initial password once."""
     policies.require_role(request.user, Role.ADMINISTRATOR)
-    form = AddPersonForm(request.POST or None, agency=request.user.person.agency)
+    form = AddPersonForm(_sent(request), agency=request.user.person.agency)
     if request.method == "POST" and form.is_valid():
         try:
             issued = services.create_user(**form.cleaned_data, actor=request.user)
@@ -78,7 +78,7 @@ def add(request: HttpRequest) -> HttpResponse:
 def person(request: HttpRequest, number: int) -> HttpResponse:
     """One person: their roles, and what can be done for them."""
     user = _found(request, number)
-    form = RolesForm(request.POST or None, initial={"roles": list(selectors.roles_of(user))})
+    form = RolesForm(_sent(request), initial={"roles": list(selectors.roles_of(user))})
     if request.method == "POST" and form.is_valid():
         try:
             services.set_roles(user=user, roles=form.cleaned_data["roles"], actor=request.user)
@@ -130,6 +130,11 @@ def _row(user: User) -> dict[str, Any]:
         "roles": [role.label for role in Role if role in held],
         "factors": {factor.type for factor in user.authenticator_set.all()},
     }
+
+
+def _sent(request: HttpRequest) -> QueryDict | None:
+    """The posted form; a form without a single tick is a form too."""
+    return request.POST if request.method == "POST" else None
 
 
 def _beside_fields(form: Form, refused: Refused) -> None:

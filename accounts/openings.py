@@ -24,7 +24,7 @@ SET_UP = {
     "account_logout": "leaving is never refused",
     "mfa_activate_totp": "this is where the second factor is set up",
     "mfa_view_recovery_codes": "the codes belong to setting up; the view asks for a fresh factor",
-    "mfa_download_recovery_codes": "as above",
+    "mfa_download_recovery_codes": "the same codes as a file",
     "mfa_reauthenticate": "this is where an existing second factor is shown",
     "account_reauthenticate": "setting up asks for the password again after five minutes",
     "account_change_password": "this is where an initial password is replaced",

@@ -12,8 +12,8 @@ from accounts.models import Role
 
 #: The first of these that the person may use and that exists is home.
 HOMES = (
-    ("board", (Role.DISPATCHER, Role.SUPERVISOR)),
-    ("audit-log", (Role.PRIVACY_OFFICER,)),
+    ("live", (Role.DISPATCHER, Role.SUPERVISOR)),
+    ("audit", (Role.PRIVACY_OFFICER,)),
     ("access", (Role.ADMINISTRATOR,)),
 )
 

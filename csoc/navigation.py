@@ -21,7 +21,7 @@ RETENTION_READERS = {"privacy_officer", "supervisor", "administrator"}
 
 # Words, icon, URL names tried in turn (an app may not have its page yet), roles.
 PAGES = (
-    (_("Live board"), "radio-tower", ("board", "alerts:board"), {"dispatcher", "supervisor"}),
+    (_("Live board"), "radio-tower", ("live", "board", "alerts:board"), {"dispatcher", "supervisor"}),
     (_("Audit"), "scroll-text", ("audit", "audit:index", "audit:log"), {"privacy_officer"}),
     (_("Retention"), "shredder", ("retention", "vault:retention"), RETENTION_READERS),
     (_("Access"), "key-round", ("access", "accounts:access"), {"administrator"}),

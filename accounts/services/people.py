@@ -54,7 +54,7 @@ def create_person(*, name: str, badge: str, unit: Unit, actor: Actor) -> Person:
     """
     with transaction.atomic():
         _may_add_to(actor, unit)
-        person = _saved(Person(name=name, badge=badge, agency=unit.agency, unit=unit))
+        person = _new_person(name, badge, unit)
         audit.record("user.create", audit.Ref("person", person.wire_id, unit.agency.code))
     return person
 
@@ -72,7 +72,7 @@ def create_user(
     with transaction.atomic():
         _lock_administrators()
         _may_add_to(actor, unit)
-        person = _saved(Person(name=name, badge=badge, agency=unit.agency, unit=unit))
+        person = _new_person(name, badge, unit)
         user = User(username=username.lower(), person=person, password_initial=True)
         user.set_password(password)
         _saved(user)
@@ -178,6 +178,13 @@ def _may_add_to(actor: Actor, unit: Unit) -> None:
     policies.may_manage_people(actor)
     if isinstance(actor, User) and actor.person.agency_id != unit.agency_id:
         raise Refused("not-found", _("There is no such unit here."), 404)
+
+
+def _new_person(name: str, badge: str, unit: Unit) -> Person:
+    if Person.objects.filter(agency=unit.agency, badge=badge).exists():
+        raise _invalid({"badge": [_("Somebody of this agency already has this badge.")]})
+    person: Person = _saved(Person(name=name, badge=badge, agency=unit.agency, unit=unit))
+    return person
 
 
 def _end_rights(user: User) -> None:

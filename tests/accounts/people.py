@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import audit
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.test import Client
 
+import audit
 from accounts import services, sessions
 from accounts.cast import create_cast
 from accounts.models import User

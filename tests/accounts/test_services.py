@@ -1,14 +1,14 @@
 """Each use case of people: what it does, and who is refused."""
 
-import audit
 import pytest
-from csoc.lib import events
-from csoc.lib.errors import Refused
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 
+import audit
 from accounts import selectors, services
 from accounts.models import Agency, Person, Role, Unit, User
+from csoc.lib import events
+from csoc.lib.errors import Refused
 from tests.accounts.people import SEED, add_user, make_cast
 
 pytestmark = pytest.mark.django_db
