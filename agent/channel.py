@@ -92,7 +92,7 @@ class Channel:
             ) as socket:  # fmt: skip
                 await self._serve(socket)
         except InvalidStatus as error:
-            return self._upgrade_refused(error)
+            return await self._upgrade_refused(error)
         except (OSError, InvalidHandshake, ConnectionClosed, TimeoutError) as error:
             log.info("channel not open: %s", type(error).__name__)
         finally:
@@ -117,17 +117,23 @@ class Channel:
         if socket.close_code is not None and socket.close_reason:
             self._closed_with(socket.close_reason)
 
-    def _upgrade_refused(self, error: InvalidStatus) -> str | None:
-        """Read the problem document of a refused upgrade, if there is one."""
+    async def _upgrade_refused(self, error: InvalidStatus) -> str | None:
+        """Read why an upgrade was refused; a bare 403 says nothing, so a signed request asks.
+
+        That request sets the clock on the way, should the clock have been the reason.
+        """
         code, body = None, None
         with contextlib.suppress(ValueError, AttributeError):
             body = json.loads(error.response.body or b"")
             code = code_of(body.get("type"))
         log.warning("channel refused: %s %s", error.response.status_code, code or "")
         self.client.learn_time(Answer(error.response.status_code, code, body))
+        before = self.clock.offset
+        if code is None:
+            code = (await self.client.get_desired(None)).code
         if code is not None:
             self.hooks.refused(code)
-        return code
+        return "clock-skew" if self.clock.offset != before else code
 
     def _closed_with(self, reason: str) -> None:
         """A close reason that is a problem code means the same as the code in an answer."""

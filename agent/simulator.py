@@ -39,6 +39,7 @@ class Simulator:
     ) -> None:
         keys = console_keys(seed["console_keys"])
         self.agents: dict[str, TrailerAgent] = {}
+        self.port = 0
         for row in seed["trailers"]:
             if row["simulated"]:
                 self.agents[row["trailer"]] = TrailerAgent(
@@ -56,7 +57,8 @@ class Simulator:
     async def run(self, port: int, quiet: bool) -> None:
         """Run every trailer, the control port and, unless quiet, the incidents, until cancelled."""
         server = await control.serve(port, self.handle)
-        log.info("%s simulated trailer(s), control port %s", len(self.agents), port)
+        self.port = server.sockets[0].getsockname()[1]
+        log.info("%s simulated trailer(s), control port %s", len(self.agents), self.port)
         tasks = [asyncio.create_task(preload())]
         tasks += [asyncio.create_task(self._run_one(agent)) for agent in self.agents.values()]
         if not quiet and self.agents:
@@ -114,18 +116,14 @@ class Simulator:
     async def _simulate(self, body: bytes) -> control.Reply:
         """Raise one alert now and answer with what the console said."""
         try:
-            asked = json.loads(body)
-            agent, kind, rounds = self.agents.get(asked["trailer"]), asked["kind"], asked.get("rounds")
-        except (ValueError, KeyError, TypeError, AttributeError):
+            trailer, kind, rounds = read_wish(body)
+        except (ValueError, KeyError):
             return 400, {"code": "bad-request"}
+        agent = self.agents.get(trailer)
         if agent is None:
             return 404, {"code": "unknown-trailer"}
-        if (
-            kind not in MODULE
-            or not valid_rounds(rounds)
-            or (kind == "alpr_hit" and not self.director.samples)
-        ):
-            return 400, {"code": "bad-request"}
+        if kind == "alpr_hit" and not self.director.samples:
+            return 502, {"code": "no-hotlist"}
         try:
             alert_id, answer = await agent.report_and_wait(kind, self._block(agent, kind, rounds))
         except SensorsOff as off:
@@ -139,9 +137,18 @@ def battery(index: int) -> Callable[[], float]:
     return lambda: round(level + 4.0 * math.sin((time.monotonic() - began) / 1800.0 + index), 1)
 
 
-def valid_rounds(rounds: Any) -> bool:
-    """Tell whether this is no number of rounds at all, or 1 to 100."""
-    return rounds is None or (isinstance(rounds, int) and not isinstance(rounds, bool) and 1 <= rounds <= 100)
+def read_wish(body: bytes) -> tuple[str, str, int | None]:
+    """Return trailer, kind and rounds (1-100 or None); raises ``ValueError`` or ``KeyError``."""
+    asked = json.loads(body)
+    if not isinstance(asked, dict):
+        raise ValueError("not an object")
+    trailer, kind, rounds = asked["trailer"], asked["kind"], asked.get("rounds")
+    if not isinstance(trailer, str) or not isinstance(kind, str) or kind not in MODULE:
+        raise ValueError("no such trailer or kind")
+    whole = isinstance(rounds, int) and not isinstance(rounds, bool)
+    if rounds is not None and not (whole and 1 <= rounds <= 100):
+        raise ValueError("rounds from 1 to 100")
+    return trailer, kind, rounds
 
 
 def read_reply(alert_id: str, answer: Answer) -> control.Reply:

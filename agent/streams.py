@@ -131,9 +131,13 @@ class Streams:
             raise CannotStream("publish-failed") from error
 
     def renew(self, alert: str, args: Mapping[str, Any]) -> None:
-        """Lengthen the lease of the stream that this alert opened; raises ``CannotStream``."""
-        if not self.live or alert != self.alert:
+        """Lengthen the lease, from now on on the ground of this alert; raises ``CannotStream``.
+
+        A stream may outlive the alert that opened it when somebody watches for another alert of this trailer.
+        """
+        if not self.live:
             raise CannotStream("not-streaming")
+        self.alert = alert
         self.dead_man.lease(read_lease(args))
 
     async def stop(self, why: str) -> None:

@@ -37,7 +37,8 @@ def unknown() -> None:
 
 async def preload() -> None:
     """Load the media libraries in a thread at the start, so that the first picture need not wait for them."""
-    await asyncio.to_thread(importlib.import_module, "agent.publisher")
+    publisher = await asyncio.to_thread(importlib.import_module, "agent.publisher")
+    await asyncio.to_thread(publisher.warm_up)
 
 
 def make_publisher() -> Publishes:
@@ -191,7 +192,7 @@ class TrailerAgent:
         return entry
 
     async def report_and_wait(
-        self, kind: str, block: dict[str, Any], timeout_s: float = 12.0
+        self, kind: str, block: dict[str, Any], timeout_s: float = 8.0
     ) -> tuple[str, Answer]:
         """Report, and return the alert's id with the console's answer; status 0 means that it still waits."""
         entry = self.report(kind, block)

@@ -81,6 +81,7 @@ class Console:
     alerts: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, Any], Any]] = field(default_factory=list)
     script: list[tuple[int, Any]] = field(default_factory=list)
+    desired_script: list[tuple[int, Any]] = field(default_factory=list)
     desired: dict[str, Any] = field(default_factory=dict)
     refuse_channel: tuple[int, Any] | None = None
     enrolments: list[dict[str, Any]] = field(default_factory=list)
@@ -141,8 +142,8 @@ class Console:
         now = datetime.now(UTC)
         ttl_s = changes.pop("ttl_s", 20)
         message = {
-            "t": "cmd", "id": str(uuid.uuid4()), "seq": next(self._seq), "trailer": self.trailer, "name": name,
-            "alert": alert, "operator": "u-1042", "issued_at": wire(now),
+            "t": "cmd", "id": str(uuid.uuid4()), "seq": next(self._seq), "trailer": self.trailer,
+            "name": name, "alert": alert, "operator": "u-1042", "issued_at": wire(now),
             "expires_at": wire(now + timedelta(seconds=ttl_s)), "args": {}, "kid": self.kid, **changes,
         }  # fmt: skip
         return {**message, "sig": b64url(self.key.sign(rfc8785.dumps(message)))}
@@ -210,6 +211,8 @@ class Console:
             return (201, answer, "") if len(self.enrolments) == 1 else (*problem("token-used", 410), "")
         self._check(method, path, headers, raw)
         self.requests.append((method, path, headers, body))
+        if path == "/api/v1/desired/" and self.desired_script:
+            return (*self.desired_script.pop(0), "")
         if path == "/api/v1/desired/":
             etag = f'"{self.desired["version"]}"'
             return (304, None, etag) if headers.get("if-none-match") == etag else (200, self.desired, etag)

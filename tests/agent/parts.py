@@ -1,4 +1,4 @@
-"""Stand-ins that the agent's tests share: a clock that is moved, a camera that only remembers, an agent to run."""
+"""Stand-ins that the agent's tests share: a clock to move, a camera that remembers, an agent to run."""
 
 from __future__ import annotations
 

@@ -92,8 +92,10 @@ def test_a_wrong_signature_is_refused_and_spends_no_number(desk):
 @pytest.mark.parametrize(
     "change",
     [
-        {"alert": "another"}, {"name": "stream.stop"}, {"seq": 443}, {"id": "c-9"}, {"args": {}}, {"kid": "console:4"},
-        {"expires_at": "2027-01-01T00:00:00.000Z"}, {"extra": 1}, {"sig": "AAAA"}, {"sig": None}, {"sig": "é"},
+        {"alert": "another"}, {"name": "stream.stop"}, {"seq": 443}, {"id": "c-9"}, {"args": {}},
+        {"kid": "console:4"},
+        {"expires_at": "2027-01-01T00:00:00.000Z"}, {"extra": 1}, {"sig": "AAAA"}, {"sig": None},
+        {"sig": "é"},
     ],
 )  # fmt: skip
 def test_any_changed_member_breaks_the_signature(desk, change):
@@ -126,7 +128,8 @@ def test_a_command_from_the_future_does_not_run(desk):
 @pytest.mark.parametrize(
     "change",
     [
-        {"seq": True}, {"seq": "442"}, {"seq": 0}, {"id": ""}, {"id": 7}, {"expires_at": "soon"}, {"issued_at": None},
+        {"seq": True}, {"seq": "442"}, {"seq": 0}, {"id": ""}, {"id": 7}, {"expires_at": "soon"},
+        {"issued_at": None},
         {"expires_at": "2026-04-27T23:14:07"}, {"alert": 7}, {"args": [1]}, {"name": None},
     ],
 )  # fmt: skip

@@ -30,7 +30,9 @@ GOLDEN = {
         ';created=1777331647;expires=1777331707;nonce="AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"'
         ';keyid="TRL-0007:1";alg="ed25519";tag="csrp-device-v1"'
     ),
-    "Signature": "sig1=:tditJp1xtwzgg4xcz4ldhe9XAu2qMvvxlgWfpO+UwFMDYVKrxMwTsnjF2Y9MNqiL2ovnba96Q8bBRDxfdJ5nAQ==:",
+    "Signature": (
+        "sig1=:tditJp1xtwzgg4xcz4ldhe9XAu2qMvvxlgWfpO+UwFMDYVKrxMwTsnjF2Y9MNqiL2ovnba96Q8bBRDxfdJ5nAQ==:"
+    ),
 }
 GOLDEN_GET = "sig1=:K/+AA0IGg/kXKv+H5yht40o4PIZSW0SCdUB/azhaYiIwu3MCNpcywNyZXhRwOfq6UiKJGdgURRFUk+TNEKtmBw==:"
 

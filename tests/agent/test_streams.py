@@ -123,12 +123,13 @@ async def test_two_starts_leave_one_publisher(rig):
     assert [camera.active for camera in Camera.made].count(True) == 1
 
 
-async def test_another_alert_cannot_renew(rig):
+async def test_only_a_running_stream_is_renewed_and_the_renewal_is_its_new_ground(rig):
     with pytest.raises(CannotStream, match="not-streaming"):
         rig.streams.renew("a", {"lease_s": 30})
     await rig.streams.start("a", ARGS)
-    with pytest.raises(CannotStream, match="not-streaming"):
-        rig.streams.renew("b", {"lease_s": 30})
+    rig.streams.renew("b", {"lease_s": 30})
+    assert rig.streams.alert == "b"
+    assert not await rig.after(30)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ async def test_an_alert_is_signed_and_of_the_contracts_form(tmp_path):
         assert answer.status == 201 and len(agent.buffer) == 0
         alert = console.alerts[alert_id]
         assert set(alert) == {
-            "schema", "id", "trailer", "kind", "occurred_at", "clock", "seq", "deployment", "position", "gunshot",
+            "schema", "id", "trailer", "kind", "occurred_at", "clock", "seq", "deployment", "position",
+            "gunshot",
         }  # fmt: skip
         assert (alert["seq"], alert["deployment"], alert["kind"]) == (1, "DEP-2026-0001", "gunshot")
 
@@ -161,6 +162,21 @@ async def test_an_upgrade_refused_for_the_key_ends_it_too(tmp_path):
     await console.down()
 
 
+async def test_a_bare_refusal_of_the_upgrade_makes_it_ask_for_the_time(tmp_path):
+    console, make = pair(tmp_path)
+    console.deploy(datetime.now(UTC) + SOON)
+    console.refuse_channel = (403, None)
+    await console.up()
+    agent = make()
+    console.desired_script = [problem("clock-skew", 401, server_time=wire(datetime.now(UTC)))] * 2
+    agent.clock.offset = timedelta(seconds=-3)
+    async with running(agent):
+        await until(lambda: agent.clock.offset > timedelta(seconds=-1))
+        console.refuse_channel = None
+        await until(lambda: agent.connected)
+    await console.down()
+
+
 async def test_wrong_trailer_is_a_fault_that_stays(tmp_path):
     async with deployed(tmp_path) as (console, agent):
         console.script = [problem("wrong-trailer", 403)]
@@ -273,7 +289,7 @@ async def test_a_lost_deployment_ends_the_picture(tmp_path):
 
 
 async def test_rubbish_on_the_channel_changes_nothing(tmp_path):
-    async with deployed(tmp_path) as (console, agent):
+    async with deployed(tmp_path) as (console, _):
         for text in ("", "{", "[]", '{"t":"cmd"}', '{"t":"new-in-v2"}', '{"t":"cmd","t":"bye"}', "[" * 4000):
             await console.socket.send(text)
         assert [ack["status"] for ack in await console.tell(console.command("ping"))] == ["received", "done"]
