@@ -31,6 +31,9 @@ def _viewer(scope: dict[str, Any]) -> tuple[User | None, int]:
 class BoardConsumer(AsyncWebsocketConsumer):
     """One screen. The login is read at connect and judged again with every heartbeat."""
 
+    # No layer of its own: channels would open one per socket, and refuse the socket while Valkey is away.
+    channel_layer_alias = "none"
+
     async def connect(self) -> None:
         """Accept only a fully signed-in dispatcher or supervisor; others get a reason and a close code."""
         user, code = await _viewer(self.scope)

@@ -242,6 +242,7 @@ CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "vault.tasks.purge", "schedule": 120.0, "options": {"expires": 110}},
     "nonces": {"task": "trailers.tasks.sweep_nonces", "schedule": 60.0, "options": {"expires": 55}},
     "commands": {"task": "trailers.tasks.expire_commands", "schedule": 30.0, "options": {"expires": 25}},
+    "links": {"task": "trailers.tasks.show_lost", "schedule": 10.0, "options": {"expires": 9}},
     "deployments": {
         "task": "deployments.tasks.end_due_deployments",
         "schedule": 5.0,
