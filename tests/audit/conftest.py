@@ -1,0 +1,54 @@
+"""Actors and real second connections for the log's tests."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+import audit
+from audit.sequencer import Sequencer
+from tests.servers import TestServers
+
+PERSON = audit.Actor(
+    "person", "u-1042", badge="4471", role="dispatcher", agency="DEMO-PS", name="Avery Singh"
+)
+ALERT = audit.Ref("alert", "0199f3a1-7c00-7000-8000-00000000c0de", "DEMO-PS")
+
+
+@pytest.fixture
+def person() -> Iterator[audit.Actor]:
+    """Act as a dispatcher."""
+    with audit.acting_as(PERSON):
+        yield PERSON
+
+
+@pytest.fixture
+def connect_as(servers: TestServers, own_database: str) -> Iterator[Callable[[str], psycopg.Connection[Any]]]:
+    """``connect_as(role)``: a real connection of that role to this test's own database."""
+    opened: list[psycopg.Connection[Any]] = []
+
+    def connect(role: str) -> psycopg.Connection[Any]:
+        opened.append(psycopg.connect(servers.url(role, own_database), autocommit=True))
+        return opened[-1]
+
+    yield connect
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def sequence(connect_as: Callable[[str], psycopg.Connection[Any]]) -> Callable[[], int]:
+    """Move everything that waits into the log, in this process; returns the log's size."""
+    connection = connect_as("csoc_sequencer")
+    connection.autocommit = False
+    sequencer = Sequencer(connection)
+
+    def run() -> int:
+        if not sequencer.size:
+            assert sequencer.take_office()
+        while sequencer.step():
+            pass
+        return sequencer.size
+
+    return run

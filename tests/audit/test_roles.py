@@ -1,0 +1,132 @@
+"""Who may touch the log: asked of PostgreSQL itself, through real connections of each role."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from audit import checks
+from audit.sequencer import Sequencer
+
+Connect = Callable[[str], psycopg.Connection[Any]]
+INSERT = "INSERT INTO audit_inbox (uid, body) VALUES (gen_random_uuid(), 'x')"
+
+
+@pytest.fixture
+def filled(connect_as: Connect) -> Connect:
+    """One line in the log, one row in the inbox."""
+    connect_as("csoc_app").execute(INSERT)
+    connection = connect_as("csoc_sequencer")
+    connection.autocommit = False
+    sequencer = Sequencer(connection)
+    assert sequencer.take_office()
+    sequencer.step()
+    connect_as("csoc_app").execute(INSERT)
+    return connect_as
+
+
+APP_REFUSED = [
+    "SELECT * FROM audit_inbox",
+    "INSERT INTO audit_inbox (uid, body) VALUES (gen_random_uuid(), 'x') RETURNING seq",
+    "UPDATE audit_inbox SET body = 'y'",
+    "DELETE FROM audit_inbox",
+    "TRUNCATE audit_inbox",
+    "INSERT INTO audit_log (idx, uid, line, leaf) VALUES (99, gen_random_uuid(), '{}', '')",
+    "UPDATE audit_log SET line = ''",
+    "DELETE FROM audit_log",
+    "TRUNCATE audit_log",
+    "TRUNCATE audit_log_00000",
+    "DELETE FROM audit_log_00000",
+    "SELECT * FROM audit_log_00000",
+    "UPDATE audit_detail SET hold = true",
+    "DELETE FROM audit_detail",
+    "TRUNCATE audit_detail",
+    "UPDATE audit_pulse SET size = 0",
+    "ALTER TABLE audit_log DISABLE TRIGGER ALL",
+    "DROP TABLE audit_log",
+    "DROP TRIGGER audit_inbox_delete ON audit_inbox",
+    "CREATE TABLE audit_mine (x int)",
+    "SELECT audit_add_partition()",
+    "SELECT setval('audit_inbox_seq_seq', 1)",
+    "SET ROLE csoc_sequencer",
+]
+
+
+@pytest.mark.parametrize("statement", APP_REFUSED)
+def test_the_app_may_only_add(filled: Connect, statement: str) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        filled("csoc_app").execute(statement)
+
+
+@pytest.mark.parametrize("role", ["csoc_owner", "postgres"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_inbox SET body = 'y'",
+        "DELETE FROM audit_inbox",
+        "TRUNCATE audit_inbox",
+        "UPDATE audit_log SET leaf = leaf",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+        "UPDATE audit_log_00000 SET uid = gen_random_uuid()",
+        "DELETE FROM audit_log_00000",
+        "TRUNCATE audit_log_00000",
+        "TRUNCATE audit_detail",
+    ],
+)
+def test_the_triggers_refuse_even_owner_and_superuser(filled: Connect, role: str, statement: str) -> None:
+    connection = filled(role)
+    with pytest.raises(errors.InsufficientPrivilege, match="refused"):
+        connection.execute(statement)
+    if role == "postgres":
+        # ENABLE ALWAYS: replication mode, the usual way around triggers, is no way around these.
+        connection.execute("SET session_replication_role = replica")
+        with pytest.raises(errors.InsufficientPrivilege, match="refused"):
+            connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        INSERT,
+        "UPDATE audit_inbox SET body = 'y'",
+        "UPDATE audit_log SET line = ''",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+        "SELECT * FROM audit_detail",
+        "SELECT * FROM accounts_user",
+    ],
+)
+def test_the_sequencer_moves_and_does_nothing_else(filled: Connect, statement: str) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        filled("csoc_sequencer").execute(statement)
+
+
+def test_the_app_learns_how_many_wait_and_no_more(filled: Connect) -> None:
+    row = filled("csoc_app").execute("SELECT * FROM audit_waiting()").fetchone()
+    assert row is not None and row[0] == 1 and row[1] >= 0
+
+
+def test_the_generated_columns_cannot_be_given(filled: Connect) -> None:
+    with pytest.raises(errors.GeneratedAlways):
+        filled("csoc_sequencer").execute(
+            "INSERT INTO audit_log (idx, uid, line, leaf, actor) VALUES (9, %s, '{}', '', 'me')",
+            [uuid.uuid4()],
+        )
+
+
+def test_the_check_names_what_an_unsafe_role_could_do(own_database: str) -> None:
+    assert checks.faults("csoc_app") == []
+    found = checks.faults("csoc_owner")
+    assert "audit_log: UPDATE" in found and "audit_inbox: ownership" in found
+
+
+def test_production_refuses_a_role_that_got_too_much(connect_as: Connect, settings: Any) -> None:
+    settings.IS_DEMO = False
+    assert checks.unsafe_role(None, databases=["default"]) == []
+    connect_as("csoc_owner").execute("GRANT SELECT (body) ON audit_inbox TO csoc_app")
+    (fault,) = checks.unsafe_role(None, databases=["default"])
+    assert fault.id == "audit.E001" and "column SELECT" in fault.msg

@@ -1,0 +1,1 @@
+"""Sealed detail and its end."""
