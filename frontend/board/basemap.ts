@@ -1,6 +1,6 @@
 /** Draws the sketch map and the graticule in panes below everything that is true right now. */
 import { h } from "./dom";
-import { ARTERIALS, BOUNDARIES, HIGHWAYS, LAKE, PLACES, SHORE, type Point } from "./geography";
+import { ARTERIALS, BOUNDARIES, HIGHWAYS, LAKE, PLACES, SHORE, smooth, type Point } from "./geography";
 
 const STREET_ZOOM = 13.5;
 
@@ -16,12 +16,14 @@ export function drawBasemap(map: L.Map): void {
     L.polyline(points, { renderer, pane: "base", className, interactive: false, smoothFactor: 0.5 }).addTo(map);
 
   L.polygon(LAKE, { renderer, pane: "base", className: "m-water", interactive: false }).addTo(map);
-  for (const band of ["m-band2", "m-band1"]) line(SHORE, band);
-  line(SHORE, "m-shore");
+  const shore = smooth(SHORE);
+  for (const band of ["m-band3", "m-band2", "m-band1"]) line(shore, band);
+  line(shore, "m-shore");
   for (const road of ARTERIALS) line(road.line, "m-road");
   for (const boundary of BOUNDARIES) line(boundary, "m-municipal");
-  for (const highway of HIGHWAYS) line(highway.line, "m-highway-case");
-  for (const highway of HIGHWAYS) line(highway.line, "m-highway");
+  const highways = HIGHWAYS.map((highway) => smooth(highway.line));
+  for (const highway of highways) line(highway, "m-highway-case");
+  for (const highway of highways) line(highway, "m-highway");
   for (const place of PLACES) label(map, place.at, `m-place m-${place.kind}`, place.name);
   for (const highway of HIGHWAYS) for (const at of highway.at) label(map, at, "m-shield", highway.name);
   const graticule = new Graticule(map, renderer);
@@ -54,7 +56,7 @@ class Graticule {
     const step = zoom < 9.5 ? 0.5 : zoom < 11 ? 0.1 : zoom < 13 ? 0.05 : zoom < 14.5 ? 0.01 : 0.005;
     const bounds = this.map.getBounds().pad(0.5);
     const edges = [bounds.getSouth(), bounds.getNorth(), bounds.getWest(), bounds.getEast()].map((v) => Math.round(v / step));
-    const sign = `${step}:${edges.join()}`;
+    const sign = `${step}:${edges.join()}:${zoom >= STREET_ZOOM ? this.map.getBounds().toBBoxString() : ""}`;
     if (sign === this.drawn) return;
     this.drawn = sign;
     this.layer.clearLayers();
@@ -62,6 +64,24 @@ class Graticule {
     const options: L.PolylineOptions = { renderer: this.renderer, pane: "base", className: "m-graticule", interactive: false };
     for (let i = south; i <= north; i++) this.layer.addLayer(L.polyline([[i * step, west * step], [i * step, east * step]], options));
     for (let i = west; i <= east; i++) this.layer.addLayer(L.polyline([[south * step, i * step], [north * step, i * step]], options));
+    if (zoom >= STREET_ZOOM) this.degrees([south, north, west, east], step);
+  }
+
+  /** Names the lines where they leave the picture. */
+  private degrees([south, north, west, east]: [number, number, number, number], step: number): void {
+    const view = this.map.getBounds();
+    const size = this.map.getSize();
+    // Clear of the buttons at the top left and of the scale at the bottom.
+    const free = (at: Point, axis: "x" | "y", from: number, to: number): boolean => {
+      const v = this.map.latLngToContainerPoint(at)[axis];
+      return v > from && v < to;
+    };
+    for (let i = south; i <= north; i++) {
+      if (free([i * step, view.getEast()], "y", 30, size.y - 40)) this.layer.addLayer(label(this.map, [i * step, view.getEast()], "m-degree m-degree-east", `${(i * step).toFixed(3)}° N`));
+    }
+    for (let i = west; i <= east; i++) {
+      if (free([view.getNorth(), i * step], "x", 290, size.x - 90)) this.layer.addLayer(label(this.map, [view.getNorth(), i * step], "m-degree m-degree-north", `${(-i * step).toFixed(3)}° W`));
+    }
   }
 }
 

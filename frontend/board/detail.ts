@@ -28,6 +28,7 @@ export class DetailPanel {
   private failed = new Set<string>();
   private wanted = 0;
   private notes = new Map<string, string>();
+  private noting: string | null = null;
 
   constructor(private readonly store: Store, private readonly link: Link, private readonly boot: Boot,
               private readonly acts: Acts, private readonly video: VideoDesk) {
@@ -42,7 +43,7 @@ export class DetailPanel {
     if (this.form && this.form.alert !== alert.id) this.form = null;
     const lost = this.link.state() === "lost" || this.link.state() === "ended";
     this.want(alert, lost);
-    this.renderHead(alert);
+    this.renderHead(alert, lost);
     this.renderAct(alert, lost);
     this.plate.render(alert, lost, this.failed.has(alert.id), this.mayAct());
     this.renderVideo(alert, lost);
@@ -76,7 +77,11 @@ export class DetailPanel {
 
   /** N */
   focusNote(): void {
-    document.querySelector<HTMLElement>("#close-note")?.focus();
+    const alert = this.store.current();
+    if (!alert || must<HTMLElement>("#detail-close").hidden) return;
+    this.noting = alert.id;
+    this.store.changed();
+    queueMicrotask(() => queueMicrotask(() => document.querySelector<HTMLElement>("#close-note")?.focus()));
   }
 
   decide(decision: "confirm" | "reject"): void {
@@ -139,24 +144,25 @@ export class DetailPanel {
 
   // --- parts ------------------------------------------------------------------------------------------------
 
-  private renderHead(alert: Alert): void {
+  private renderHead(alert: Alert, lost: boolean): void {
     const detail = this.store.details.get(alert.id);
     const shot = detail && "kind" in detail && detail.kind === "gunshot" ? detail : null;
     const site = detail && "kind" in detail ? detail.site : null;
-    const sign = [alert.id, alert.version, Boolean(detail), where(alert, this.store)].join("|");
+    const sign = [alert.id, alert.version, Boolean(detail), where(alert, this.store), lost].join("|");
     this.head.show(sign, () => {
-      const flags = alert.flags.map((flag) => FLAGS[flag] ?? flag).join(", ");
+      const flags = alert.flags.filter((flag) => flag !== "lookalike" && flag !== "drill").map((flag) => FLAGS[flag] ?? flag).join(", ");
       const place = site || where(alert, this.store);
       const facts: [string, string][] = [[alert.kind === "gunshot" ? M.heard : M.seen, clock(alert.occurred_at)]];
       if (shot) facts.push([M.confidence, shot.confidence.toFixed(2)]);
       facts.push([M.fromTrailer(trailerNumber(alert.trailer)), this.fromTrailer(alert, shot?.bearing ?? null)]);
       return [
         h("div", "d-title",
-          mark(alert.priority, alert.state !== "unacknowledged", 32),
+          mark(alert.priority, lost || alert.state !== "unacknowledged", 32),
           h("div", null, h("h2", null, titleOf(alert, this.store)),
             h("p", "d-place", alert.kind === "gunshot" ? "near " : "", h("b", null, place), alert.uncertainty_m ? `, ${M.uncertainty(Math.round(alert.uncertainty_m))}` : "",
+              alert.kind === "alpr_hit" ? `, ${M.trailer(trailerNumber(alert.trailer))}, ${clock(alert.occurred_at)}` : "",
               flags ? h("span", "caution", ` ${flags}`) : ""))),
-        h("dl", "d-facts", ...facts.map(([label, value]) => h("div", null, h("dt", null, label), h("dd", "num", value)))),
+        alert.kind === "alpr_hit" ? null : h("dl", "d-facts", ...facts.map(([label, value]) => h("div", null, h("dt", null, label), h("dd", "num", value)))),
       ];
     });
   }
@@ -215,7 +221,7 @@ export class DetailPanel {
     const second = alert.state === "closed" ? zonedClock(alert.closed_at ?? at) : M.inSeconds(clock(at), took);
     const back = h("button", { type: "button", class: "btn btn-quiet", "data-focus": "hand-back", id: "hand-back-left", onclick: () => { this.form = { kind: "hand-back", alert: alert.id }; this.store.changed(); } },
       M.handBack(countdown(handBackLeft(alert))));
-    return h("div", "note d-done", icon("check", 16), h("div", null, h("b", null, title), h("div", "num", second)), canHandBack ? h("div", "push", back) : null);
+    return h("div", "note d-done", icon("check", 16), h("div", alert.kind === "alpr_hit" ? "d-oneline" : null, h("b", null, title), h("div", "num", second)), canHandBack ? h("div", "push", back) : null);
   }
 
   private handBackForm(alert: Alert): HTMLElement {
@@ -241,7 +247,8 @@ export class DetailPanel {
       if (alert.state === "unacknowledged") return [locked(M.videoLocked, true)];
       if (alert.state === "closed") return [locked(M.videoClosed, false)];
       if (!this.boot.can.view) return [locked(M.videoNoRight, false)];
-      if (open) return [h("div", "d-video", icon("video", 16), h("span", null, M.videoOpen), h("span", "push", key("V")))];
+      if (open) return [h("div", "d-video", icon("video", 16), h("span", null, M.videoOpen),
+        h("button", { type: "button", class: "btn push", "data-focus": "close-video", onclick: () => void this.video.close() }, M.closeVideo))];
       if (inForm) return [this.video.reasonForm(alert, () => this.closeForm())];
       const button = h("button", { type: "button", class: "d-video d-video-button", "data-focus": "video", onclick: () => this.openVideo() },
         icon("video", 16), h("span", null, M.videoAllowed), h("span", "push", key("V")));
@@ -251,6 +258,8 @@ export class DetailPanel {
 
   private renderTimeline(alert: Alert, lost: boolean): void {
     const known = this.store.timelines.get(alert.id);
+    if (lost) { this.times.clear(); this.times.element.hidden = true; return; }
+    this.times.element.hidden = false;
     this.times.show([alert.id, known?.events.length, lost, this.asked.has(`${alert.id}:${alert.version}`)].join("|"), () => {
       const events = known?.events ?? [];
       return [
@@ -265,14 +274,16 @@ export class DetailPanel {
     const busy = this.acts.isBusy(alert.id, "close");
     must<HTMLElement>("#detail-close").hidden = !can;
     if (!can) { this.closing.clear(); return; }
-    this.closing.show([alert.id, alert.version, busy].join("|"), () => {
+    const noting = this.noting === alert.id || Boolean(this.notes.get(alert.id));
+    this.closing.show([alert.id, alert.version, busy, noting, this.video.isOpenFor(alert.id)].join("|"), () => {
       const note = h("input", { id: "close-note", maxlength: 500, autocomplete: "off", "data-focus": "note" });
       note.value = this.notes.get(alert.id) ?? "";
       note.addEventListener("input", () => this.notes.set(alert.id, note.value));
       const choose = (outcome: Outcome) => (): void => { void this.acts.close(this.store.find(alert.id) ?? alert, outcome, note.value.trim()); };
       return [
-        h("div", "spread", h("h3", null, M.close), h("span", "small t3", M.endsVideo)),
-        h("div", "field", h("label", { for: "close-note", class: "small" }, M.note, " ", key("N")), note),
+        h("div", "spread", h("h3", null, M.close), this.video.isOpenFor(alert.id) ? h("span", "small t3", M.endsVideo) : null,
+          noting ? null : h("button", { type: "button", class: "btn btn-quiet btn-note", onclick: () => this.focusNote() }, M.noteWord, key("N"))),
+        noting ? h("div", "field", h("label", { for: "close-note", class: "small" }, M.note), note) : null,
         h("div", "outcomes", ...OUTCOMES.map(([outcome, word]) =>
           h("button", { type: "button", class: "btn", "data-outcome": outcome, "data-focus": `outcome-${outcome}`, "aria-disabled": busy ? "true" : null, onclick: choose(outcome) }, word))),
       ];

@@ -12,7 +12,7 @@ export const SHORE: Point[] = [
   [43.631, -79.470], [43.636, -79.458], [43.634, -79.440], [43.629, -79.415], [43.637, -79.385], [43.646, -79.350], [43.662, -79.310], [43.69, -79.24],
 ];
 /** Closes the lake far outside of the picture. */
-export const LAKE: Point[] = [...SHORE, [43.69, -78.6], [42.9, -78.6], [42.9, -79.8]];
+export const LAKE: Point[] = [...smooth(SHORE), [43.69, -78.6], [42.9, -78.6], [42.9, -79.8]];
 
 export const HIGHWAYS: { name: string; at: Point[]; line: Point[] }[] = [
   { name: "QEW", at: [[43.5505, -79.6165], [43.603, -79.553]], line: [[43.36, -79.80], [43.42, -79.73], [43.470, -79.686], [43.505, -79.662], [43.528, -79.638], [43.544, -79.624], [43.565, -79.602], [43.582, -79.578], [43.597, -79.560], [43.613, -79.546], [43.621, -79.525], [43.627, -79.487], [43.634, -79.47]] },
@@ -66,6 +66,21 @@ export const ARTERIALS: { name: string; line: Point[] }[] = [
 
 /** What to show when no trailer has a position yet. */
 export const HOME: { centre: Point; zoom: number } = { centre: [43.64, -79.68], zoom: 11 };
+
+/** A soft line through coarse points (Catmull-Rom). */
+export function smooth(points: Point[], steps = 6): Point[] {
+  const out: Point[] = [];
+  for (let i = 0; i < points.length - 1; i++) {
+    const [a, b, c, d] = [points[Math.max(0, i - 1)]!, points[i]!, points[i + 1]!, points[Math.min(points.length - 1, i + 2)]!];
+    for (let k = 0; k < steps; k++) out.push([spline(a[0], b[0], c[0], d[0], k / steps), spline(a[1], b[1], c[1], d[1], k / steps)]);
+  }
+  out.push(points[points.length - 1]!);
+  return out;
+}
+
+function spline(a: number, b: number, c: number, d: number, t: number): number {
+  return 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t * t + (3 * b - a - 3 * c + d) * t * t * t);
+}
 
 const EARTH_M = 6_371_008.8;
 

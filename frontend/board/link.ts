@@ -151,7 +151,7 @@ export class Link {
   }
 
   private apply(message: Message): void {
-    if (message.type === "alert") this.store.applyAlert(message.alert, now());
+    if (message.type === "alert") this.store.applyAlert(message.alert);
     else if (message.type === "trailer") this.store.applyTrailer(message.trailer);
   }
 
@@ -173,7 +173,7 @@ export class Link {
     try {
       const snapshot = await getJson<Snapshot>(this.boot.urls.snapshot, 5000);
       setServerTime(snapshot.at);
-      this.store.applySnapshot(snapshot, now());
+      this.store.applySnapshot(snapshot);
       for (const message of this.fetching) this.apply(message);
       this.arrived();
     } catch (error) {

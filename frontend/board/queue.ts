@@ -78,8 +78,9 @@ export class Queue {
     this.section("closed", M.closedToday, shown.closed, closed.length, false);
     must<HTMLElement>("#section-closed").hidden = closed.length === 0;
     const none = must<HTMLElement>("#queue-none-waiting");
+    const waitedUntil = this.store.noneWaitingSince();
     none.hidden = waiting.length > 0 || lost;
-    setText(none, this.store.noneWaitingSince ? M.noneSince(clock(this.store.noneWaitingSince)) : M.nothingHere);
+    setText(none, waitedUntil ? M.noneSince(clock(waitedUntil)) : M.nothingHere);
     must<HTMLElement>("#queue-until").hidden = !lost;
     must<HTMLElement>("#queue-keys").hidden = lost;
     const note = must<HTMLElement>("#queue-filtered");
@@ -111,7 +112,8 @@ export class Queue {
     const box = must<HTMLElement>("#queue-calm");
     box.hidden = !calm;
     if (!calm) return;
-    setText(must("#calm-title"), `${M.noOpen[0]} ${M.noOpen[1]} ${zonedClock(this.store.noneOpenSince ?? Date.now())}`);
+    const since = this.store.noneOpenSince();
+    setText(must("#calm-title"), since ? `${M.noOpen[0]} ${M.noOpen[1]} ${zonedClock(since)}` : M.noOpen[0]);
     const status = this.store.status;
     const reported = status ? `${M.reported(status.trailers.reporting, status.trailers.deployed)} ` : "";
     setText(must("#calm-checked"), reported + (this.link.equalAt ? M.equals(clock(this.link.equalAt)) : M.notYetEqual));
@@ -152,7 +154,7 @@ export class Queue {
   private openCells(alert: Alert, label: string, when: HTMLElement, lost: boolean): Node[] {
     const waiting = alert.state === "unacknowledged";
     const glyph = mark(alert.priority, !waiting || lost, 24);
-    if (waiting && !lost && ageSeconds(alert.received_at) < 4) glyph.classList.add("mark-new");
+    if (waiting && !lost && ageSeconds(alert.received_at) < 3) glyph.classList.add("mark-new");
     const state = lost && waiting ? M.stateUnknown : waiting ? M.unacknowledged : this.who(alert);
     const flags = alert.flags.includes("late") ? ", late" : "";
     return [

@@ -17,9 +17,6 @@ export class Store {
   status: Status | null = null;
   loaded = false;
   selected: string | null = null;
-  /** Since when there is nothing open, or nothing unacknowledged (server time, ms). */
-  noneOpenSince: number | null = null;
-  noneWaitingSince: number | null = null;
 
   private listeners = new Set<Listener>();
   private queued = false;
@@ -40,7 +37,7 @@ export class Store {
   }
 
   /** Applies one alert; false if what is known is as new. */
-  applyAlert(alert: Alert, at = Date.now()): boolean {
+  applyAlert(alert: Alert): boolean {
     if ((this.newest.get(alert.id) ?? -1) >= alert.version) return false;
     this.newest.set(alert.id, alert.version);
     if (alert.state === "closed") {
@@ -49,7 +46,6 @@ export class Store {
     } else {
       this.alerts.set(alert.id, alert);
     }
-    this.noteEmptiness(at);
     this.changed();
     return true;
   }
@@ -62,18 +58,23 @@ export class Store {
     return true;
   }
 
-  /** A snapshot is the whole truth of its moment: what it does not list is no longer open. */
-  applySnapshot(snapshot: Snapshot, at = Date.now()): void {
+  /**
+   * A snapshot is the whole truth of its moment: what it does not list is no longer open. An answer to this
+   * page's own act may be newer than a snapshot that was already on its way; versions never go back.
+   */
+  applySnapshot(snapshot: Snapshot): void {
+    const before = new Map(this.alerts);
     this.alerts.clear();
-    for (const alert of snapshot.alerts) {
+    for (const listed of snapshot.alerts) {
+      const newest = this.newest.get(listed.id) ?? -1;
+      const alert = newest > listed.version ? before.get(listed.id) : listed;
+      if (!alert) continue;
       this.alerts.set(alert.id, alert);
       this.newest.set(alert.id, alert.version);
-      this.closed.delete(alert.id);
     }
     this.trailers.clear();
     for (const trailer of snapshot.trailers) this.trailers.set(trailer.id, trailer);
     this.loaded = true;
-    this.noteEmptiness(at);
     this.changed();
   }
 
@@ -125,12 +126,18 @@ export class Store {
     return this.waiting().find((a) => a.trailer === trailer) ?? this.acknowledged().find((a) => a.trailer === trailer) ?? null;
   }
 
-  private noteEmptiness(at: number): void {
-    this.noneOpenSince = this.alerts.size ? null : this.noneOpenSince ?? at;
-    const waiting = [...this.alerts.values()].some((a) => a.state === "unacknowledged");
-    this.noneWaitingSince = waiting ? null : this.noneWaitingSince ?? at;
+  /** Since when nothing has been open, as far as the record tells: the last closing, else the day's start. */
+  noneOpenSince(): string | null {
+    return latest([...this.closed.values()].map((a) => a.closed_at)) ?? this.status?.day_start ?? null;
+  }
+
+  /** Since when nothing has waited: the last acknowledgement, else the day's start. */
+  noneWaitingSince(): string | null {
+    return latest([...this.closed.values(), ...this.alerts.values()].map((a) => a.acknowledged_at)) ?? this.status?.day_start ?? null;
   }
 }
+
+const latest = (times: (string | null)[]): string | null => times.reduce((a, b) => ((b ?? "") > (a ?? "") ? b : a), null);
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 

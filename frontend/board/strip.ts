@@ -22,7 +22,7 @@ export class Strip {
     const cells = trailers.map((trailer) => ({ trailer, alert: lost ? null : this.store.alertOf(trailer.id) }));
     const sign = cells.map(({ trailer, alert }) => [trailer.id, trailer.state, trailer.battery_soc_pct, trailer.faults.length, alert?.id, alert?.state, selected === trailer.id].join()).join("|");
     this.fleet.show(`${lost}|${sign}`, () => cells.map(({ trailer, alert }) => {
-      const word = lost ? [M.unknownWord] : alert ? [mark(alert.priority, alert.state !== "unacknowledged", 14), h("b", `ink-${alert.priority}`, alert.kind === "gunshot" ? M.shots : M.hit)] : state(trailer);
+      const word = lost && trailer.state !== "off" ? [M.unknownWord] : alert ? [mark(alert.priority, alert.state !== "unacknowledged", 14), h("b", `ink-${alert.priority}`, alert.kind === "gunshot" ? M.shots : M.hit)] : state(trailer);
       const looks = ["f-cell", trailer.state === "off" ? "f-off" : "", selected === trailer.id ? "f-selected" : ""].join(" ");
       return h("li", null, h("button", { type: "button", class: looks, "data-focus": trailer.id, title: trailer.label, "aria-current": selected === trailer.id ? "true" : null, onclick: () => this.choose(trailer) },
         h("b", "num", trailerNumber(trailer.id)), h("span", "f-word", ...word)));

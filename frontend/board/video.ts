@@ -87,6 +87,7 @@ export class VideoDesk {
     const shown = this.view ?? this.ended;
     this.panel.hidden = !shown;
     this.panel.parentElement?.classList.toggle("with-video", Boolean(shown));
+    this.panel.dataset["own"] = String(shown?.alert === this.store.selected);
     if (!this.view) {
       if (this.ended && this.store.selected !== this.ended.alert) { this.ended = null; this.panel.hidden = true; this.panel.parentElement?.classList.remove("with-video"); }
       return;
@@ -139,7 +140,8 @@ export class VideoDesk {
     }
   }
 
-  private async close(): Promise<void> {
+  /** Ends this person's view; the alert stays open. */
+  async close(): Promise<void> {
     const view = this.view;
     this.view = this.ended = null;
     this.player.close();
@@ -208,7 +210,7 @@ export class VideoDesk {
     if (!view) { must<HTMLElement>("#video-extend-form").hidden = true; return; }
     const left = (view.expiresAt - now()) / 1000;
     setText(must("#video-time"), countdown(left));
-    const others = view.watchers.filter((one) => one.id !== this.boot.me.id).map((one) => one.name).join(", ");
+    const others = view.watchers.filter((one) => one.id !== this.boot.me.id).map((one) => initials(one.name)).join(", ");
     must("#video-watchers").replaceChildren(icon("eye", 16), others ? M.youAnd(others) : M.youWatch);
     if (left < -2) this.blank(M.timeUp);
     if (this.boot.demo && live) this.readCounter();
@@ -229,4 +231,10 @@ export class VideoDesk {
     this.store.changed();
     this.onChange();
   }
+}
+
+/** `M. Roy` */
+function initials(name: string): string {
+  const [first, ...rest] = name.split(" ");
+  return rest.length && first ? `${first[0]}. ${rest.join(" ")}` : name;
 }
