@@ -9,9 +9,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
-from alerts import selectors, services, status
+from alerts import selectors, services
 from alerts.idempotency import once
 from alerts.models import Alert
+from alerts.timeline import timeline
 
 BIG = 2**31 - 1
 
@@ -63,14 +64,6 @@ class Snapshot(APIView):
     def get(self, request: Request) -> Response:
         """What should be on this person's screen."""
         return Response(selectors.snapshot(request.user))
-
-
-class LiveStatus(APIView):
-    """``GET /api/v1/live/status/``: the figures beside a quiet board."""
-
-    def get(self, request: Request) -> Response:
-        """Figures of the day and of the console's own health."""
-        return Response(status.board_status(request.user))
 
 
 class _Act(APIView):
@@ -190,4 +183,4 @@ class Timeline(APIView):
 
     def get(self, request: Request, alert_id: UUID) -> Response:
         """List the events."""
-        return Response({"events": selectors.timeline(selectors.visible_alert(request.user, alert_id))})
+        return Response({"events": timeline(selectors.visible_alert(request.user, alert_id))})

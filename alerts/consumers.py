@@ -1,5 +1,6 @@
 """``/ws/live/``: the board's socket. It only tells; acts go over HTTP."""
 
+import json
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -71,5 +72,5 @@ class BoardConsumer(AsyncWebsocketConsumer):
 
     async def _bye(self, code: int) -> None:
         board_hub().leave(self)
-        await self.send(text_data='{"type":"bye","code":%d}' % code)
+        await self.send(text_data=json.dumps({"type": "bye", "code": code}))
         await self.close(code=code)

@@ -11,7 +11,7 @@ from alerts.models import Alert
 from csoc.lib import clock
 from csoc.lib.errors import BadJson, Refused
 from csoc.lib.problems import refused
-from trailers.doors import DeviceView
+from trailers.doors import DeviceView, signed_by
 from trailers.models import Trailer
 
 MAX_BULK = 100
@@ -46,7 +46,7 @@ class AlertDoor(DeviceView):
 
     def post(self, request: Request) -> Response:
         """Take one alert."""
-        trailer = request.auth.trailer
+        trailer = signed_by(request).trailer
         alert, new = _take(trailer, _counted(self, request, trailer))
         return Response(_accepted(alert), status=201 if new else 200)
 
@@ -59,7 +59,7 @@ class BulkAlertDoor(DeviceView):
 
     def post(self, request: Request) -> HttpResponse | Response:
         """Take up to 100 alerts."""
-        trailer = request.auth.trailer
+        trailer = signed_by(request).trailer
         values = _counted(self, request, trailer)
         if not isinstance(values, list):
             return refused(BadJson("it is not an array of alerts"))

@@ -10,10 +10,45 @@ from typing import Any
 from csoc.lib.errors import Refused
 
 WORDS = frozenset(
-    """face facial biometric embedding descriptor template gait iris person pedestrian gender age ethnic
-    race emotion voice speech transcript speaker_id scream distress keyword imei imsi mac bluetooth
-    wifi_probe video stream_url rtsp recording segment playlist continuous scene overview
-    vehicle_signature""".split()
+    [
+        "face",
+        "facial",
+        "biometric",
+        "embedding",
+        "descriptor",
+        "template",
+        "gait",
+        "iris",
+        "person",
+        "pedestrian",
+        "gender",
+        "age",
+        "ethnic",
+        "race",
+        "emotion",
+        "voice",
+        "speech",
+        "transcript",
+        "speaker_id",
+        "scream",
+        "distress",
+        "keyword",
+        "imei",
+        "imsi",
+        "mac",
+        "bluetooth",
+        "wifi_probe",
+        "video",
+        "stream_url",
+        "rtsp",
+        "recording",
+        "segment",
+        "playlist",
+        "continuous",
+        "scene",
+        "overview",
+        "vehicle_signature",
+    ]
 )
 _PHRASES = tuple(tuple(word.split("_")) for word in WORDS)
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")

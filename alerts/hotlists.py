@@ -17,7 +17,9 @@ from csoc.lib.errors import Refused
 #: A list older than this stops ALPR alerts; older than AMBER_AGE it is shown in amber.
 MAX_AGE = timedelta(hours=48)
 AMBER_AGE = timedelta(hours=26)
-HOT_CATEGORIES = frozenset({"amber_alert", "wanted_vehicle", "firearm_investigation", "extortion_investigation"})
+HOT_CATEGORIES = frozenset(
+    {"amber_alert", "wanted_vehicle", "firearm_investigation", "extortion_investigation"}
+)
 
 _KEY = re.compile(r"^[A-Z0-9]{2,8}$")
 _NOT_KEY = re.compile(r"[^A-Z0-9]")
@@ -67,7 +69,11 @@ def match(read: AlprHit, *, categories: Iterable[str], agency_id: int, at: datet
     hotlist = Hotlist.objects.filter(list_id=read.hotlist.list_id, agency_id=agency_id).first()
     if hotlist is None:
         raise _not_on_hotlist()
-    if read.hotlist.version > hotlist.version or hotlist.issued_at is None or at - hotlist.issued_at > MAX_AGE:
+    if (
+        read.hotlist.version > hotlist.version
+        or hotlist.issued_at is None
+        or at - hotlist.issued_at > MAX_AGE
+    ):
         raise _stale()
     entry = (
         HotlistEntry.objects.filter(

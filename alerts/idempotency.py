@@ -50,7 +50,9 @@ def once(*, actor: User, key: str | None, act: str, body: Any, run: Callable[[],
 def _serialise(actor: User, key: str) -> None:
     """Two requests with the same key at the same moment: the second waits for the first's answer."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [actor.person_id, zlib.crc32(key.encode()) - 2**31])
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, %s)", [actor.person_id, zlib.crc32(key.encode()) - 2**31]
+        )
 
 
 def _again(first: IdempotentAnswer, digest: str) -> Any:

@@ -6,6 +6,7 @@ capture. There is no plaintext column for any of it, and no table for reads that
 """
 
 import uuid
+from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -98,7 +99,10 @@ class Alert(models.Model):
                     state="acknowledged", acknowledged_by__isnull=False, acknowledged_at__isnull=False,
                     closed_at__isnull=True,
                 )
-                | Q(state="closed", acknowledged_by__isnull=False, closed_by__isnull=False, closed_at__isnull=False),
+                | Q(
+                    state="closed", acknowledged_by__isnull=False, closed_by__isnull=False,
+                    closed_at__isnull=False,
+                ),
                 name="alert_state_has_person",
             ),
             models.CheckConstraint(
@@ -115,7 +119,7 @@ class Alert(models.Model):
         """True until it is closed."""
         return self.state != self.State.CLOSED
 
-    def acknowledge(self, person: Person, at: object) -> None:
+    def acknowledge(self, person: Person, at: datetime) -> None:
         """Unacknowledged -> acknowledged, by name."""
         self.state, self.acknowledged_by, self.acknowledged_at = self.State.ACKNOWLEDGED, person, at
         self.version += 1
@@ -125,7 +129,7 @@ class Alert(models.Model):
         self.state, self.acknowledged_by, self.acknowledged_at = self.State.UNACKNOWLEDGED, None, None
         self.version += 1
 
-    def close(self, person: Person, at: object, outcome: str) -> None:
+    def close(self, person: Person, at: datetime, outcome: str) -> None:
         """Acknowledged -> closed, with an outcome."""
         self.state, self.closed_by, self.closed_at = self.State.CLOSED, person, at
         self.outcome = outcome
@@ -174,7 +178,9 @@ class Hotlist(models.Model):
 
     class Meta:
         constraints = (
-            models.CheckConstraint(condition=Q(list_id__regex=r"^[a-z0-9][a-z0-9-]{1,31}$"), name="hotlist_id_form"),
+            models.CheckConstraint(
+                condition=Q(list_id__regex=r"^[a-z0-9][a-z0-9-]{1,31}$"), name="hotlist_id_form"
+            ),
         )
 
     def __str__(self) -> str:
@@ -197,16 +203,21 @@ class HotlistEntry(models.Model):
 
     class Meta:
         indexes = (
-            models.Index(fields=("hotlist", "folded"), condition=Q(removed_in__isnull=True), name="entry_folded"),
+            models.Index(
+                fields=("hotlist", "folded"), condition=Q(removed_in__isnull=True), name="entry_folded"
+            ),
         )
         constraints = (
             models.UniqueConstraint(
-                fields=("hotlist", "entry_id"), condition=Q(removed_in__isnull=True), name="entry_current_once"
+                fields=("hotlist", "entry_id"),
+                condition=Q(removed_in__isnull=True),
+                name="entry_current_once",
             ),
             models.CheckConstraint(condition=Q(plate__regex="^[A-Z0-9]{2,8}$"), name="entry_plate_form"),
             models.CheckConstraint(condition=Q(category__in=CATEGORIES), name="entry_category_known"),
             models.CheckConstraint(
-                condition=Q(removed_in__isnull=True) | Q(removed_in__gt=F("added_in")), name="entry_removed_later"
+                condition=Q(removed_in__isnull=True) | Q(removed_in__gt=F("added_in")),
+                name="entry_removed_later",
             ),
         )
 

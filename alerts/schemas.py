@@ -28,14 +28,14 @@ class _Closed(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     pass
 
 
-class Clock(_Closed, kw_only=True):
+class Clock(_Closed, kw_only=True, frozen=True):
     """Where the device's time comes from; ``error_ms`` is its own estimate."""
 
     source: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,16}\Z")]
     error_ms: Annotated[float, Meta(ge=0, le=86_400_000)] | None = None
 
 
-class Position(_Closed, kw_only=True):
+class Position(_Closed, kw_only=True, frozen=True):
     """The trailer's own position, WGS 84 degrees."""
 
     lat: Latitude
@@ -43,7 +43,7 @@ class Position(_Closed, kw_only=True):
     accuracy_m: Metres | None = None
 
 
-class ShotLocation(_Closed, kw_only=True):
+class ShotLocation(_Closed, kw_only=True, frozen=True):
     """Where the shot was, with its uncertainty in metres."""
 
     lat: Latitude
@@ -51,14 +51,14 @@ class ShotLocation(_Closed, kw_only=True):
     uncertainty_m: Metres
 
 
-class Bearing(_Closed, kw_only=True):
+class Bearing(_Closed, kw_only=True, frozen=True):
     """Direction of the shot, degrees true."""
 
     deg_true: Annotated[float, Meta(ge=0, lt=360)]
     error_deg: Annotated[float, Meta(ge=0, le=180)] | None = None
 
 
-class Detector(_Closed, kw_only=True):
+class Detector(_Closed, kw_only=True, frozen=True):
     """Which detector spoke."""
 
     make: Word | None = None
@@ -67,7 +67,7 @@ class Detector(_Closed, kw_only=True):
     event_id: Identifier | None = None
 
 
-class ClipNotice(_Closed, kw_only=True):
+class ClipNotice(_Closed, kw_only=True, frozen=True):
     """The announced clip; ``duration_ms`` and ``pre_roll_ms`` are hints and never compared."""
 
     sha256: Sha256
@@ -77,7 +77,7 @@ class ClipNotice(_Closed, kw_only=True):
     rate_hz: Literal[16_000, 48_000] | None = None
 
 
-class CropNotice(_Closed, kw_only=True):
+class CropNotice(_Closed, kw_only=True, frozen=True):
     """The announced crop of the plate."""
 
     sha256: Sha256
@@ -87,7 +87,7 @@ class CropNotice(_Closed, kw_only=True):
     media_type: Literal["image/jpeg"]
 
 
-class Gunshot(_Closed, kw_only=True):
+class Gunshot(_Closed, kw_only=True, frozen=True):
     """A gunshot: ``span_ms`` from first to last round."""
 
     class_: Literal["gunshot"] = msgspec.field(name="class")
@@ -100,7 +100,7 @@ class Gunshot(_Closed, kw_only=True):
     clip: ClipNotice | None = None
 
 
-class HotlistReference(_Closed, kw_only=True):
+class HotlistReference(_Closed, kw_only=True, frozen=True):
     """The entry of the list version that the hit stands on."""
 
     list_id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,31}\Z")]
@@ -108,7 +108,7 @@ class HotlistReference(_Closed, kw_only=True):
     entry_id: Identifier
 
 
-class Vehicle(_Closed, kw_only=True):
+class Vehicle(_Closed, kw_only=True, frozen=True):
     """What the reader says of the vehicle."""
 
     color: Word | None = None
@@ -116,7 +116,7 @@ class Vehicle(_Closed, kw_only=True):
     type: Word | None = None
 
 
-class AlprHit(_Closed, kw_only=True):
+class AlprHit(_Closed, kw_only=True, frozen=True):
     """A plate that stands on the hotlist; reads that hit nothing never leave the trailer."""
 
     plate: Annotated[str, Meta(min_length=2, max_length=16)]
@@ -131,7 +131,7 @@ class AlprHit(_Closed, kw_only=True):
     crop: CropNotice | None = None
 
 
-class AlertBody(_Closed, kw_only=True):
+class AlertBody(_Closed, kw_only=True, frozen=True):
     """One alert as a trailer posts it."""
 
     schema: Literal["csrp.alert/1"]

@@ -15,7 +15,7 @@ import vault
 from accounts.models import User
 from accounts.selectors import person_wire
 from alerts import policies
-from alerts.models import Alert, AlertEvent, AlertNote, Hotlist
+from alerts.models import Alert, AlertNote, Hotlist
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 from trailers.selectors import trailer_wire, trailers_visible_to
@@ -78,7 +78,9 @@ def digest_of(alerts: Iterable[tuple[Any, int]]) -> str:
 def open_digest(agency_id: int) -> str:
     """The digest of what should be on the screens of an agency now."""
     return digest_of(
-        Alert.objects.filter(agency_id=agency_id).exclude(state=Alert.State.CLOSED).values_list("pk", "version")
+        Alert.objects.filter(agency_id=agency_id)
+        .exclude(state=Alert.State.CLOSED)
+        .values_list("pk", "version")
     )
 
 
@@ -94,15 +96,6 @@ def snapshot(user: User) -> dict[str, Any]:
         "alerts": alerts,
         "trailers": [trailer_wire(trailer) for trailer in trailers_visible_to(user)],
     }
-
-
-def timeline(alert: Alert) -> list[dict[str, Any]]:
-    """The alert's events, oldest first."""
-    events = AlertEvent.objects.select_related("person").filter(alert=alert)
-    return [
-        {"at": clock.wire(event.at), "verb": event.verb, "person": person_wire(event.person), "code": event.code}
-        for event in events
-    ]
 
 
 def detail(alert: Alert) -> dict[str, Any]:
@@ -159,7 +152,9 @@ def today(user: User, since: datetime) -> dict[str, Any]:
             "received_at", "acknowledged_at"
         )
     ]
-    closed = alerts_visible_to(user).filter(state=Alert.State.CLOSED, closed_at__gte=since).order_by("-closed_at")
+    closed = (
+        alerts_visible_to(user).filter(state=Alert.State.CLOSED, closed_at__gte=since).order_by("-closed_at")
+    )
     return {
         "alerts": alerts.count(),
         "median_acknowledge_s": round(median(waits), 1) if waits else None,
@@ -174,8 +169,7 @@ def hotlist_ages(user: User, now: datetime) -> list[dict[str, Any]]:
             "list_id": hotlist.list_id,
             "version": hotlist.version,
             "issued_at": clock.wire(hotlist.issued_at),
-            "age_s": int((now - hotlist.issued_at).total_seconds()),
+            "age_s": int((now - hotlist.issued_at).total_seconds()) if hotlist.issued_at else None,
         }
         for hotlist in Hotlist.objects.filter(agency_id=user.person.agency_id, issued_at__isnull=False)
-        if hotlist.issued_at is not None
     ]

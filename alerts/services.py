@@ -109,7 +109,6 @@ def _store(
     )  # fmt: skip
     if kept is not None:
         AlertDetail.objects.create(alert=alert, epoch=kept[0], sealed=kept[1])
-    _event(alert, "alert.occurred", body.occurred)
     _event(alert, "alert.receive", now)
     return alert
 
@@ -239,7 +238,9 @@ def publish_hotlist(
 
     rows: ``plate, jurisdiction, category, entry_id, valid_to``. Errors: Refused ``bad-list`` (422).
     """
-    hotlist, _made = Hotlist.objects.select_for_update().get_or_create(list_id=list_id, defaults={"agency": agency})
+    hotlist, _made = Hotlist.objects.select_for_update().get_or_create(
+        list_id=list_id, defaults={"agency": agency}
+    )
     now = clock.now()
     hotlist.version += 1
     hotlist.issued_at, hotlist.imported_at = issued_at, now
@@ -248,9 +249,7 @@ def publish_hotlist(
     named = {row["entry_id"] for row in rows}
     gone = [entry.pk for entry_id, entry in current.items() if entry_id not in named]
     HotlistEntry.objects.filter(pk__in=gone).update(removed_in=hotlist.version, removed_at=now)
-    HotlistEntry.objects.bulk_create(
-        _entry(hotlist, row) for row in rows if row["entry_id"] not in current
-    )
+    HotlistEntry.objects.bulk_create(_entry(hotlist, row) for row in rows if row["entry_id"] not in current)
     audit.record("hotlist.import", audit.Ref("hotlist", list_id, hotlist.agency.code))
     return hotlist
 
@@ -278,7 +277,5 @@ def delete_detail_of(epoch: datetime) -> int:
 
 def oldest_detail() -> datetime | None:
     """Return the oldest epoch that still has a sealed row, for the vault's watchdog."""
-    oldest = [
-        model.objects.aggregate(oldest=Min("epoch"))["oldest"] for model in (AlertDetail, AlertNote)
-    ]
+    oldest = [model.objects.aggregate(oldest=Min("epoch"))["oldest"] for model in (AlertDetail, AlertNote)]
     return min(filter(None, oldest), default=None)

@@ -4,8 +4,8 @@ from celery import shared_task
 
 import audit
 from alerts import refusals
-from alerts.models import IdempotentAnswer
 from alerts.idempotency import KEPT_FOR
+from alerts.models import IdempotentAnswer
 from csoc.lib import clock
 
 

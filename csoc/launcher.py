@@ -68,6 +68,7 @@ class Launcher:
     def start(self) -> None:
         """Bring everything up, in order, and write the run file."""
         say = self.supervisor.say
+        (self.data / "static").mkdir(parents=True, exist_ok=True)
         say(f"Starting PostgreSQL and Valkey on {self.data}" if self.servers.wanted else "Using your servers")
         self.servers.start()
         self._locked = True
@@ -127,6 +128,8 @@ class Launcher:
         level = ["--loglevel", "WARNING"]
         beat_file = ["--schedule", str(self.data / "beat-schedule")]
         few = {"CSOC_POOL_MAX": "4"}
+        # Celery warns root at length; here everything of one run belongs to the same user.
+        quiet = few | {"PYTHONWARNINGS": "ignore:You're running the worker"}
         return [
             self._program(
                 "web",
@@ -138,8 +141,8 @@ class Launcher:
                 [python, "-m", "live.gateway", "--port", gateway],
                 ready=lambda: port_answers(self.gateway_port),
             ),
-            self._program("worker", [*celery, "worker", "-P", "solo", *level], more=few),
-            self._program("beat", [*celery, "beat", *level, *beat_file], more=few),
+            self._program("worker", [*celery, "-q", "worker", "-P", "solo", *level], more=quiet),
+            self._program("beat", [*celery, "-q", "beat", *level, *beat_file], more=few),
             self._program(
                 "sequencer", [python, "manage.py", "audit_sequence"], role="csoc_sequencer", more=few
             ),
@@ -149,7 +152,10 @@ class Launcher:
         command = [sys.executable, "-m", "agent.simulator", "--seed-file", str(self.data / "seed.json")]
         command += ["--console", self.url, "--control-port", str(self.control_port)]
         command += ["--quiet"] if self.options.quiet_trailers else []
-        return self._program("simulator", command, ready=lambda: port_answers(self.control_port))
+        program = self._program("simulator", command, ready=lambda: port_answers(self.control_port))
+        # It stops first: trailers that lose their console would fill the log with it.
+        program.tier = 2
+        return program
 
     def _program(
         self,

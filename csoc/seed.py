@@ -65,7 +65,7 @@ PLANS = (
     Plan(6, "Dixie Row", 43.6035, -79.5905, 15, "extortion"),
     Plan(7, "Derry Arcade", 43.6595, -79.6690, 42, "firearms"),
     Plan(8, "Heart Lake Mews", 43.7555, -79.7660, 170, "violence"),
-    Plan(9, "O'Grady & Fils <Entrepôt> \"9\"", 43.6820, -79.7010, 90, "extortion", simulated=False),
+    Plan(9, 'O\'Grady & Fils <Entrepôt> "9"', 43.6820, -79.7010, 90, "extortion", simulated=False),
     Plan(10, "Żółw Court; -- ساحة", 43.6330, -79.7160, 250, "violence", simulated=False),
     Plan(11, "Depot", 43.6500, -79.6500, 0, "violence", simulated=False, deployed=False),
 )
@@ -94,7 +94,9 @@ def make() -> Path:
     users: dict[str, User] = {role: entry.pop("user") for role, entry in people.items()}
     rows = [_trailer_row(plan, users) for plan in PLANS]
     hotlist = _hotlist(users["technician"])
-    samples = [{key: row[key] for key in ("plate", "jurisdiction", "entry_id", "category")} for row in ENTRIES]
+    samples = [
+        {key: row[key] for key in ("plate", "jurisdiction", "entry_id", "category")} for row in ENTRIES
+    ]
     seed = {
         "people": people,
         "trailers": rows,
@@ -146,7 +148,9 @@ def _key(trailer: Trailer, key_file: Path, users: dict[str, User]) -> TrailerKey
     """Enrol through the same door of services as a device: token, proof, a second person's check."""
     private = load_or_create_ed25519(key_file)
     public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    known = TrailerKey.objects.filter(trailer=trailer, public_key=public, state=TrailerKey.State.ACTIVE).first()
+    known = TrailerKey.objects.filter(
+        trailer=trailer, public_key=public, state=TrailerKey.State.ACTIVE
+    ).first()
     if known is not None:
         return known
     with acting(users["technician"]):
@@ -230,4 +234,3 @@ def _hotlist(technician: User) -> Hotlist:
         return publish_hotlist(
             actor=technician, agency=technician.person.agency, list_id=LIST_ID, issued_at=now, rows=rows
         )
-

@@ -19,6 +19,10 @@ from daphne.server import Server
 
 MAX_BODY_BYTES = 1_100_000
 MAX_SOCKET_MESSAGE_BYTES = 65_536
+TOO_LARGE = (
+    b'{"type":"/problems/too-large","title":"too large","status":413,'
+    b'"detail":"The body is larger than any route takes."}'
+)
 
 
 class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
@@ -48,7 +52,7 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         """Answer 413 without Django when the body was too large."""
         if not self._body_refused:
             return super().process()
-        body = b'{"type":"/problems/too-large","title":"too large","status":413,"detail":"The body is too large."}'
+        body = TOO_LARGE
         self.setResponseCode(413)
         self.setHeader(b"Content-Type", b"application/problem+json")
         self.setHeader(b"Content-Length", str(len(body)).encode())

@@ -117,7 +117,7 @@ def _database(url: str, *, pool_max: int) -> dict[str, Any]:
         "OPTIONS": {
             **query,
             "pool": {"min_size": 1, "max_size": pool_max, "timeout": 5, "max_lifetime": 1800},
-            "options": f"-c statement_timeout={ENV.statement_timeout_ms} -c lock_timeout=2000 -c timezone=UTC",
+            "options": f"-c statement_timeout={ENV.statement_timeout_ms} -c lock_timeout=2000",
         },
     }
 
@@ -159,6 +159,11 @@ ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.SignInForm",
+    "change_password": "accounts.forms.NewPasswordForm",
+    "reauthenticate": "accounts.forms.ConfirmPasswordForm",
+}
 ACCOUNT_USER_MODEL_EMAIL_FIELD = None
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_GET = False
@@ -217,10 +222,11 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
     name: [] for name in ("camera", "microphone", "geolocation", "payment", "usb", "display-capture")
 }
 
+LAYER_PREFIX = "csoc"
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "csoc"},
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": LAYER_PREFIX},
     }
 }
 # Rate limits must hold across web processes, and must not sign anybody out when Valkey is gone.

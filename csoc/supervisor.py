@@ -98,7 +98,8 @@ class Supervisor:
                 log.close()
                 path.replace(path.with_suffix(".log.1"))
                 log = path.open("ab")
-            self._print(f"{prefix} {raw.decode(errors='replace').rstrip()}")
+            if raw.strip():
+                self._print(f"{prefix} {raw.decode(errors='replace').rstrip()}")
         log.close()
         process.stdout.close()
 
@@ -159,7 +160,7 @@ class Supervisor:
                 if not program.alive():
                     raise NotReady(f"{program.name} ended while starting: {self.last_words(program.name)}")
                 if program.ready is None or program.ready():
-                    self.say(f"{program.name} is ready")
+                    self.say(f"{program.name} {'is ready' if program.ready else 'is running'}")
                     waiting.remove(program)
             if waiting and time.monotonic() > deadline:
                 names = ", ".join(program.name for program in waiting)

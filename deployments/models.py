@@ -41,7 +41,9 @@ class Incident(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=("agency", "cad"), name="incident_cad_once"),
-            models.CheckConstraint(condition=Q(cad__regex=r"^[A-Z0-9][A-Z0-9-]{2,23}$"), name="incident_cad_form"),
+            models.CheckConstraint(
+                condition=Q(cad__regex=r"^[A-Z0-9][A-Z0-9-]{2,23}$"), name="incident_cad_form"
+            ),
         )
 
     def __str__(self) -> str:
@@ -171,7 +173,17 @@ class Deployment(models.Model):
                 fields=("trailer",), condition=Q(state="active"), name="deployment_one_active_per_trailer"
             ),
             models.CheckConstraint(
-                condition=Q(state__in=("draft", "submitted", "authorised", "active", "deactivated", "refused", "returned")),
+                condition=Q(
+                    state__in=(
+                        "draft",
+                        "submitted",
+                        "authorised",
+                        "active",
+                        "deactivated",
+                        "refused",
+                        "returned",
+                    )
+                ),
                 name="deployment_state_known",
             ),
             models.CheckConstraint(
@@ -182,7 +194,8 @@ class Deployment(models.Model):
                 condition=Q(modules__contained_by=list(MODULES)), name="deployment_modules_known"
             ),
             models.CheckConstraint(
-                condition=Q(lat__gte=-90, lat__lte=90, lon__gte=-180, lon__lte=180), name="deployment_on_earth"
+                condition=Q(lat__gte=-90, lat__lte=90, lon__gte=-180, lon__lte=180),
+                name="deployment_on_earth",
             ),
             # H1: past a draft nothing may be missing; authorised and active need an authorisation.
             models.CheckConstraint(
@@ -201,7 +214,8 @@ class Deployment(models.Model):
                 name="deployment_authorised_has_authorisation",
             ),
             models.CheckConstraint(
-                condition=~Q(state="active") | Q(activated_at__isnull=False), name="deployment_active_has_start"
+                condition=~Q(state="active") | Q(activated_at__isnull=False),
+                name="deployment_active_has_start",
             ),
             # H3: an end is always a record.
             models.CheckConstraint(
@@ -225,7 +239,8 @@ class Deployment(models.Model):
         return {
             "trailer": self.trailer.name,
             "incident": incident and [incident.cad, incident.kind, clock.wire(incident.reported_at)],
-            "risk": risk and [risk.pk, risk.factors, risk.score, risk.threshold, clock.wire(risk.valid_until)],
+            "risk": risk
+            and [risk.pk, risk.factors, risk.score, risk.threshold, clock.wire(risk.valid_until)],
             "need": [self.aim, self.alternatives, sorted(self.modules), sorted(self.hotlist_categories)],
             "term": [clock.wire(self.starts_at), clock.wire(self.ends_at)],
             "site": [self.site, f"{self.lat:.6f}", f"{self.lon:.6f}", f"{self.heading_deg:.1f}"],
@@ -243,7 +258,7 @@ class Deployment(models.Model):
         self.version += 1
 
     def in_force_at(self, moment: datetime) -> bool:
-        """True while sensors may sense: active, inside the term, consent holding (H3, checked at the door)."""
+        """True while sensors may sense: active, in its term, consent holding (H3)."""
         return (
             self.state == self.State.ACTIVE
             and self.starts_at <= moment < self.ends_at

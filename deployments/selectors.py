@@ -67,7 +67,11 @@ def ended_but_active(moment: datetime) -> QuerySet[Deployment]:
 
 def deployments_visible_to(user: User) -> QuerySet[Deployment]:
     """Deployments of the person's own agency, newest first."""
-    return Deployment.objects.select_related("trailer", "agency").filter(agency=user.person.agency).order_by("-pk")
+    return (
+        Deployment.objects.select_related("trailer", "agency")
+        .filter(agency=user.person.agency)
+        .order_by("-pk")
+    )
 
 
 def deployment_wire(deployment: Deployment) -> dict[str, Any]:

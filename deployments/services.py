@@ -12,8 +12,8 @@ from csoc.lib import clock, events, realtime
 from deployments import policies
 from deployments.models import MODULES, Authorisation, Consent, Deployment, Incident, RiskAssessment
 from deployments.selectors import locked
-from trailers.models import Trailer
 from trailers.desired import Standing
+from trailers.models import Trailer
 from trailers.services import set_desired
 
 #: Taken while a number is given, so that two drafts never get the same one.
@@ -167,9 +167,7 @@ def withdraw_consent(*, actor: User, consent_id: int) -> None:
         state__in=(Deployment.State.ACTIVE, Deployment.State.AUTHORISED)
     ).values_list("pk", flat=True)
     for deployment_id in standing:
-        _end(
-            locked(deployment_id), person=actor.person, reason=Deployment.End.CONSENT_WITHDRAWN, actor=actor
-        )
+        _end(locked(deployment_id), person=actor.person, reason=Deployment.End.CONSENT_WITHDRAWN, actor=actor)
     audit.record("consent.withdraw", audit.Ref("consent", str(consent.pk), consent.agency.code))
 
 

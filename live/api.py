@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 import audit
 from alerts.selectors import visible_alert
+from alerts.status import board_status
 from csoc.lib import clock
 from live import policies, selectors, services
 from live.models import LiveSession, Reason
@@ -19,7 +20,9 @@ class ReasonPart(serializers.Serializer):
     """Coded purpose and CAD number."""
 
     code = serializers.ChoiceField(choices=Reason.choices)
-    cad = serializers.RegexField(r"^[A-Za-z0-9][A-Za-z0-9-]{0,23}$", required=False, allow_blank=True, default="")
+    cad = serializers.RegexField(
+        r"^[A-Za-z0-9][A-Za-z0-9-]{0,23}$", required=False, allow_blank=True, default=""
+    )
 
 
 class ReasonBody(serializers.Serializer):
@@ -55,6 +58,15 @@ class OpenLiveView(APIView):
             actor=request.user, login=request.session, alert_id=alert_id, **_reason(request)
         )
         return Response(opened, status=201)
+
+
+class LiveStatus(APIView):
+    """``GET /api/v1/live/status/``: the figures beside a quiet board."""
+
+    def get(self, request: Request) -> Response:
+        """Figures of the day and of the console's own health."""
+        status = board_status(request.user)
+        return Response({**status, **selectors.views_of_day(request.user)})
 
 
 class LiveView(APIView):

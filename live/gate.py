@@ -46,7 +46,9 @@ def keep(sessions: Iterable[dict[str, Any]]) -> list[str]:
     ids = [str(session.get("id", "")) for session in sessions]
     now = clock.now()
     tokens = MediaToken.objects.select_related("stream", "session__user__person", "session__alert__trailer")
-    return [token.spent_as for token in tokens.filter(spent_as__in=[i for i in ids if i]) if _stands(token, now)]
+    return [
+        token.spent_as for token in tokens.filter(spent_as__in=[i for i in ids if i]) if _stands(token, now)
+    ]
 
 
 def _stands(token: MediaToken, now: datetime) -> bool:
@@ -58,7 +60,9 @@ def _stands(token: MediaToken, now: datetime) -> bool:
 
 
 def _views_of(token: MediaToken) -> list[LiveSession]:
-    return list(token.stream.sessions.select_related("user__person", "alert__trailer").filter(ended_at__isnull=True))
+    return list(
+        token.stream.sessions.select_related("user__person", "alert__trailer").filter(ended_at__isnull=True)
+    )
 
 
 def _view_stands(view: LiveSession, now: datetime) -> bool:

@@ -76,7 +76,9 @@ class LiveSession(models.Model):
     end_reason = models.CharField(max_length=12, choices=End.choices, blank=True)
 
     class Meta:
-        indexes = (models.Index(fields=("expires_at",), condition=Q(ended_at__isnull=True), name="session_open"),)
+        indexes = (
+            models.Index(fields=("expires_at",), condition=Q(ended_at__isnull=True), name="session_open"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=Q(expires_at__lte=F("opened_at") + LONGEST_LIFE), name="session_60_min_at_most"

@@ -29,7 +29,9 @@ def gate(actor: User, alert: Alert, now: datetime) -> None:
         raise Refused("alert-closed", _("The alert is closed. Live video has ended with it."), 403)
     if alert.received_at - alert.occurred_at > FRESH_WITHIN:
         raise Refused(
-            "too-old-for-video", _("The alert was over 10 minutes old when it arrived. No camera opens on it."), 403
+            "too-old-for-video",
+            _("The alert was over 10 minutes old when it arrived. No camera opens on it."),
+            403,
         )
     if "drill" in alert.flags:
         raise Refused("drill", _("A drill never opens a camera."), 403)
@@ -51,7 +53,9 @@ def may_extend(actor: User, session: LiveSession, now: datetime) -> None:
     if session.ended_at is not None or session.expires_at <= now:
         raise Refused("view-ended", _("This live view has ended. Open it again with a reason."), 409)
     if session.expires_at >= session.opened_at + LONGEST_LIFE:
-        raise Refused("longest-view", _("A live view lasts 60 minutes at most. Open a new one with a reason."), 409)
+        raise Refused(
+            "longest-view", _("A live view lasts 60 minutes at most. Open a new one with a reason."), 409
+        )
     gate(actor, session.alert, now)
 
 

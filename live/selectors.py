@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from accounts.models import User
 from accounts.selectors import person_wire
 from alerts.policies import may_see_alerts
+from alerts.selectors import day_start
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 from live.models import LiveSession
@@ -23,7 +24,10 @@ def open_sessions() -> QuerySet[LiveSession]:
 def locked_session(session_id: UUID) -> LiveSession:
     """Return one view under a row lock. Errors: Refused ``not-found``."""
     found = (
-        LiveSession.objects.select_for_update(of=("self",)).select_related(*_WITH).filter(pk=session_id).first()
+        LiveSession.objects.select_for_update(of=("self",))
+        .select_related(*_WITH)
+        .filter(pk=session_id)
+        .first()
     )
     if found is None:
         raise Refused("not-found", "There is nothing here that you may see.", 404)
@@ -46,3 +50,14 @@ def session_wire(user: User, session_id: UUID) -> dict[str, Any]:
         "watchers": [person_wire(other.person) for other in watching],
         "state": "ended" if session.ended_at else "open",
     }
+
+
+def views_of_day(user: User) -> dict[str, int]:
+    """Live views opened today in the person's agency, and their minutes so far."""
+    now = clock.now()
+    views = LiveSession.objects.filter(agency_id=user.person.agency_id, opened_at__gte=day_start(now))
+    spans = [
+        (min(ended or now, expires) - opened).total_seconds()
+        for opened, ended, expires in views.values_list("opened_at", "ended_at", "expires_at")
+    ]
+    return {"views": len(spans), "view_min": round(sum(spans) / 60)}

@@ -40,8 +40,8 @@ def _ref(session: LiveSession) -> audit.Ref:
     return audit.Ref("trailer", session.trailer.name, session.agency.code)
 
 
-def _event(session: LiveSession, verb: str, at: datetime, person: Person | None) -> None:
-    AlertEvent.objects.create(alert=session.alert, at=at, verb=verb, person=person, code=str(session.pk)[:32])
+def _event(session: LiveSession, verb: str, at: datetime, person: Person | None, code: str) -> None:
+    AlertEvent.objects.create(alert=session.alert, at=at, verb=verb, person=person, code=code)
 
 
 @transaction.atomic
@@ -61,7 +61,7 @@ def open_live_view(*, actor: User, login: Any, alert_id: UUID, reason: str, cad:
         login=session_hash(login) or "", alert=alert, trailer=alert.trailer, stream=stream, reason=reason,
         opened_at=now, expires_at=now + SESSION_LIFE,
     )  # fmt: skip
-    _event(session, "video.live.open", now, actor.person)
+    _event(session, "video.live.open", now, actor.person, reason)
     receipt = audit.record("video.live.open", _ref(session), reason=audit.Reason(reason, cad=cad or None))
     token = audit.media_token(receipt, VIEW_TOKEN_S)
     MediaToken.objects.create(
@@ -195,7 +195,7 @@ def _end(sessions: list[LiveSession], *, by: Person | None, reason: str, actor: 
     for session in sessions:
         session.end(at=now, by=by, reason=reason)
         session.save(update_fields=["ended_at", "ended_by", "end_reason"])
-        _event(session, "video.live.close", now, by)
+        _event(session, "video.live.close", now, by, reason)
         audit.record("video.live.close", _ref(session), reason=audit.Reason(reason))
         _blank(session, by, now, reason)
         kicker.kick_on_commit(session.tokens.exclude(spent_as="").values_list("spent_as", flat=True))
@@ -219,7 +219,9 @@ def _blank(session: LiveSession, by: Person | None, at: datetime, reason: str) -
 
 def _stop_if_unwatched(stream_id: int, actor: Any, now: datetime) -> None:
     """The last view takes the stream with it; another alert's view keeps it, on that alert's ground."""
-    stream = Stream.objects.select_for_update(of=("self",)).select_related("trailer__agency").get(pk=stream_id)
+    stream = (
+        Stream.objects.select_for_update(of=("self",)).select_related("trailer__agency").get(pk=stream_id)
+    )
     if stream.ended_at is not None:
         return
     operator = actor.person.wire_id if isinstance(actor, User) else actor.id
@@ -233,7 +235,9 @@ def _stop_if_unwatched(stream_id: int, actor: Any, now: datetime) -> None:
     stream.ended_at = now
     stream.save(update_fields=["ended_at"])
     kicker.kick_on_commit(
-        stream.tokens.filter(action=MediaToken.Action.PUBLISH).exclude(spent_as="").values_list("spent_as", flat=True)
+        stream.tokens.filter(action=MediaToken.Action.PUBLISH)
+        .exclude(spent_as="")
+        .values_list("spent_as", flat=True)
     )
     send_command(
         trailer=stream.trailer, name="stream.stop", alert_id=stream.alert_id, operator=operator,
@@ -246,5 +250,3 @@ def _tell_watchers(session: LiveSession) -> None:
     realtime.push_on_commit(
         "live", {"type": "watchers", "agency": session.agency.code, "alert": str(session.alert_id)}
     )
-
-

@@ -3,7 +3,6 @@
 import hashlib
 import uuid
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 

@@ -85,6 +85,13 @@ class IsTrailer(BasePermission):
         return isinstance(request.auth, SignedBy)
 
 
+def signed_by(request: Request) -> SignedBy:
+    """Return whose signature let the request in. Errors: Refused 401 if none did."""
+    if not isinstance(request.auth, SignedBy):
+        raise Refused("bad-signature", _("Sign the request with the trailer's key."), 401)
+    return request.auth
+
+
 def device_actor(by: SignedBy, ip: str | None = None) -> audit.Actor:
     """How the audit log names a trailer that acts."""
     trailer = by.trailer
@@ -136,7 +143,9 @@ class DeviceView(UnsignedDeviceView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Size, media type, signature, digest."""
         super().initial(request, *args, **kwargs)
-        self.acting.enter_context(audit.acting_as(device_actor(request.auth, client_ip(request._request))))
+        self.acting.enter_context(
+            audit.acting_as(device_actor(signed_by(request), client_ip(request._request)))
+        )
         if request.method in BODY_METHODS:
             body = request._request.body
             signatures.check_digest(

@@ -5,134 +5,236 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0003_initial_password_and_cache'),
-        ('alerts', '0001_initial'),
-        ('deployments', '0001_initial'),
-        ('trailers', '0001_initial'),
+        ("accounts", "0003_initial_password_and_cache"),
+        ("alerts", "0001_initial"),
+        ("deployments", "0001_initial"),
+        ("trailers", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='alert',
-            name='deployment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='alerts', to='deployments.deployment'),
+            model_name="alert",
+            name="deployment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="alerts",
+                to="deployments.deployment",
+            ),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='trailer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='alerts', to='trailers.trailer'),
+            model_name="alert",
+            name="trailer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="alerts", to="trailers.trailer"
+            ),
         ),
         migrations.AddField(
-            model_name='alert',
-            name='unit',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='accounts.unit'),
+            model_name="alert",
+            name="unit",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="accounts.unit"),
         ),
         migrations.AddField(
-            model_name='alertevent',
-            name='alert',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='alerts.alert'),
+            model_name="alertevent",
+            name="alert",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="events", to="alerts.alert"
+            ),
         ),
         migrations.AddField(
-            model_name='alertevent',
-            name='person',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.person'),
+            model_name="alertevent",
+            name="person",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.person"
+            ),
         ),
         migrations.AddField(
-            model_name='alertnote',
-            name='alert',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notes', to='alerts.alert'),
+            model_name="alertnote",
+            name="alert",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="notes", to="alerts.alert"
+            ),
         ),
         migrations.AddField(
-            model_name='alertnote',
-            name='person',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.person'),
+            model_name="alertnote",
+            name="person",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.person"
+            ),
         ),
         migrations.AddField(
-            model_name='hotlist',
-            name='agency',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='accounts.agency'),
+            model_name="hotlist",
+            name="agency",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="accounts.agency"),
         ),
         migrations.AddField(
-            model_name='hotlistentry',
-            name='hotlist',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='alerts.hotlist'),
+            model_name="hotlistentry",
+            name="hotlist",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="entries", to="alerts.hotlist"
+            ),
         ),
         migrations.AddField(
-            model_name='idempotentanswer',
-            name='person',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.person'),
+            model_name="idempotentanswer",
+            name="person",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.person"
+            ),
         ),
         migrations.AddField(
-            model_name='refusalcount',
-            name='trailer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='trailers.trailer'),
+            model_name="refusalcount",
+            name="trailer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="trailers.trailer"
+            ),
         ),
         migrations.AddIndex(
-            model_name='alert',
-            index=models.Index(condition=models.Q(('state', 'closed'), _negated=True), fields=['agency', 'received_at'], name='alert_open'),
+            model_name="alert",
+            index=models.Index(
+                condition=models.Q(("state", "closed"), _negated=True),
+                fields=["agency", "received_at"],
+                name="alert_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='alert',
-            index=models.Index(condition=models.Q(('state', 'closed')), fields=['agency', '-closed_at'], name='alert_closed'),
+            model_name="alert",
+            index=models.Index(
+                condition=models.Q(("state", "closed")), fields=["agency", "-closed_at"], name="alert_closed"
+            ),
         ),
         migrations.AddIndex(
-            model_name='alert',
-            index=models.Index(condition=models.Q(('audit_owed', True)), fields=['received_at'], name='alert_audit_owed'),
+            model_name="alert",
+            index=models.Index(
+                condition=models.Q(("audit_owed", True)), fields=["received_at"], name="alert_audit_owed"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ('gunshot', 'alpr_hit'))), name='alert_kind_known'),
+            model_name="alert",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ("gunshot", "alpr_hit"))), name="alert_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.CheckConstraint(condition=models.Q(('priority__gte', 1), ('priority__lte', 3)), name='alert_priority_1_3'),
+            model_name="alert",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("priority__gte", 1), ("priority__lte", 3)), name="alert_priority_1_3"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.CheckConstraint(condition=models.Q(('lat__gte', -90), ('lat__lte', 90), ('lon__gte', -180), ('lon__lte', 180)), name='alert_on_earth'),
+            model_name="alert",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("lat__gte", -90), ("lat__lte", 90), ("lon__gte", -180), ("lon__lte", 180)
+                ),
+                name="alert_on_earth",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('acknowledged_at__isnull', True), ('acknowledged_by__isnull', True), ('closed_at__isnull', True), ('state', 'unacknowledged')), models.Q(('acknowledged_at__isnull', False), ('acknowledged_by__isnull', False), ('closed_at__isnull', True), ('state', 'acknowledged')), models.Q(('acknowledged_by__isnull', False), ('closed_at__isnull', False), ('closed_by__isnull', False), ('state', 'closed')), _connector='OR'), name='alert_state_has_person'),
+            model_name="alert",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("acknowledged_at__isnull", True),
+                        ("acknowledged_by__isnull", True),
+                        ("closed_at__isnull", True),
+                        ("state", "unacknowledged"),
+                    ),
+                    models.Q(
+                        ("acknowledged_at__isnull", False),
+                        ("acknowledged_by__isnull", False),
+                        ("closed_at__isnull", True),
+                        ("state", "acknowledged"),
+                    ),
+                    models.Q(
+                        ("acknowledged_by__isnull", False),
+                        ("closed_at__isnull", False),
+                        ("closed_by__isnull", False),
+                        ("state", "closed"),
+                    ),
+                    _connector="OR",
+                ),
+                name="alert_state_has_person",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'closed'), models.Q(('outcome', ''), _negated=True)), models.Q(models.Q(('state', 'closed'), _negated=True), ('outcome', '')), _connector='OR'), name='alert_closed_has_outcome'),
+            model_name="alert",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "closed"), models.Q(("outcome", ""), _negated=True)),
+                    models.Q(models.Q(("state", "closed"), _negated=True), ("outcome", "")),
+                    _connector="OR",
+                ),
+                name="alert_closed_has_outcome",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hotlist',
-            constraint=models.CheckConstraint(condition=models.Q(('list_id__regex', '^[a-z0-9][a-z0-9-]{1,31}$')), name='hotlist_id_form'),
+            model_name="hotlist",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("list_id__regex", "^[a-z0-9][a-z0-9-]{1,31}$")), name="hotlist_id_form"
+            ),
         ),
         migrations.AddIndex(
-            model_name='hotlistentry',
-            index=models.Index(condition=models.Q(('removed_in__isnull', True)), fields=['hotlist', 'folded'], name='entry_folded'),
+            model_name="hotlistentry",
+            index=models.Index(
+                condition=models.Q(("removed_in__isnull", True)),
+                fields=["hotlist", "folded"],
+                name="entry_folded",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hotlistentry',
-            constraint=models.UniqueConstraint(condition=models.Q(('removed_in__isnull', True)), fields=('hotlist', 'entry_id'), name='entry_current_once'),
+            model_name="hotlistentry",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("removed_in__isnull", True)),
+                fields=("hotlist", "entry_id"),
+                name="entry_current_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hotlistentry',
-            constraint=models.CheckConstraint(condition=models.Q(('plate__regex', '^[A-Z0-9]{2,8}$')), name='entry_plate_form'),
+            model_name="hotlistentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("plate__regex", "^[A-Z0-9]{2,8}$")), name="entry_plate_form"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hotlistentry',
-            constraint=models.CheckConstraint(condition=models.Q(('category__in', ('stolen_vehicle', 'stolen_plate', 'wanted_vehicle', 'amber_alert', 'missing_person_vehicle', 'firearm_investigation', 'extortion_investigation', 'other_authorised'))), name='entry_category_known'),
+            model_name="hotlistentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "category__in",
+                        (
+                            "stolen_vehicle",
+                            "stolen_plate",
+                            "wanted_vehicle",
+                            "amber_alert",
+                            "missing_person_vehicle",
+                            "firearm_investigation",
+                            "extortion_investigation",
+                            "other_authorised",
+                        ),
+                    )
+                ),
+                name="entry_category_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hotlistentry',
-            constraint=models.CheckConstraint(condition=models.Q(('removed_in__isnull', True), ('removed_in__gt', models.F('added_in')), _connector='OR'), name='entry_removed_later'),
+            model_name="hotlistentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("removed_in__isnull", True), ("removed_in__gt", models.F("added_in")), _connector="OR"
+                ),
+                name="entry_removed_later",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='idempotentanswer',
-            constraint=models.UniqueConstraint(fields=('person', 'key'), name='answer_once_per_key'),
+            model_name="idempotentanswer",
+            constraint=models.UniqueConstraint(fields=("person", "key"), name="answer_once_per_key"),
         ),
         migrations.AddConstraint(
-            model_name='refusalcount',
-            constraint=models.UniqueConstraint(fields=('trailer', 'code', 'minute'), name='refusal_minute_once'),
+            model_name="refusalcount",
+            constraint=models.UniqueConstraint(
+                fields=("trailer", "code", "minute"), name="refusal_minute_once"
+            ),
         ),
     ]

@@ -71,9 +71,7 @@ def _known(error: Exception) -> HttpResponse | None:
         case RequestDataTooBig():
             return problem("too-large", _("The body is too large."), 413)
         case drf.ValidationError():
-            return problem(
-                "schema", _("Some fields are not right."), 422, errors=_errors_of(error.detail)
-            )
+            return problem("schema", _("Some fields are not right."), 422, errors=_errors_of(error.detail))
         case drf.PermissionDenied() | PermissionDenied():
             return problem("not-permitted", _("Your role does not include this."), 403)
         case drf.Throttled():

@@ -41,8 +41,10 @@ def push(group: str, message: Message) -> bool:
     """Publish now, in the layer's own encoding; False if Valkey did not take it. Never raises."""
     layer = get_channel_layer()
     try:
-        _client().publish(f"{settings.CHANNEL_LAYERS['default']['CONFIG']['prefix']}__group__{group}",
-                          layer.serialize(message))
+        _client().publish(
+            f"{settings.LAYER_PREFIX}__group__{group}",
+            layer.serialize(message),
+        )
     except (redis.RedisError, OSError) as error:
         log.warning("push to %s not delivered: %s", group, type(error).__name__)
         return False

@@ -1,0 +1,69 @@
+"""An alert's timeline as people read it: verbs of the audit vocabulary in words, without content."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from accounts.selectors import person_wire
+from alerts.models import Alert, AlertEvent
+from csoc.lib import clock
+
+
+def timeline(alert: Alert) -> list[dict[str, Any]]:
+    """Return the alert's events, oldest first: ``at, verb, person, code, text``."""
+    heard = _("Heard") if alert.kind == Alert.Kind.GUNSHOT else _("Read, stands on the list")
+    first = {"at": clock.wire(alert.occurred_at), "verb": "", "person": None, "code": "", "text": heard}
+    events = AlertEvent.objects.select_related("person").filter(alert=alert)
+    return [first, *(_row(event) for event in events)]
+
+
+def _row(event: AlertEvent) -> dict[str, Any]:
+    return {
+        "at": clock.wire(event.at),
+        "verb": event.verb,
+        "person": person_wire(event.person),
+        "code": event.code,
+        "text": _words(event),
+    }
+
+
+def _words(event: AlertEvent) -> str:
+    """What happened; a person's name stands before it when there is one."""
+    code = _CODES.get(event.code, lambda: event.code.replace("-", " "))()
+    match event.verb:
+        case "alert.receive":
+            return _("Received, signature valid")
+        case "alert.acknowledge":
+            return _("acknowledged")
+        case "alert.hand_back":
+            return _("handed it back")
+        case "alert.note":
+            return _("wrote a note")
+        case "alert.verify_plate":
+            return _("compared the plate: %s") % code
+        case "alert.close":
+            return _("closed it: %s") % code
+        case "video.live.open":
+            return _("opened video: %s") % code
+        case "video.live.close" if event.person:
+            return _("ended video: %s") % code
+        case "video.live.close":
+            return _("Video ended: %s") % code
+    return event.verb
+
+
+_CODES = {
+    "gunshot": lambda: _("gunshot response"),
+    "plate-hit": lambda: _("plate hit"),
+    "officer-safety": lambda: _("officer safety"),
+    "public-safety": lambda: _("public safety"),
+    "confirm": lambda: _("confirmed"),
+    "reject": lambda: _("rejected, detail erased"),
+    "closed": lambda: _("view closed"),
+    "alert-closed": lambda: _("alert closed"),
+    "handed-back": lambda: _("alert handed back"),
+    "deactivated": lambda: _("deployment ended"),
+    "right-lost": lambda: _("right taken away"),
+    "key-revoked": lambda: _("trailer's key revoked"),
+    "expired": lambda: _("time over"),
+}
