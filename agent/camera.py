@@ -95,9 +95,9 @@ class Camera:
         _block(luma, x - 78, 257, 54, 12, 32)
         _block(v, (x - 98) // 2, 136, 3, 3, 190)
         beat = 0.5 + 0.5 * math.sin(seconds * math.tau / 2)
-        _glow(luma, 610, 112, 5, int(40 + 140 * beat))
-        _block(v, 302, 53, 6, 6, int(130 + 90 * beat))
-        _block(u, 302, 53, 6, 6, 110)
+        _glow(luma, 631, 87, 4, int(40 + 140 * beat))
+        _block(v, 313, 41, 5, 5, int(130 + 90 * beat))
+        _block(u, 313, 41, 5, 5, 110)
 
     def _writing(self, luma: Plane, u: Plane, v: Plane, now_ns: int) -> None:
         draw_strip(luma, self.counter, now_ns // 1_000_000)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import aioice.ice
 import httpx
 from aiortc import (
     MediaStreamTrack,
@@ -30,9 +31,19 @@ log = logging.getLogger("agent.publisher")
 # httpx logs every address it calls; the one that ends a session is a secret.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
+# A gateway that is gone is noticed by STUN consent in about 8 s instead of 30 s: a trailer must not go on
+# sending into nothing.
+aioice.ice.CONSENT_INTERVAL = 2
+aioice.ice.CONSENT_FAILURES = 4
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 REQUEST_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 10.0
+
+
+def warm_up() -> None:
+    """Draw the scene and load the encoder once, in the calling thread; opens nothing, sends nothing."""
+    Camera("").prepare()
 
 
 class PublishRefused(Exception):
@@ -70,6 +81,8 @@ class CameraTrack(MediaStreamTrack):
             if self.readyState != "live":
                 raise MediaStreamError
             await self._pace()
+            if self.readyState != "live":
+                raise MediaStreamError  # stopped while it waited for its moment: the worker is gone
             loop = asyncio.get_running_loop()
             self._pending = await loop.run_in_executor(self._worker, self._camera.encode)
         return self._pending.pop(0)

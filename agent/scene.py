@@ -44,7 +44,8 @@ def _paint() -> Image.Image:
     image = _sky_and_ground()
     draw = ImageDraw.Draw(image)
     _buildings(draw)
-    _fence(draw)
+    _shops(image)
+    _kerb(draw)
     _bays(draw)
     for x, y, size, colour in _CARS:
         _car(draw, x, y, size, colour)
@@ -67,33 +68,82 @@ def _sky_and_ground() -> Image.Image:
     return Image.fromarray(np.clip(picture + speck, 0, 255).astype(np.uint8), "RGB")
 
 
-_BLOCKS = ((0, 230, 150), (230, 420, 186), (460, 760, 120), (760, 900, 170), (930, 1280, 140))
+_BLOCKS = ((0, 190, 128), (190, 330, 160), (560, 700, 92), (980, 1280, 112))
 
 
 def _buildings(draw: ImageDraw.ImageDraw) -> None:
+    """Dark blocks far behind, a few windows lit."""
     random = np.random.default_rng(11)
-    for left, right, top in (
-        (0, 230, 150),
-        (230, 420, 186),
-        (460, 760, 120),
-        (760, 900, 170),
-        (930, 1280, 140),
-    ):
-        draw.rectangle((left, top, right, HORIZON), fill=(19, 21, 29))
-        draw.line((left, top, right, top), fill=(34, 37, 46), width=2)
-        for x in range(left + 16, right - 20, 30):
-            for y in range(top + 18, HORIZON - 22, 26):
+    for left, right, top in _BLOCKS:
+        draw.rectangle((left, top, right, HORIZON), fill=(17, 19, 27))
+        draw.line((left, top, right, top), fill=(32, 35, 44), width=2)
+        for x in range(left + 14, right - 18, 28):
+            for y in range(top + 16, HORIZON - 90, 24):
                 warm = random.random()
-                if warm > 0.8:
-                    glow = (164, 136, 84) if warm > 0.9 else (92, 104, 124)
-                    draw.rectangle((x, y, x + 13, y + 11), fill=glow)
+                if warm > 0.78:
+                    glow = (164, 136, 84) if warm > 0.9 else (86, 98, 118)
+                    draw.rectangle((x, y, x + 12, y + 10), fill=glow)
 
 
-def _fence(draw: ImageDraw.ImageDraw) -> None:
-    draw.rectangle((0, HORIZON - 3, WIDTH, HORIZON + 3), fill=(43, 46, 52))
-    for x in range(0, WIDTH, 22):
-        draw.line((x, HORIZON - 22, x, HORIZON + 3), fill=(52, 55, 62), width=1)
-    draw.line((0, HORIZON - 22, WIDTH, HORIZON - 22), fill=(58, 61, 68), width=2)
+# Invented names; (sign, window glow), None: closed for the night.
+_SHOPS: tuple[tuple[str, tuple[int, int, int], tuple[int, int, int] | None], ...] = (
+    ("GROCER", (214, 178, 92), (226, 178, 82)),
+    ("LAUNDRY", (136, 196, 198), (140, 192, 190)),
+    ("TAILOR", (46, 54, 54), None),
+    ("BAKERY", (206, 128, 104), (212, 130, 96)),
+    ("DENTAL", (52, 58, 72), None),
+    ("PHARMACY", (120, 176, 132), (168, 190, 150)),
+)
+_PLAZA = (92, 1196)
+
+
+def _shops(image: Image.Image) -> None:
+    """A row of shop fronts on the far side, under one roof."""
+    draw = ImageDraw.Draw(image)
+    left, right = _PLAZA
+    draw.rectangle((left, 168, right, HORIZON), fill=(23, 25, 30))
+    draw.rectangle((left - 14, 160, right + 14, 170), fill=(44, 46, 52))
+    width = (right - left) / len(_SHOPS)
+    font = ImageFont.load_default(13)
+    for index, (name, sign, glow) in enumerate(_SHOPS):
+        x = left + index * width
+        draw.rounded_rectangle((x + 38, 176, x + width - 38, 194), radius=3, fill=sign)
+        ink = (30, 26, 20) if glow else (88, 92, 98)
+        draw.text((x + width / 2, 185), name, fill=ink, font=font, anchor="mm")
+        for pane in range(3):
+            edge = x + 22 + pane * (width - 44) / 3
+            box = (edge, 200, edge + (width - 44) / 3 - 3, HORIZON - 6)
+            draw.rectangle(box, fill=glow or (15, 18, 22))
+            if glow:
+                _shelves(draw, box, glow)
+
+
+def _shelves(
+    draw: ImageDraw.ImageDraw, box: tuple[float, float, float, float], glow: tuple[int, int, int]
+) -> None:
+    dim = tuple(int(one * 0.72) for one in glow)
+    for y in range(int(box[1]) + 16, int(box[3]), 15):
+        draw.line((box[0], y, box[2], y), fill=dim, width=2)
+    bright = tuple(min(255, int(one * 1.12)) for one in glow)
+    draw.rectangle((box[0], box[1], box[2], box[1] + 5), fill=bright)
+
+
+def _shop_light() -> NDArray[np.float32]:
+    """What the lit windows throw onto the asphalt in front of them, as RGB to add."""
+    yy, xx = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    light = np.zeros((HEIGHT, WIDTH, 3), dtype=np.float32)
+    left, right = _PLAZA
+    width = (right - left) / len(_SHOPS)
+    fall = np.where(yy >= HORIZON, np.exp(-(yy - HORIZON) / 60), 0)
+    for index, (_, _, glow) in enumerate(_SHOPS):
+        if glow:
+            across = np.exp(-(((xx - left - (index + 0.5) * width) / (width * 0.42)) ** 4))
+            light += (0.34 * fall * across)[..., None] * np.array(glow, dtype=np.float32)
+    return light
+
+
+def _kerb(draw: ImageDraw.ImageDraw) -> None:
+    draw.rectangle((0, HORIZON - 3, WIDTH, HORIZON + 3), fill=(52, 54, 58))
 
 
 def _bays(draw: ImageDraw.ImageDraw) -> None:
@@ -108,12 +158,12 @@ def _bays(draw: ImageDraw.ImageDraw) -> None:
 
 
 _CARS = (
-    (150, 302, 0.52, (60, 66, 78)),
-    (292, 300, 0.52, (88, 88, 90)),
-    (742, 303, 0.52, (72, 48, 46)),
-    (1076, 301, 0.52, (54, 62, 58)),
-    (214, 470, 1.15, (84, 90, 98)),
-    (1010, 476, 1.15, (48, 56, 74)),
+    (150, 312, 0.56, (60, 66, 78)),
+    (292, 311, 0.56, (88, 88, 90)),
+    (742, 313, 0.56, (72, 48, 46)),
+    (1076, 312, 0.56, (54, 62, 58)),
+    (214, 470, 1.15, (58, 62, 70)),
+    (1010, 476, 1.15, (40, 48, 66)),
 )
 
 
@@ -170,7 +220,7 @@ def _lamp_light(image: Image.Image) -> Image.Image:
     corner = 1 - 0.35 * (((xx - 640) / 760) ** 2 + ((yy - 360) / 520) ** 2) / 2
     tint = np.array((1.0, 0.80, 0.52), dtype=np.float32)
     picture = np.asarray(image, dtype=np.float32)
-    picture = picture * (1 + 1.5 * light[..., None] * tint) + 34 * light[..., None] * tint
+    picture = picture * (1 + 1.1 * light[..., None] * tint) + 26 * light[..., None] * tint + _shop_light()
     picture *= corner[..., None]
     lit = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8), "RGB")
     lit = lit.filter(ImageFilter.GaussianBlur(0.7))

@@ -52,7 +52,8 @@ async def bundle() -> str:
     assert node, "node is needed; `console.py test` brings it"
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "player.js"
-        words = ["--bundle", "--format=iife", "--global-name=csoc", "--target=es2022", f"--outfile={out}"]
+        words = ["--bundle", "--format=iife", "--global-name=csoc", "--target=es2022"]
+        words += ["--log-level=warning", f"--outfile={out}"]
         script = "node_modules/esbuild/bin/esbuild"
         process = await asyncio.create_subprocess_exec(node, script, "player.ts", *words, cwd=FRONTEND)
         assert await process.wait() == 0

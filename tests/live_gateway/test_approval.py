@@ -8,6 +8,7 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
 from agent.publisher import Publisher, PublishRefused
+from live.gateway.offers import read_offer
 from tests.live_gateway.harness import PATH, SECRET, Viewer, running_gateway
 
 
@@ -104,6 +105,21 @@ async def test_unusable_offers_are_a_400_and_open_nothing() -> None:
         assert await gateway.listed() == []
         # Only the last one looks right until aiortc reads it; all others cost no token.
         assert len(gateway.console.asked) == 1
+
+
+async def test_no_address_is_taken_from_an_offer() -> None:
+    """A viewer can't make the gateway send checks to a third party."""
+    text = await offer("video")
+    elsewhere = "a=candidate:1 1 udp 2130706431 192.0.2.77 9 typ host"
+    pointed = text.replace("a=ice-ufrag", f"{elsewhere}\r\na=ice-ufrag", 1)
+    cleaned = read_offer(pointed, "read").sdp
+    assert "192.0.2.77" not in cleaned
+    assert "candidate" not in cleaned
+    async with running_gateway() as gateway:
+        answer, _ = await gateway.post("whep", pointed, "token-read")
+        assert answer.status == 201
+        transceiver = next(iter(gateway.registry.sessions.values())).transceiver
+        assert transceiver.receiver.transport.transport.getRemoteCandidates() == []
 
 
 async def test_other_media_types_long_bodies_and_strange_paths_are_4xx() -> None:
