@@ -198,8 +198,18 @@ class Servers:
             return False
         return True
 
+    @property
+    def owned(self) -> bool:
+        """True from the moment the data directory is ours until ``stop()``."""
+        return self._lock is not None
+
     def stop(self) -> None:
-        """Stop both (PostgreSQL by fast shutdown), wait, and remove the sockets."""
+        """Stop both (PostgreSQL by fast shutdown), wait, and remove the sockets.
+
+        Does nothing on a directory that another console owns.
+        """
+        if self._lock is None:
+            return
         for name, process in self.processes.items():
             if process.poll() is None:
                 process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
@@ -211,9 +221,8 @@ class Servers:
                 process.wait()
         self.processes.clear()
         shutil.rmtree(self.sockets, ignore_errors=True)
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        self._lock.release()
+        self._lock = None
 
     # -- databases ---------------------------------------------------------------------------------
 

@@ -61,7 +61,6 @@ class Launcher:
         self.servers = Servers(self.data, postgres=not options.database_url, valkey=not options.redis_url)
         self.gateway_port, self.control_port = free_ports(2)
         self.ready_at = ""
-        self._locked = False
 
     # -- from nothing to ready ---------------------------------------------------------------------
 
@@ -71,7 +70,6 @@ class Launcher:
         (self.data / "static").mkdir(parents=True, exist_ok=True)
         say(f"Starting PostgreSQL and Valkey on {self.data}" if self.servers.wanted else "Using your servers")
         self.servers.start()
-        self._locked = True
         self.run_file.unlink(missing_ok=True)
         self._adopt_servers()
         self._migrate()
@@ -259,8 +257,10 @@ class Launcher:
 
     def stop(self) -> bool:
         """Stop everything; return True when nothing is left (checked by looking at every process)."""
-        if self._locked:
-            self.run_file.unlink(missing_ok=True)
+        if not self.servers.owned:
+            # Another console owns this directory; there is nothing of ours, and nothing of its to touch.
+            return True
+        self.run_file.unlink(missing_ok=True)
         self.supervisor.say("Stopping …")
         self.supervisor.stop()
         left = self._settled_leftovers()

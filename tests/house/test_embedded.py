@@ -81,8 +81,10 @@ def test_nothing_listens_on_the_network(servers: Servers) -> None:
 
 
 def test_a_second_console_on_the_same_directory_is_refused(servers: Servers) -> None:
+    second = Servers(servers.data)
     with pytest.raises(ServerError, match="Another console already runs"):
-        Servers(servers.data).start()
+        second.start()
+    second.stop()
     assert servers.answers("postgres")
     assert servers.answers("valkey")
 

@@ -66,7 +66,7 @@ def a_second_run_on_the_same_data_is_refused(running: RunningConsole) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 7, done.stdout + done.stderr
     assert "Another console already runs" in done.stdout
-    assert (running.data / "run.json").exists(), "the refused run removed the running one's file"
+    the_run_file_is_private_and_complete(running)
 
 
 def a_killed_process_comes_back(running: RunningConsole) -> None:
