@@ -79,7 +79,8 @@ def main() -> int:
     """Run the command line."""
     arguments = parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for noisy in ("httpx", "aioice", "aiortc"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     return asyncio.run((enrol if arguments.verb == "enrol" else run)(arguments))
 
 

@@ -20,7 +20,7 @@ log = logging.getLogger("agent.client")
 
 RESIGN_LIMIT = 3
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 1.0, 60.0
-TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 
 
 @dataclass(frozen=True)

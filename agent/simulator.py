@@ -194,7 +194,8 @@ async def run(arguments: argparse.Namespace) -> int:
 def main() -> int:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for noisy in ("httpx", "aioice", "aiortc"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     return asyncio.run(run(parser().parse_args()))
 
 
