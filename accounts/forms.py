@@ -2,16 +2,65 @@
 
 from typing import Any
 
+from allauth.account.forms import ChangePasswordForm, LoginForm
+from allauth.account.forms import ReauthenticateForm as PasswordForm
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from django import forms
 from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 
 from accounts import selectors
-from accounts.models import Agency, Role, Unit, plain_text
+from accounts.models import Agency, Role, Unit, User, plain_text
 
 # With one step of tolerance a code is good for 90 s; remember it for longer than that.
 _USED_CODE_S = 120
+
+
+class _Plain:
+    """Labels stand above the fields, in our words; nothing stands in their place inside."""
+
+    labels: dict[str, Any] = {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        fields: dict[str, forms.Field] = self.fields  # type: ignore[attr-defined]
+        for name, field in fields.items():
+            field.widget.attrs.pop("placeholder", None)
+            field.label = self.labels.get(name, field.label)
+
+
+class SignInForm(_Plain, LoginForm):  # type: ignore[misc]
+    """Username and password."""
+
+    labels = {"login": _("Username"), "password": _("Password")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].widget.attrs |= {
+            "autofocus": True,
+            "autocapitalize": "none",
+            "spellcheck": "false",
+        }
+
+
+class NewPasswordForm(_Plain, ChangePasswordForm):  # type: ignore[misc]
+    """A password of one's own."""
+
+    labels = {
+        "oldpassword": _("Present password"),
+        "password1": _("New password"),
+        "password2": _("New password again"),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].help_text = _("At least 12 characters; no common word, not your username.")
+
+
+class ConfirmPasswordForm(_Plain, PasswordForm):  # type: ignore[misc]
+    """One's password again."""
+
+    labels = {"password": _("Password")}
 
 
 class _OneUse:
@@ -45,6 +94,13 @@ class RolesForm(forms.Form):
     )
 
 
+class _LowerCase(forms.CharField):
+    """Takes capitals and keeps small letters, before the validators look."""
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).lower()
+
+
 class AddPersonForm(RolesForm):
     """A new person with a sign-in."""
 
@@ -52,9 +108,10 @@ class AddPersonForm(RolesForm):
     name = forms.CharField(label=_("Name"), max_length=120, strip=True, validators=[plain_text])
     badge = forms.CharField(label=_("Badge"), max_length=24, strip=True, validators=[plain_text])
     unit = forms.ModelChoiceField(label=_("Unit"), queryset=Unit.objects.none(), empty_label=None)
-    username = forms.CharField(
+    username = _LowerCase(
         label=_("Username"),
         max_length=63,
+        validators=User._meta.get_field("username").validators,
         help_text=_("What they type to sign in: small letters, digits, dots, hyphens."),
     )
 
@@ -64,6 +121,16 @@ class AddPersonForm(RolesForm):
         self.fields["unit"].label_from_instance = lambda unit: unit.name  # type: ignore[attr-defined]
         for field in ("name", "badge", "username"):
             self.fields[field].widget.attrs["autocomplete"] = "off"
+
+    def clean(self) -> dict[str, Any]:
+        """Say that a badge or username is taken together with everything else that is wrong."""
+        asked: dict[str, Any] = super().clean() or {}
+        unit = asked.get("unit")
+        if unit and asked.get("badge") and selectors.badge_is_taken(unit.agency_id, asked["badge"]):
+            self.add_error("badge", _("Somebody of this agency already has this badge."))
+        if asked.get("username") and selectors.username_is_taken(asked["username"]):
+            self.add_error("username", _("Somebody already signs in with this username."))
+        return asked
 
 
 class FilterForm(forms.Form):

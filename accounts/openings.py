@@ -7,6 +7,7 @@ OPEN = {
     "account_logout": "leaving is never refused",
     "healthz": "supervisors and proxies ask whether the process lives; it tells nothing else",
     "readyz": "as healthz, for taking an alert",
+    "schema": "the description of the interface, which holds no data and helps whoever writes a client",
     "demo-sign-in": "exists in demonstrations and tests only; signs in as one of the cast",
 }
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from django.contrib.postgres.aggregates import ArrayAgg
+from django.contrib.sessions.models import Session
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 import audit
 from accounts import sessions
@@ -93,6 +95,12 @@ def right_still_held(user_id: int, epoch: int) -> bool:
     return User.objects.filter(pk=user_id, auth_epoch=epoch, is_active=True).exists()
 
 
+def sessions_alive(session_keys: Iterable[str]) -> frozenset[str]:
+    """Which of these sessions still exist: a socket of one that was signed out has to close, too."""
+    alive = Session.objects.filter(session_key__in=list(session_keys), expire_date__gt=timezone.now())
+    return frozenset(alive.values_list("session_key", flat=True))
+
+
 def user_with_person(user_id: int) -> User | None:
     """An active user with person, agency and unit read along; None if there is no such user."""
     return (
@@ -123,6 +131,16 @@ def people_matching(user: User, *, text: str = "", role: str = "", left: bool = 
     if role:
         found = found.filter(groups__name=role)
     return found.order_by("person__name", "pk")
+
+
+def badge_is_taken(agency_id: int, badge: str) -> bool:
+    """Whether somebody of the agency has, or had, this badge."""
+    return Person.objects.filter(agency_id=agency_id, badge=badge).exists()
+
+
+def username_is_taken(username: str) -> bool:
+    """Whether somebody signs in, or signed in, with this name in any case."""
+    return User.objects.filter(username=username.lower()).exists()
 
 
 def units_of(agency: Agency) -> QuerySet[Unit]:

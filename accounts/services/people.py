@@ -181,7 +181,7 @@ def _may_add_to(actor: Actor, unit: Unit) -> None:
 
 
 def _new_person(name: str, badge: str, unit: Unit) -> Person:
-    if Person.objects.filter(agency=unit.agency, badge=badge).exists():
+    if selectors.badge_is_taken(unit.agency_id, badge):
         raise _invalid({"badge": [_("Somebody of this agency already has this badge.")]})
     person: Person = _saved(Person(name=name, badge=badge, agency=unit.agency, unit=unit))
     return person

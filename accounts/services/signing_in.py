@@ -33,7 +33,7 @@ def record_sign_in_failed(*, username: str, code: str, actor: audit.Actor) -> No
     user = (
         User.objects.select_related("person__agency").filter(username=username.strip().lower()[:63]).first()
     )
-    ref = selectors.user_ref(user) if user else audit.Ref("user", UNKNOWN_USER, None)
+    ref = selectors.user_ref(user) if user else audit.Ref("user", UNKNOWN_USER)
     with transaction.atomic(), audit.acting_as(actor):
         audit.record("auth.sign_in_failed", ref, outcome=audit.Outcome("denied", code=code))
 
