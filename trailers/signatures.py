@@ -14,7 +14,8 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import http_message_signatures as library
@@ -124,11 +125,12 @@ def _check(message: Message, required: tuple[str, ...]) -> Checked:
     _check_lengths(message)
     parameters, holds = _read_profile(message, required) or _read_any(message, required)
     _check_parameters(parameters)
-    _check_time(parameters)
+    now = clock.now()
+    _check_time(parameters, now)
     key = keyring.find(parameters["keyid"])
     if key is None or not holds(key):
         raise _bad(_("The signature does not hold for the key it names."))
-    _check_key(key)
+    _check_key(key, now)
     return Checked(SignedBy(key.trailer, key), hashlib.sha256(parameters["nonce"].encode()).digest())
 
 
@@ -193,15 +195,14 @@ def _check_parameters(parameters: Mapping[str, Any]) -> None:
         raise _bad(_("A signature may live for 60 seconds at most."))
 
 
-def _check_time(parameters: Mapping[str, Any]) -> None:
-    now = clock.now()
+def _check_time(parameters: Mapping[str, Any], now: datetime) -> None:
     at = now.timestamp()
     if parameters["created"] > at + SKEW_S or parameters["expires"] < at - SKEW_S:
         sentence = _("The signature's time is not the console's. Set the clock and sign again.")
         raise Refused("clock-skew", sentence, 401, server_time=clock.wire(now))
 
 
-def _check_key(key: TrailerKey) -> None:
+def _check_key(key: TrailerKey, now: datetime) -> None:
     """Only after the signature holds: a stranger learns nothing about a key's state."""
     if key.state == TrailerKey.State.REVOKED:
         sentence = _("The key %(keyid)s was revoked. The trailer must be enrolled again.") % {
@@ -210,8 +211,13 @@ def _check_key(key: TrailerKey) -> None:
         raise Refused("key-revoked", sentence, 403)
     if key.state == TrailerKey.State.PENDING:
         raise _bad(_("The key waits for a second person to confirm its fingerprint."))
-    if not key.usable(clock.now()):
+    if not key.usable(now):
         raise _bad(_("The key was replaced. Sign with its successor."))
+
+
+@lru_cache(maxsize=1024)
+def _public(raw: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(raw)
 
 
 class _Reading:
@@ -223,7 +229,7 @@ class _Reading:
 
     def __call__(self, key: TrailerKey) -> bool:
         try:
-            Ed25519PublicKey.from_public_bytes(bytes(key.public_key)).verify(self.signature, self.base)
+            _public(bytes(key.public_key)).verify(self.signature, self.base)
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -280,11 +286,7 @@ class _Resolver(library.HTTPSignatureKeyResolver):
 
     def resolve_public_key(self, key_id: str) -> Ed25519PublicKey | None:
         """Only the one key that the parameters named."""
-        return (
-            Ed25519PublicKey.from_public_bytes(bytes(self.key.public_key))
-            if key_id == self.key.keyid
-            else None
-        )
+        return _public(bytes(self.key.public_key)) if key_id == self.key.keyid else None
 
 
 class _LibraryReading:
