@@ -17,6 +17,7 @@ import audit
 from accounts import openings, selectors, sessions
 from accounts.sessions import Standing
 from csoc.lib import problems
+from csoc.lib.ids import uuid7
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -37,7 +38,10 @@ class AuthEpochMiddleware:
 
 
 class ActorMiddleware:
-    """Everything inside a request is done by somebody: its person, or nobody yet at this address."""
+    """Everything inside a request is done by somebody: its person, or nobody yet at this address.
+
+    All entries of one request carry the same id.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -47,7 +51,7 @@ class ActorMiddleware:
         actor = (
             selectors.actor_of(user, request) if user.is_authenticated else selectors.anonymous_actor(request)
         )
-        with audit.acting_as(actor):
+        with audit.acting_as(actor, req=str(uuid7())):
             return self.get_response(request)
 
 

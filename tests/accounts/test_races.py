@@ -3,11 +3,12 @@
 import threading
 
 from django.db import connections
+from django.test import Client
 
 from accounts import selectors, services
 from accounts.models import User
 from csoc.lib.errors import Refused
-from tests.accounts.people import add_user, make_cast
+from tests.accounts.people import add_user, code_for, make_cast
 
 
 def test_two_administrators_remove_each_other(own_database):
@@ -70,3 +71,24 @@ def test_the_same_username_twice_at_once(own_database):
     from accounts.models import Person
 
     assert Person.objects.filter(name="Robin Vale").count() == 1, "the loser's person went with the refusal"
+
+
+def test_one_code_in_two_browsers_at_once_opens_one(own_database):
+    dispatcher = make_cast()["dispatcher"]
+    code, start, outcomes = code_for(dispatcher["totp_secret"]), threading.Barrier(2), []
+
+    def enter() -> None:
+        try:
+            client = Client()
+            client.post("/accounts/login/", {"login": "dispatcher", "password": dispatcher["password"]})
+            start.wait()
+            outcomes.append(client.post("/accounts/second-factor/", {"code": code}).status_code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=enter) for _n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == [200, 302]

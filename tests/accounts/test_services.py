@@ -100,6 +100,19 @@ def test_a_role_given_keeps_sessions_and_a_role_taken_ends_them(boss, lost, entr
     assert not selectors.right_still_held(user.pk, 1) and selectors.right_still_held(user.pk, 2)
 
 
+def test_a_right_that_cannot_be_ended_is_not_taken(boss, monkeypatch):
+    """If a higher app cannot cut its video, the revocation must not look done."""
+
+    def fails(user):
+        raise RuntimeError("the gateway's table is locked")
+
+    user = add_user(boss, "r.vale", "dispatcher").user
+    monkeypatch.setitem(events._handlers, "user.right_lost", [fails])
+    with services.acting(boss), pytest.raises(RuntimeError):
+        services.set_roles(user=user, roles=[], actor=boss)
+    assert selectors.roles_of(user) == {"dispatcher"} and selectors.right_still_held(user.pk, 1)
+
+
 def test_setting_the_same_roles_writes_nothing(boss, entries):
     user = add_user(boss, "r.vale", "dispatcher").user
     entries.clear()

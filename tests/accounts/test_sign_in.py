@@ -290,3 +290,28 @@ def test_showing_recovery_codes_asks_for_a_fresh_factor(cast, clock):
     clock.shift(301)
     answer = client.get("/accounts/second-factor/codes/")
     assert answer.status_code == 302 and answer["Location"].startswith("/accounts/second-factor/confirm/")
+
+
+@pytest.mark.parametrize(
+    ("asked", "landed"),
+    [
+        ("/account/", "/account/"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/\\evil.example", "/"),
+    ],
+)
+def test_it_goes_on_only_to_our_own_pages(cast, asked, landed):
+    dispatcher, client = cast["dispatcher"], Client()
+    form = {"login": "dispatcher", "password": dispatcher["password"], "next": asked}
+    assert client.post(SIGN_IN, form)["Location"] == SECOND
+    assert client.post(SECOND, {"code": code_for(dispatcher["totp_secret"])})["Location"] == landed
+
+
+def test_the_entries_of_one_request_belong_together(cast, entries):
+    entries.clear()
+    Client().post("/demo/sign-in/", {"username": "dispatcher"})
+    [request] = {entry["req"] for entry in entries}
+    Client().post("/demo/sign-in/", {"username": "dispatcher"})
+    assert len({entry["req"] for entry in entries}) == 2 and len(request) == 36
