@@ -39,6 +39,19 @@ export class Acts {
     void this.sendAcknowledge(id, act);
   }
 
+  /** The alert has been acknowledged: by this press, or by somebody else in the same moment. */
+  settle(alert: Alert, me: Person): void {
+    const act = this.acknowledging.get(alert.id);
+    if (!act || alert.state === "unacknowledged" || act.phase === "taken") return;
+    const by = alert.acknowledged_by;
+    if (by && by.id !== me.id) {
+      act.phase = "taken";
+      act.sentence = M.taken(by.name, clock(alert.acknowledged_at ?? alert.received_at));
+    } else {
+      this.acknowledging.delete(alert.id);
+    }
+  }
+
   isBusy(id: string, verb: string): boolean {
     return this.busy.has(`${verb}:${id}`);
   }

@@ -40,7 +40,7 @@ export class DetailPanel {
     must<HTMLElement>("#detail-alert").hidden = !alert;
     must<HTMLElement>("#detail-shift").hidden = Boolean(alert);
     if (!alert) { this.form = null; return; }
-    if (this.form && this.form.alert !== alert.id) this.form = null;
+    if (this.form && (this.form.alert !== alert.id || alert.state !== "acknowledged" || (this.form.kind === "video" && this.video.isOpenFor(alert.id)))) this.form = null;
     const lost = this.link.state() === "lost" || this.link.state() === "ended";
     this.want(alert, lost);
     this.renderHead(alert, lost);
@@ -180,15 +180,15 @@ export class DetailPanel {
 
   private renderAct(alert: Alert, lost: boolean): void {
     const act = this.acts.acknowledging.get(alert.id);
-    if (alert.state !== "unacknowledged" && act && act.phase !== "taken") this.acts.acknowledging.delete(alert.id);
+    this.acts.settle(alert, this.boot.me);
     const inForm = this.form?.kind === "hand-back";
     const canHandBack = !lost && alert.state === "acknowledged" && samePerson(alert.acknowledged_by, this.boot.me) && handBackLeft(alert) > 0;
     const sign = [alert.id, alert.version, alert.state, lost, act?.phase, act?.sentence, inForm, canHandBack, this.acts.isBusy(alert.id, "hand-back"), this.acts.refused.get(alert.id) ?? ""].join("|");
     this.act.show(sign, () => {
       if (alert.state === "unacknowledged") return this.waitingAct(alert, lost, act?.phase ?? "idle", act?.sentence ?? "");
       const parts: Node[] = [];
-      if (act?.phase === "taken") parts.push(h("div", "btn btn-xl btn-wide btn-locked", icon("userCheck", 18), act.sentence));
-      parts.push(this.doneNote(alert, canHandBack && !inForm));
+      if (act?.phase === "taken" && alert.state === "acknowledged") parts.push(h("div", { class: "btn btn-xl btn-wide btn-locked btn-taken", role: "status" }, icon("userCheck", 18), act.sentence));
+      else parts.push(this.doneNote(alert, canHandBack && !inForm));
       if (inForm && canHandBack) parts.push(this.handBackForm(alert));
       const refusal = this.acts.refused.get(alert.id);
       if (refusal) parts.push(h("p", { class: "d-refusal fault", role: "alert" }, refusal));
@@ -204,7 +204,7 @@ export class DetailPanel {
       ];
     }
     if (!this.mayAct()) return [h("button", { type: "button", class: "btn btn-lg btn-wide", "aria-disabled": "true" }, icon("lock", 16), M.noRightAcknowledge)];
-    if (phase === "taken") return [h("div", { class: "btn btn-xl btn-wide btn-locked", role: "status" }, icon("userCheck", 18), sentence)];
+    if (phase === "taken") return [h("div", { class: "btn btn-xl btn-wide btn-locked btn-taken", role: "status" }, icon("userCheck", 18), sentence)];
     const press = (): void => this.acts.acknowledge(alert.id, alert.version);
     const attributes = { type: "button", "data-focus": "acknowledge", "data-alert-id": alert.id, id: "acknowledge" };
     if (phase === "pending") return [h("button", { ...attributes, class: "btn btn-xl btn-wide btn-pending", "aria-disabled": "true" }, spinner(), M.acknowledging)];
@@ -270,7 +270,8 @@ export class DetailPanel {
   }
 
   private renderClose(alert: Alert, lost: boolean): void {
-    const can = alert.state === "acknowledged" && this.boot.can.close && !lost;
+    // A form that is being filled in has the place to itself: its button must be in sight.
+    const can = alert.state === "acknowledged" && this.boot.can.close && !lost && this.form === null;
     const busy = this.acts.isBusy(alert.id, "close");
     must<HTMLElement>("#detail-close").hidden = !can;
     if (!can) { this.closing.clear(); return; }

@@ -169,7 +169,7 @@ export const M = {
   showPlate: "Show plate",
   showPlateHint: "Entered in the audit log.",
   confirm: "Confirm", reject: "Reject",
-  confirmHint: "A person agrees with the reader", rejectHint: "Deletes the detail now",
+  confirmHint: "A person agrees", rejectHint: "Deletes the detail now",
   plateConfirmed: "Compared and confirmed. See the timeline for who and when.",
   plateRejected: "Compared and rejected. The detail was deleted.",
   gone: "The detail is gone: 48 h after capture it cannot be read.",
