@@ -38,8 +38,13 @@ def visible_alert(user: User, alert_id: UUID) -> Alert:
 
 
 def locked(alert_id: UUID) -> Alert:
-    """Return one alert under a row lock. Errors: Refused ``not-found``."""
-    found = Alert.objects.select_for_update(of=("self",)).select_related(*_WITH).filter(pk=alert_id).first()
+    """Return one alert under a row lock. Errors: Refused ``not-found``.
+
+    The lock comes first and alone: had it to wait, rows joined in the same statement would be those from
+    before the wait, and the loser of a race would not see the winner's name.
+    """
+    Alert.objects.select_for_update().filter(pk=alert_id).values_list("pk").first()
+    found = Alert.objects.select_related(*_WITH).filter(pk=alert_id).first()
     if found is None:
         raise Refused("not-found", "There is nothing here that you may see.", 404)
     return found
@@ -132,9 +137,12 @@ def _note(note: AlertNote) -> dict[str, Any]:
 
 def _list_age_s(list_id: str | None) -> int | None:
     hotlist = Hotlist.objects.filter(list_id=list_id or "").first()
-    if hotlist is None or hotlist.issued_at is None:
-        return None
-    return int((clock.now() - hotlist.issued_at).total_seconds())
+    return _age_s(hotlist, clock.now()) if hotlist else None
+
+
+def _age_s(hotlist: Hotlist, now: datetime) -> int | None:
+    issued_at = hotlist.issued_at
+    return int((now - issued_at).total_seconds()) if issued_at else None
 
 
 def day_start(now: datetime) -> datetime:
@@ -147,7 +155,7 @@ def today(user: User, since: datetime) -> dict[str, Any]:
     """Figures of the day: alerts received, median seconds to acknowledge, the newest 20 closed."""
     alerts = alerts_visible_to(user).filter(received_at__gte=since)
     waits = [
-        (acknowledged - received).total_seconds()
+        (acknowledged - received).total_seconds() if acknowledged else 0.0
         for received, acknowledged in alerts.filter(acknowledged_at__isnull=False).values_list(
             "received_at", "acknowledged_at"
         )
@@ -169,7 +177,7 @@ def hotlist_ages(user: User, now: datetime) -> list[dict[str, Any]]:
             "list_id": hotlist.list_id,
             "version": hotlist.version,
             "issued_at": clock.wire(hotlist.issued_at),
-            "age_s": int((now - hotlist.issued_at).total_seconds()) if hotlist.issued_at else None,
+            "age_s": _age_s(hotlist, now),
         }
         for hotlist in Hotlist.objects.filter(agency_id=user.person.agency_id, issued_at__isnull=False)
     ]

@@ -66,4 +66,6 @@ _CODES = {
     "right-lost": lambda: _("right taken away"),
     "key-revoked": lambda: _("trailer's key revoked"),
     "expired": lambda: _("time over"),
+    "gone": lambda: _("the page was left"),
+    "no-picture": lambda: _("the trailer sent no picture"),
 }

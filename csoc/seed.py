@@ -27,7 +27,7 @@ from alerts.services import publish_hotlist
 from csoc.lib import clock
 from csoc.lib.keyfiles import load_or_create_ed25519
 from deployments import services
-from deployments.models import MODULES, Deployment
+from deployments.models import MODULES, Deployment, Incident
 from deployments.selectors import active_deployment
 from trailers import consolekey
 from trailers.models import Trailer, TrailerKey
@@ -205,7 +205,7 @@ def _prepared(plan: Plan, trailer: Trailer, applicant: User) -> Deployment:
     now = clock.now()
     with acting(applicant):
         incident = services.report_incident(
-            actor=applicant, cad=f"DEMO-{now:%y%m%d%H%M%S}-{plan.number:02d}", kind=plan.kind,
+            actor=applicant, cad=f"DEMO-{Incident.objects.count() + 1:05d}", kind=plan.kind,
             lat=plan.lat, lon=plan.lon, reported_at=now - timedelta(hours=20),
         )  # fmt: skip
         risk = services.assess_risk(

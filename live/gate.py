@@ -6,7 +6,6 @@ Both fail closed: an unknown path, action, session or a lost right is a no.
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
@@ -41,14 +40,11 @@ def admit(*, actor: str, token: str, action: str, path: str, gateway_id: str | N
     return True
 
 
-def keep(sessions: Iterable[dict[str, Any]]) -> list[str]:
+def keep(ids: Iterable[str]) -> list[str]:
     """Of the gateway's media sessions, return the ids that still stand on everything they stood on."""
-    ids = [str(session.get("id", "")) for session in sessions]
     now = clock.now()
     tokens = MediaToken.objects.select_related("stream", "session__user__person", "session__alert__trailer")
-    return [
-        token.spent_as for token in tokens.filter(spent_as__in=[i for i in ids if i]) if _stands(token, now)
-    ]
+    return [token.spent_as for token in tokens.filter(spent_as__in=list(ids)) if _stands(token, now)]
 
 
 def _stands(token: MediaToken, now: datetime) -> bool:

@@ -14,10 +14,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+import audit
 from csoc.lib import strictjson
 from csoc.lib.errors import Refused
 from csoc.lib.problems import problem
-from live import gate
+from live import gate, services
 
 MAX_BODY = 65_536
 MAX_LEASES = 2_000
@@ -57,7 +58,11 @@ def media_lease(request: HttpRequest) -> HttpResponse:
     sessions = _from_gateway(request).get("sessions")
     if not isinstance(sessions, list) or len(sessions) > MAX_LEASES:
         raise Refused("schema", "Send the list of sessions.", 422)
-    return JsonResponse({"keep": gate.keep([item for item in sessions if isinstance(item, dict)])})
+    present = {str(item.get("id") or "") for item in sessions if isinstance(item, dict)} - {""}
+    actor = audit.system("lease")
+    with audit.acting_as(actor):
+        services.end_what_is_gone(actor=actor, present=present)
+    return JsonResponse({"keep": gate.keep(present)})
 
 
 _client: httpx.AsyncClient | None = None

@@ -57,6 +57,8 @@ class LiveSession(models.Model):
         RIGHT_LOST = "right-lost"
         KEY_REVOKED = "key-revoked"
         EXPIRED = "expired"
+        GONE = "gone"
+        NO_PICTURE = "no-picture"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     agency = models.ForeignKey(Agency, on_delete=models.PROTECT)

@@ -7,13 +7,13 @@ commit 2 the page is told to blank, 3 the gateway is told to kick, 4 the trailer
 
 import logging
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 import audit
 from accounts.models import Person, User
@@ -34,6 +34,8 @@ VIEW_TOKEN_S = 30
 PUBLISH_TOKEN_S = 30
 COMMAND_TTL_S = 15
 LEASE_S = 300
+#: A media session that just opened may not be in the gateway's list yet.
+GRACE = timedelta(seconds=6)
 
 
 def _ref(session: LiveSession) -> audit.Ref:
@@ -83,6 +85,8 @@ def _stream_for(alert: Alert, actor: User, now: datetime) -> Stream:
     Trailer.objects.select_for_update().get(pk=alert.trailer_id)
     running = Stream.objects.filter(trailer=alert.trailer, ended_at__isnull=True).first()
     if running is not None:
+        # The camera's lease must cover the view that joins now.
+        _renew(running, actor.person.wire_id, actor, now)
         return running
     stream = Stream.objects.create(
         trailer=alert.trailer, alert=alert, path=secrets.token_urlsafe(24), started_at=now, renewed_at=now
@@ -180,6 +184,26 @@ def end_due_sessions(*, actor: audit.Actor) -> int:
     """End every view whose time is over; returns how many. The gateway's lease already refuses them."""
     due = open_sessions().filter(expires_at__lte=clock.now())
     return _end_all(due, by=None, reason=LiveSession.End.EXPIRED)
+
+
+@transaction.atomic
+def end_what_is_gone(*, actor: audit.Actor, present: set[str]) -> int:
+    """End views whose page has left and streams whose trailer has; returns how many views ended.
+
+    present: every media session that the gateway has now. A camera never sends to nobody.
+    """
+    now = clock.now()
+    settled = Q(spent_at__lte=now - GRACE) & ~Q(spent_as__in=present)
+    left = MediaToken.objects.filter(settled, action=MediaToken.Action.READ)
+    silent = MediaToken.objects.filter(
+        settled | Q(spent_at__isnull=True, expires_at__lte=now), action=MediaToken.Action.PUBLISH
+    )
+    return _end_all(
+        open_sessions().filter(stream__in=silent.values("stream")),
+        by=None, reason=LiveSession.End.NO_PICTURE,
+    ) + _end_all(
+        open_sessions().filter(pk__in=left.values("session")), by=None, reason=LiveSession.End.GONE
+    )  # fmt: skip
 
 
 def _end_all(sessions: QuerySet[LiveSession], *, by: Person | None, reason: str) -> int:

@@ -9,91 +9,229 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0003_initial_password_and_cache'),
-        ('alerts', '0002_initial'),
-        ('trailers', '0001_initial'),
+        ("accounts", "0003_initial_password_and_cache"),
+        ("alerts", "0002_initial"),
+        ("trailers", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LiveSession',
+            name="LiveSession",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('auth_epoch', models.PositiveIntegerField()),
-                ('login', models.CharField(max_length=32)),
-                ('reason', models.CharField(choices=[('gunshot', 'Gunshot'), ('plate-hit', 'Plate Hit'), ('officer-safety', 'Officer Safety'), ('public-safety', 'Public Safety')], max_length=16)),
-                ('opened_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('end_reason', models.CharField(blank=True, choices=[('closed', 'Closed'), ('alert-closed', 'Alert Closed'), ('handed-back', 'Handed Back'), ('deactivated', 'Deactivated'), ('right-lost', 'Right Lost'), ('key-revoked', 'Key Revoked'), ('expired', 'Expired')], max_length=12)),
-                ('agency', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='accounts.agency')),
-                ('alert', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='live_sessions', to='alerts.alert')),
-                ('ended_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.person')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.person')),
-                ('trailer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='trailers.trailer')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("auth_epoch", models.PositiveIntegerField()),
+                ("login", models.CharField(max_length=32)),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("gunshot", "Gunshot"),
+                            ("plate-hit", "Plate Hit"),
+                            ("officer-safety", "Officer Safety"),
+                            ("public-safety", "Public Safety"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("opened_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "end_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("closed", "Closed"),
+                            ("alert-closed", "Alert Closed"),
+                            ("handed-back", "Handed Back"),
+                            ("deactivated", "Deactivated"),
+                            ("right-lost", "Right Lost"),
+                            ("key-revoked", "Key Revoked"),
+                            ("expired", "Expired"),
+                            ("gone", "Gone"),
+                            ("no-picture", "No Picture"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "agency",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="accounts.agency"),
+                ),
+                (
+                    "alert",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="live_sessions",
+                        to="alerts.alert",
+                    ),
+                ),
+                (
+                    "ended_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.person",
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.person"
+                    ),
+                ),
+                (
+                    "trailer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="trailers.trailer"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Stream',
+            name="Stream",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.CharField(max_length=64, unique=True)),
-                ('started_at', models.DateTimeField()),
-                ('renewed_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('alert', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alerts.alert')),
-                ('trailer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='streams', to='trailers.trailer')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("path", models.CharField(max_length=64, unique=True)),
+                ("started_at", models.DateTimeField()),
+                ("renewed_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "alert",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="alerts.alert"
+                    ),
+                ),
+                (
+                    "trailer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="streams",
+                        to="trailers.trailer",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MediaToken',
+            name="MediaToken",
             fields=[
-                ('sha256', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('action', models.CharField(choices=[('read', 'Read'), ('publish', 'Publish')], max_length=8)),
-                ('expires_at', models.DateTimeField()),
-                ('spent_at', models.DateTimeField(null=True)),
-                ('spent_as', models.CharField(blank=True, db_index=True, max_length=64)),
-                ('session', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='tokens', to='live.livesession')),
-                ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tokens', to='live.stream')),
+                ("sha256", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                (
+                    "action",
+                    models.CharField(choices=[("read", "Read"), ("publish", "Publish")], max_length=8),
+                ),
+                ("expires_at", models.DateTimeField()),
+                ("spent_at", models.DateTimeField(null=True)),
+                ("spent_as", models.CharField(blank=True, db_index=True, max_length=64)),
+                (
+                    "session",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tokens",
+                        to="live.livesession",
+                    ),
+                ),
+                (
+                    "stream",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="tokens", to="live.stream"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='livesession',
-            name='stream',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sessions', to='live.stream'),
+            model_name="livesession",
+            name="stream",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="sessions", to="live.stream"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stream',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('trailer',), name='stream_one_per_trailer'),
+            model_name="stream",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=("trailer",),
+                name="stream_one_per_trailer",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='mediatoken',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('action', 'read'), ('session__isnull', False)), models.Q(('action', 'publish'), ('session__isnull', True)), _connector='OR'), name='media_token_viewer_has_session'),
+            model_name="mediatoken",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("action", "read"), ("session__isnull", False)),
+                    models.Q(("action", "publish"), ("session__isnull", True)),
+                    _connector="OR",
+                ),
+                name="media_token_viewer_has_session",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='mediatoken',
-            constraint=models.CheckConstraint(condition=models.Q(('spent_at__isnull', True), models.Q(('spent_as', ''), _negated=True), _connector='OR'), name='media_token_spent_has_id'),
+            model_name="mediatoken",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("spent_at__isnull", True), models.Q(("spent_as", ""), _negated=True), _connector="OR"
+                ),
+                name="media_token_spent_has_id",
+            ),
         ),
         migrations.AddIndex(
-            model_name='livesession',
-            index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['expires_at'], name='session_open'),
+            model_name="livesession",
+            index=models.Index(
+                condition=models.Q(("ended_at__isnull", True)), fields=["expires_at"], name="session_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='livesession',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__lte', django.db.models.expressions.CombinedExpression(models.F('opened_at'), '+', models.Value(datetime.timedelta(seconds=3600))))), name='session_60_min_at_most'),
+            model_name="livesession",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "expires_at__lte",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("opened_at"), "+", models.Value(datetime.timedelta(seconds=3600))
+                        ),
+                    )
+                ),
+                name="session_60_min_at_most",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='livesession',
-            constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['gunshot', 'plate-hit', 'officer-safety', 'public-safety'])), name='session_reason_known'),
+            model_name="livesession",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("reason__in", ["gunshot", "plate-hit", "officer-safety", "public-safety"])
+                ),
+                name="session_reason_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='livesession',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_at__isnull', True), models.Q(('end_reason', ''), _negated=True), _connector='OR'), name='session_end_has_reason'),
+            model_name="livesession",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("ended_at__isnull", True), models.Q(("end_reason", ""), _negated=True), _connector="OR"
+                ),
+                name="session_end_has_reason",
+            ),
         ),
     ]

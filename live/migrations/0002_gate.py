@@ -55,7 +55,9 @@ CREATE TRIGGER live_token_once BEFORE UPDATE ON live_mediatoken
 ALTER TABLE live_mediatoken ENABLE ALWAYS TRIGGER live_token_once;
 """
 
-UNDO = "DROP FUNCTION live_gate CASCADE; DROP FUNCTION live_once CASCADE; DROP FUNCTION live_token_once CASCADE;"
+UNDO = (
+    "DROP FUNCTION live_gate CASCADE; DROP FUNCTION live_once CASCADE; DROP FUNCTION live_token_once CASCADE;"
+)
 
 
 class Migration(migrations.Migration):
