@@ -19,13 +19,13 @@ _WHOLE = ("agency", "unit", "trailer", "incident", "risk", "consent", "authorisa
 
 
 def locked(deployment_id: int) -> Deployment:
-    """Return the deployment under a row lock. Errors: Refused ``not-found``."""
-    found = (
-        Deployment.objects.select_for_update(of=("self",))
-        .select_related(*_WHOLE)
-        .filter(pk=deployment_id)
-        .first()
-    )
+    """Return the deployment under a row lock. Errors: Refused ``not-found``.
+
+    The lock comes first and alone: had it to wait, rows joined in the same statement would be those from
+    before the wait.
+    """
+    Deployment.objects.select_for_update().filter(pk=deployment_id).values_list("pk").first()
+    found = Deployment.objects.select_related(*_WHOLE).filter(pk=deployment_id).first()
     if found is None:
         raise Refused("not-found", "There is nothing here that you may see.", 404)
     return found

@@ -127,6 +127,8 @@ def refuse_deployment(*, actor: User, deployment_id: int, version: int, content_
 def activate_deployment(*, actor: User, deployment_id: int) -> Deployment:
     """Switch the justified sensors on: from now on the trailer may report."""
     deployment = locked(deployment_id)
+    # One activation at a time for each trailer: the second is told which deployment stands.
+    Trailer.objects.select_for_update(no_key=True).get(pk=deployment.trailer_id)
     now = clock.now()
     policies.may_activate(actor, deployment, now)
     deployment.activated_at = now
