@@ -15,7 +15,7 @@ from alerts.policies import VIEWERS
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 from live import policies
-from live.models import LiveSession, MediaToken
+from live.models import LiveSession, MediaToken, Stream
 
 
 @transaction.atomic
@@ -25,12 +25,7 @@ def admit(*, actor: str, token: str, action: str, path: str, gateway_id: str | N
     actor: the gateway's address, for the signature of services. Returns whether media may open.
     """
     digest = hashlib.sha256(token.encode()).hexdigest()
-    found = (
-        MediaToken.objects.select_for_update(of=("self",))
-        .select_related("stream", "session__user__person", "session__alert__trailer")
-        .filter(sha256=digest, action=action, stream__path=path, spent_at__isnull=True)
-        .first()
-    )
+    found = _locked(digest, action, path)
     now = clock.now()
     if found is None or found.expires_at <= now or not _stands(found, now):
         return False
@@ -38,6 +33,28 @@ def admit(*, actor: str, token: str, action: str, path: str, gateway_id: str | N
         found.spent_at, found.spent_as = now, gateway_id
         found.save(update_fields=["spent_at", "spent_as"])
     return True
+
+
+def _locked(digest: str, action: str, path: str) -> MediaToken | None:
+    """Return the unspent token, with its session or stream locked.
+
+    An end of the view at the same moment comes before (and is seen here) or after (and kicks what was
+    admitted here): never between.
+    """
+    wanted = MediaToken.objects.filter(sha256=digest, action=action, stream__path=path)
+    key = wanted.select_for_update(of=("self",)).values_list("pk", "session_id", "stream_id").first()
+    if key is None:
+        return None
+    token_id, session_id, stream_id = key
+    if session_id is not None:
+        LiveSession.objects.select_for_update().filter(pk=session_id).values_list("pk").first()
+    else:
+        Stream.objects.select_for_update().filter(pk=stream_id).values_list("pk").first()
+    return (
+        MediaToken.objects.select_related("stream", "session__user__person", "session__alert__trailer")
+        .filter(pk=token_id, spent_at__isnull=True)
+        .first()
+    )
 
 
 def keep(ids: Iterable[str]) -> list[str]:

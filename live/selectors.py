@@ -22,13 +22,12 @@ def open_sessions() -> QuerySet[LiveSession]:
 
 
 def locked_session(session_id: UUID) -> LiveSession:
-    """Return one view under a row lock. Errors: Refused ``not-found``."""
-    found = (
-        LiveSession.objects.select_for_update(of=("self",))
-        .select_related(*_WITH)
-        .filter(pk=session_id)
-        .first()
-    )
+    """Return one view under a row lock, taken first and alone (see alerts.selectors.locked).
+
+    Errors: Refused ``not-found``.
+    """
+    LiveSession.objects.select_for_update().filter(pk=session_id).values_list("pk").first()
+    found = LiveSession.objects.select_related(*_WITH).filter(pk=session_id).first()
     if found is None:
         raise Refused("not-found", "There is nothing here that you may see.", 404)
     return found
