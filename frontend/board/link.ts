@@ -157,7 +157,8 @@ export class Link {
 
   private compare(digest: string): void {
     if (digest === this.store.digest() && this.store.loaded) this.equalAt = now();
-    else void this.refresh();
+    // A snapshot on its way will say; the next beat checks it.
+    else if (!this.fetching) void this.refresh();
   }
 
   private word(): void {

@@ -16,12 +16,14 @@ export class PlatePart {
 
   render(alert: Alert, lost: boolean, failed: boolean, mayAct: boolean): void {
     if (alert.kind !== "alpr_hit") { this.part.clear(); return; }
-    const detail = this.store.details.get(alert.id);
     const decided = this.decision(alert);
+    // Rejected is deleted, on this page too.
+    if (decided === "reject") this.store.details.set(alert.id, { expired: true });
+    const detail = this.store.details.get(alert.id);
     const busy = this.acts.isBusy(alert.id, "verify-plate");
     this.part.show([alert.id, alert.version, alert.state, Boolean(detail), lost, failed, decided, busy].join("|"), () => {
       if (!detail) return [this.ask(alert, lost, failed)];
-      if ("expired" in detail || detail.kind !== "alpr_hit") return [h("p", "d-inset t2", decided ? this.decidedWords(decided) : M.gone)];
+      if ("expired" in detail || detail.kind !== "alpr_hit") return [h("p", "d-block t2", decided ? this.decidedWords(decided) : M.gone)];
       return [
         ...compared(detail), facts(detail),
         decided ? h("p", "d-inset d-decided", icon("check", 16), this.decidedWords(decided)) : alert.state === "acknowledged" && !lost && mayAct ? this.choices(busy) : null,

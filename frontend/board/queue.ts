@@ -47,8 +47,11 @@ export class Queue {
     return true;
   }
 
-  /** The id `step` rows from the selection; the first row when nothing is selected. */
+  /** The id `step` rows from the selection; from nothing, or from work that is done, the first that waits. */
   neighbour(step: 1 | -1): string | null {
+    const done = this.store.current()?.state === "closed";
+    const first = this.store.waiting()[0];
+    if (done && first && step === 1) return first.id;
     const at = this.store.selected === null ? -1 : this.order.indexOf(this.store.selected);
     if (at === -1) return this.order[0] ?? null;
     return this.order[Math.min(this.order.length - 1, Math.max(0, at + step))] ?? null;
@@ -77,6 +80,7 @@ export class Queue {
     this.section("acknowledged", lost ? `${M.acknowledgedOpen} ${M.at(at)}` : M.acknowledgedOpen, shown.acknowledged, acknowledged.length, lost);
     this.section("closed", M.closedToday, shown.closed, closed.length, false);
     must<HTMLElement>("#section-closed").hidden = closed.length === 0;
+    if (acknowledged.length === 0) must<HTMLElement>("#section-acknowledged").hidden = true;
     const none = must<HTMLElement>("#queue-none-waiting");
     const waitedUntil = this.store.noneWaitingSince();
     none.hidden = waiting.length > 0 || lost;
@@ -113,7 +117,8 @@ export class Queue {
     box.hidden = !calm;
     if (!calm) return;
     const since = this.store.noneOpenSince();
-    setText(must("#calm-title"), since ? `${M.noOpen[0]} ${M.noOpen[1]} ${zonedClock(since)}` : M.noOpen[0]);
+    const all = since === null || since === this.store.status?.day_start;
+    setText(must("#calm-title"), all ? M.noOpenToday : `${M.noOpen[0]} ${M.noOpen[1]} ${zonedClock(since)}`);
     const status = this.store.status;
     const reported = status ? `${M.reported(status.trailers.reporting, status.trailers.deployed)} ` : "";
     setText(must("#calm-checked"), reported + (this.link.equalAt ? M.equals(clock(this.link.equalAt)) : M.notYetEqual));

@@ -87,7 +87,7 @@ export class VideoDesk {
     const shown = this.view ?? this.ended;
     this.panel.hidden = !shown;
     this.panel.parentElement?.classList.toggle("with-video", Boolean(shown));
-    this.panel.dataset["own"] = String(shown?.alert === this.store.selected);
+    this.panel.dataset["own"] = String(this.view !== null && this.view.alert === this.store.selected);
     if (!this.view) {
       if (this.ended && this.store.selected !== this.ended.alert) { this.ended = null; this.panel.hidden = true; this.panel.parentElement?.classList.remove("with-video"); }
       return;
