@@ -101,25 +101,23 @@ def test_a_shown_page_is_one_entry_with_its_size(inbox: Inbox) -> None:
     assert entry["reason"] == {"code": "gunshot"}
 
 
-@pytest.mark.parametrize(
-    ("error", "outcome"),
-    [
-        (Refused("not-acknowledged", "No.", 403), {"result": "denied", "code": "not-acknowledged"}),
-        (Refused("stale-version", "No.", 409), {"result": "failed", "code": "stale-version"}),
-        (PermissionDenied(), {"result": "denied", "code": "not-permitted"}),
-        (Http404(), {"result": "denied", "code": "not-found"}),
-        (NotAuthenticated(), {"result": "denied", "code": "http-401"}),
-        (ZeroDivisionError(), {"result": "failed", "code": "error"}),
-    ],
-)
-@pytest.mark.parametrize("acts", [False, True])
-def test_a_refusal_is_an_entry_too(
-    inbox: Inbox, error: Exception, outcome: dict[str, str], acts: bool
-) -> None:
-    with pytest.raises(type(error)):
-        fails(error, acts=acts)(GET)
-    (entry,) = inbox()
-    assert entry["outcome"] == outcome
+REFUSALS: list[tuple[Exception, dict[str, str]]] = [
+    (Refused("not-acknowledged", "No.", 403), {"result": "denied", "code": "not-acknowledged"}),
+    (Refused("stale-version", "No.", 409), {"result": "failed", "code": "stale-version"}),
+    (PermissionDenied(), {"result": "denied", "code": "not-permitted"}),
+    (Http404(), {"result": "denied", "code": "not-found"}),
+    (NotAuthenticated(), {"result": "denied", "code": "http-401"}),
+    (ZeroDivisionError(), {"result": "failed", "code": "error"}),
+]
+
+
+def test_a_refusal_is_an_entry_too(inbox: Inbox) -> None:
+    for acts in (False, True):
+        for error, outcome in REFUSALS:
+            with pytest.raises(type(error)):
+                fails(error, acts=acts)(GET)
+            assert inbox()[-1]["outcome"] == outcome
+    assert len(inbox()) == 2 * len(REFUSALS)
 
 
 def test_an_act_that_succeeds_is_recorded_by_its_service_only(inbox: Inbox) -> None:

@@ -108,14 +108,11 @@ def test_paging_walks_the_whole_log_once(officer: Client, sequence: Callable[[],
     assert len(seen) == len(set(seen)) == 120 and seen == sorted(seen, reverse=True)
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["before=x", "before=9" + "9" * 30, "since=yesterday", "actor=" + "x" * 200, "verb=%00", "entry=-1"],
-)
-def test_a_bad_filter_is_a_refusal_and_never_a_failure(officer: Client, query: str) -> None:
-    assert officer.get(f"/audit/?{query}").status_code == 400
-    if not query.startswith("entry"):
-        assert officer.get(f"/api/v1/audit/entries/?{query}").status_code == 400
+def test_a_bad_filter_is_a_refusal_and_never_a_failure(officer: Client) -> None:
+    for query in ("before=x", "before=" + "9" * 30, "since=yesterday", "actor=" + "x" * 200, "verb=%00"):
+        assert officer.get(f"/audit/?{query}").status_code == 400, query
+        assert officer.get(f"/api/v1/audit/entries/?{query}").status_code == 400, query
+    assert officer.get("/audit/?entry=-1").status_code == 400
 
 
 def test_since_is_read_where_people_are(officer: Client, sequence: Callable[[], int]) -> None:

@@ -1,7 +1,8 @@
 """Who may touch the log: asked of PostgreSQL itself, through real connections of each role."""
 
+import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -10,22 +11,34 @@ from psycopg import errors
 
 from audit import checks
 from audit.sequencer import Sequencer
+from tests.servers import TestServers
 
 Connect = Callable[[str], psycopg.Connection[Any]]
 INSERT = "INSERT INTO audit_inbox (uid, body) VALUES (gen_random_uuid(), 'x')"
 
 
-@pytest.fixture
-def filled(connect_as: Connect) -> Connect:
-    """One line in the log, one row in the inbox."""
-    connect_as("csoc_app").execute(INSERT)
-    connection = connect_as("csoc_sequencer")
-    connection.autocommit = False
-    sequencer = Sequencer(connection)
-    assert sequencer.take_office()
-    sequencer.step()
-    connect_as("csoc_app").execute(INSERT)
-    return connect_as
+@pytest.fixture(scope="module")
+def filled(servers: TestServers) -> Iterator[Connect]:
+    """One line in the log, one row in the inbox. Shared: what is refused changes nothing."""
+    name = f"t_roles_{os.getpid()}"
+    servers.clone(name)
+    opened: dict[str, psycopg.Connection[Any]] = {}
+
+    def connect(role: str) -> psycopg.Connection[Any]:
+        if role not in opened:
+            opened[role] = psycopg.connect(servers.url(role, name), autocommit=True)
+        return opened[role]
+
+    connect("csoc_app").execute(INSERT)
+    with psycopg.connect(servers.url("csoc_sequencer", name)) as connection:
+        sequencer = Sequencer(connection)
+        assert sequencer.take_office()
+        sequencer.step()
+    connect("csoc_app").execute(INSERT)
+    yield connect
+    for connection in opened.values():
+        connection.close()
+    servers.drop_database(name)
 
 
 APP_REFUSED = [
@@ -86,6 +99,7 @@ def test_the_triggers_refuse_even_owner_and_superuser(filled: Connect, role: str
         connection.execute("SET session_replication_role = replica")
         with pytest.raises(errors.InsufficientPrivilege, match="refused"):
             connection.execute(statement)
+        connection.execute("RESET session_replication_role")
 
 
 @pytest.mark.parametrize(

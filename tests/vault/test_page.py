@@ -36,17 +36,17 @@ def page(cast: dict[str, Any], role: str) -> Any:
     return client.get("/retention/")
 
 
-@pytest.mark.parametrize("role", ["privacy_officer", "supervisor", "administrator"])
-def test_it_says_what_is_kept_and_for_how_long(cast: dict[str, Any], clock: Any, role: str) -> None:
+def test_it_says_what_is_kept_and_for_how_long(cast: dict[str, Any], clock: Any) -> None:
     vault.seal(b"ABCD123", clock.now(), b"")
     purge_due(actor=audit.system("purge"))
-    text = page(cast, role).content.decode()
-    assert "Nothing outlives 47 hours" in text and " h " in text and "ABCD123" not in text
+    for role in ("privacy_officer", "supervisor", "administrator"):
+        text = page(cast, role).content.decode()
+        assert "Nothing outlives 47 hours" in text and " h " in text and "ABCD123" not in text
 
 
-@pytest.mark.parametrize("role", ["dispatcher", "technician", "investigator", "bail_officer", "applicant"])
-def test_others_are_refused(cast: dict[str, Any], role: str) -> None:
-    assert page(cast, role).status_code == 403
+def test_others_are_refused(cast: dict[str, Any]) -> None:
+    for role in ("dispatcher", "technician", "investigator", "bail_officer", "applicant"):
+        assert page(cast, role).status_code == 403, role
 
 
 def test_before_the_first_run_it_says_so(cast: dict[str, Any]) -> None:
