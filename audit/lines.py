@@ -27,7 +27,7 @@ class Last(NamedTuple):
     """An actor's or an object's newest entry and how many there are up to it."""
 
     idx: int
-    count: int
+    total: int
 
 
 def parse(row: Waiting) -> dict[str, Any]:
@@ -56,8 +56,8 @@ def line(entry: dict[str, Any], idx: int, at: datetime, actor: Last | None, ref:
         {
             "e": entry,
             "i": idx,
-            "na": actor.count + 1 if actor else 1,
-            "no": ref.count + 1 if ref else 1,
+            "na": actor.total + 1 if actor else 1,
+            "no": ref.total + 1 if ref else 1,
             "pa": actor.idx if actor else None,
             "po": ref.idx if ref else None,
             "t": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),

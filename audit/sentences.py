@@ -101,7 +101,7 @@ def what(entry: dict[str, Any]) -> str:
         sentence = str(verb.did).format(**named)
     if code:
         sentence = f"{sentence}: {code.replace('-', ' ')}"
-    if outcome.get("n", 1) != 1:
+    if outcome.get("n", 1) > 1:
         sentence = f"{sentence} (×{outcome['n']})"
     return sentence
 

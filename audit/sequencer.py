@@ -104,8 +104,8 @@ class Sequencer:
                 actor, ref = self._actors.get(actors[offset]), self._objects.get(objects[offset])
                 text = lines.line(entry, idx, at, actor, ref)
                 copy.write_row((idx, uid, text, lines.leaf(text)))
-                self._actors[actors[offset]] = Last(idx, actor.count + 1 if actor else 1)
-                self._objects[objects[offset]] = Last(idx, ref.count + 1 if ref else 1)
+                self._actors[actors[offset]] = Last(idx, actor.total + 1 if actor else 1)
+                self._objects[objects[offset]] = Last(idx, ref.total + 1 if ref else 1)
 
     def _recall(self, memory: dict[str, Last], column: str, count: str, keys: Iterable[str]) -> None:
         """Fetch the newest entry of those this process has not seen yet."""
