@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 
+HINT = "Run the console as csoc_app, and migrations as csoc_owner."
 #: (table, privilege) that the app's role may never hold.
 FORBIDDEN = [
     *[("audit_inbox", right) for right in ("SELECT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")],
@@ -45,23 +46,39 @@ def faults(role: str, using: str = "default") -> list[str]:
     return sorted(f"{table}: {right}" for table, right in found)
 
 
+def own_faults(using: str = "default") -> tuple[str, list[str]]:
+    """Return this process's own database role and what it may do that it never should."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT current_user::text")
+        role = str(cursor.fetchone()[0])
+    return role, faults(role, using)
+
+
+def refuse_unsafe_role() -> None:
+    """Stop a production web process, before its first request, that could change the log.
+
+    Errors: SystemExit with the reason. Demonstrations and tests start anyway.
+    """
+    if settings.IS_DEMO:
+        return
+    role, found = own_faults()
+    connections.close_all()
+    if found:
+        raise SystemExit(f"The database role {role} could change the audit log ({', '.join(found)}). {HINT}")
+
+
 @register(Tags.database)
 def unsafe_role(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Refuse, in production, a web role that could change the log (``check --database default``)."""
     if settings.IS_DEMO or not databases:
         return []
-    with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT current_user::text")
-        role = cursor.fetchone()[0]
-    if role in OTHER_ROLES:
-        return []
-    found = faults(role)
-    if not found:
+    role, found = own_faults()
+    if role in OTHER_ROLES or not found:
         return []
     return [
         Error(
             f"The database role {role} could change the audit log ({', '.join(found)}).",
-            hint="Run the console as csoc_app, and migrations as csoc_owner.",
+            hint=HINT,
             id="audit.E001",
         )
     ]

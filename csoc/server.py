@@ -79,8 +79,10 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "csoc.settings")
 
+    from audit.checks import refuse_unsafe_role
     from csoc.asgi import application
 
+    refuse_unsafe_role()
     daphne.http_protocol.WebRequest = BoundedRequest
     where = {"file_descriptor": options.fd} if options.fd is not None else vars(options)
     endpoints = build_endpoint_description_strings(

@@ -144,3 +144,29 @@ def test_production_refuses_a_role_that_got_too_much(connect_as: Connect, settin
     connect_as("csoc_owner").execute("GRANT SELECT (body) ON audit_inbox TO csoc_app")
     (fault,) = checks.unsafe_role(None, databases=["default"])
     assert fault.id == "audit.E001" and "column SELECT" in fault.msg
+
+
+def test_a_production_web_process_stops_before_its_first_request(
+    servers: TestServers, own_database: str, settings: Any
+) -> None:
+    checks.refuse_unsafe_role()
+    settings.IS_DEMO = False
+    checks.refuse_unsafe_role()
+    for role in ("csoc_owner", "postgres"):
+        with pytest.raises(SystemExit, match=f"role {role} could change the audit log"):
+            _as_role(role, checks.refuse_unsafe_role)
+
+
+def _as_role(role: str, act: Callable[[], None]) -> None:
+    from django.db import connection
+
+    before = connection.settings_dict["USER"]
+    connection.close()
+    connection.close_pool()
+    connection.settings_dict["USER"] = role
+    try:
+        act()
+    finally:
+        connection.close()
+        connection.close_pool()
+        connection.settings_dict["USER"] = before
