@@ -53,6 +53,16 @@ class Person:
         if answer.status_code != 204:
             raise NotSignedIn(f"{username}: {answer.status_code} {answer.text[:200]}")
 
+    def leave(self) -> None:
+        """Close the connection; the session stays."""
+        self.http.close()
+
+    def __enter__(self) -> Person:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.leave()
+
     @property
     def cookie(self) -> str:
         """The Cookie header of this session."""
@@ -93,9 +103,7 @@ class Speaker:
         row = [one for one in info["trailers"] if not one["simulated"] and one["deployment"]][position]
         self.trailer, self.deployment = row["trailer"], row["deployment"]
         self.authority = urlsplit(info["url"]).netloc
-        self._signer = Signer(
-            load_private_key(Path(row["private_key_file"])), row["keyid"], self.authority
-        )
+        self._signer = Signer(load_private_key(Path(row["private_key_file"])), row["keyid"], self.authority)
         self._lock = threading.Lock()
         self._seq = self._last_seq(info)
 
@@ -200,9 +208,7 @@ def rows(info: Info, ids: Iterable[str]) -> int:
 def entries(info: Info, ids: Iterable[str], verb: str = "alert.receive") -> int:
     """How many allowed entries of ``verb`` the log has for these alerts, once nothing waits."""
     until(lambda: _count(info, "SELECT waiting FROM audit_waiting()") == 0, 120, "the audit inbox is empty")
-    query = (
-        "SELECT count(*) FROM audit_log WHERE object = ANY(%s) AND verb = %s AND outcome = 'allowed'"
-    )
+    query = "SELECT count(*) FROM audit_log WHERE object = ANY(%s) AND verb = %s AND outcome = 'allowed'"
     return _count(info, query, [f"alert:{one}" for one in ids], verb)
 
 

@@ -1,0 +1,89 @@
+"""`console.py bench [all|intake|push|video|races]`: one run, one table, every number from this machine.
+
+Starts a console of its own (or uses a running one: --run-json), measures, checks that every accepted alert
+is a row, an entry and a message on every screen, and stops it again. Exit code 1 when anything is FAIL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bench import intake, machine, push, races, video
+from bench.run import Run
+from tests.running import RunningConsole
+
+#: Video first, while the board is empty; races last, they need no quiet machine.
+PARTS: dict[str, Callable[[Run], None]] = {
+    "video": video.measure,
+    "push": push.measure,
+    "intake": intake.measure,
+    "races": races.measure,
+}
+ALL = ("video", "push", "intake")
+
+
+def options(words: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="console.py bench", description=__doc__)
+    parser.add_argument("part", nargs="?", default="all", choices=["all", *PARTS])
+    parser.add_argument("--n", type=int, default=500, help="alerts a part (default 500)")
+    parser.add_argument("--seed", type=int, default=1, help="order of the races (default 1)")
+    parser.add_argument("--quick", action="store_true", help="a fifth of everything")
+    parser.add_argument("--run-json", type=Path, help="measure the console that wrote this run.json")
+    chosen = parser.parse_args(words)
+    if not 10 <= chosen.n <= 2000:
+        parser.error("--n must be between 10 and 2000: a signature lives 60 s")
+    return chosen
+
+
+@contextlib.contextmanager
+def console(run_json: Path | None) -> Iterator[tuple[dict[str, Any], Path]]:
+    """The console under measurement: (run.json, its data directory)."""
+    if run_json is not None:
+        yield json.loads(run_json.read_text("utf-8")), run_json.parent
+        return
+    with tempfile.TemporaryDirectory(prefix="csoc-bench-") as folder:
+        Path(folder).chmod(0o711)
+        print("starting a console of its own …", flush=True)
+        with RunningConsole(Path(folder) / "data") as running:
+            yield running.info, running.data
+
+
+def main(words: list[str]) -> int:
+    """Measure and print; 0 when nothing failed."""
+    chosen = options(words)
+    share = 5 if chosen.quick else 1
+    with console(chosen.run_json) as (info, folder):
+        run = Run(info, n=max(10, chosen.n // share), rounds=2 if chosen.quick else 6, seed=chosen.seed)
+        head = machine.facts(info["database_url"], folder)
+        begun = time.monotonic()
+        for name in ALL if chosen.part == "all" else (chosen.part,):
+            print(f"measuring: {name} …", flush=True)
+            PARTS[name](run)
+        took = time.monotonic() - begun
+    print(f"\n{head}\n\n{run.table}\n\n{closing(run, took)}", flush=True)
+    return int(bool(run.table.failures))
+
+
+def closing(run: Run, took: float) -> str:
+    """The sums that must agree, and what failed."""
+    lines = []
+    if run.accepted:
+        lines.append(f"alerts accepted {run.accepted} = rows {run.rows} = audit entries {run.entries}")
+    if run.expected:
+        lines.append(f"messages delivered {run.delivered} of {run.expected}")
+    lines.append(f"one run of {took:.0f} s; seed {run.seed}; at its end {machine.load()}")
+    lines += [f"FAIL {failure}" for failure in run.table.failures]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
