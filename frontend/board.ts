@@ -55,8 +55,20 @@ function chooseTrailer(trailer: Trailer): void {
   map.centreOn(trailer);
 }
 
+/** The selected alert as it was last painted: when it leaves its section, J goes on to what still waits. */
+let last: { id: string; state: string } | null = null;
+let finished: string | null = null;
+
+function noteFinished(): void {
+  const current = store.current();
+  if (current && last?.id === current.id && last.state !== current.state) finished = current.id;
+  last = current && { id: current.id, state: current.state };
+}
+
 function move(step: 1 | -1): void {
-  const id = queue.neighbour(step);
+  const next = step === 1 && finished !== null && finished === store.selected ? store.waiting()[0]?.id : undefined;
+  const id = next ?? queue.neighbour(step);
+  finished = null;
   if (id) select(id);
 }
 
@@ -111,6 +123,7 @@ function announce(alert: Alert): void {
 
 function paint(): void {
   for (const alert of store.alerts.values()) if (known.get(alert.id) !== alert.state) announce(alert);
+  noteFinished();
   const state = link.state();
   if (state === "lost") { link.markLost(); before ??= new Map([...store.alerts].map(([id, alert]) => [id, alert.version])); }
   if (state === "ended") video.blank(M.bannerRight);

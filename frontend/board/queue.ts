@@ -47,11 +47,8 @@ export class Queue {
     return true;
   }
 
-  /** The id `step` rows from the selection; from nothing, or from work that is done, the first that waits. */
+  /** The id `step` rows from the selection; the first row when nothing is selected. */
   neighbour(step: 1 | -1): string | null {
-    const done = this.store.current()?.state === "closed";
-    const first = this.store.waiting()[0];
-    if (done && first && step === 1) return first.id;
     const at = this.store.selected === null ? -1 : this.order.indexOf(this.store.selected);
     if (at === -1) return this.order[0] ?? null;
     return this.order[Math.min(this.order.length - 1, Math.max(0, at + step))] ?? null;
