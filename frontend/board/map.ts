@@ -2,15 +2,15 @@
 import { drawBasemap } from "./basemap";
 import { h, must, setText } from "./dom";
 import { destination, distanceM, HOME, type Point } from "./geography";
-import { icon, mark } from "./icons";
+import { mark } from "./icons";
 import type { Link } from "./link";
 import { M } from "./messages";
 import { type Store, trailerNumber } from "./store";
 import { ageSeconds, clock, duration, zonedClock } from "./time";
+import { LOW_BATTERY_PCT } from "./strip";
 import type { Alert, Trailer } from "./wire";
 
 const RING_M = 500;
-const LOW_BATTERY_PCT = 20;
 const AUTO = { animate: false } as const;
 
 interface Pin { marker: L.Marker; age: HTMLElement; sign: string; ring: L.Circle }
@@ -217,8 +217,6 @@ export class BoardMap {
     this.extras.addLayer(L.marker(at, { icon: L.divIcon({ className: "m-label", html, iconSize: [0, 0] }), interactive: false, keyboard: false, zIndexOffset: 500 }));
   }
 }
-
-export const asOfGlyph = (): SVGElement => icon("clockPlain", 14);
 
 function position(trailer: Trailer): Point | null {
   return trailer.lat === null || trailer.lon === null ? null : [trailer.lat, trailer.lon];

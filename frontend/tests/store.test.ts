@@ -54,10 +54,10 @@ test("snapshot plus events equals a fresh snapshot, in any order and with repeat
     for (let seed = 1; seed < 20; seed++) {
       const store = new Store();
       const first = new Store();
-      events.slice(0, cut).forEach((event) => first.applyAlert(event));
+      for (const event of events.slice(0, cut)) first.applyAlert(event);
       store.applySnapshot(snapshot([...first.alerts.values()]));
       const late = [...events, ...events.slice(cut)].map((event, i) => ({ event, at: (i * 7919 * seed) % 101 })).sort((x, y) => x.at - y.at);
-      late.forEach(({ event }) => store.applyAlert(event));
+      for (const { event } of late) store.applyAlert(event);
       // A snapshot without b cannot know that b was closed before it: replay only what came since, as the link does.
       if (cut === events.length) store.applySnapshot(snapshot([...first.alerts.values()]));
       assert.equal(store.digest(), truth.digest(), `cut ${cut}, seed ${seed}`);

@@ -68,15 +68,6 @@ def test_rows_that_arrive_while_a_is_pressed_are_never_acknowledged_by_it(
     assert len({str(one[0]) for one in sent}) == len(sent), "one press, one alert"
 
 
-def test_a_new_row_never_moves_the_selection(desk: Sit, simulate: Simulate) -> None:
-    here = desk().board("dispatcher")
-    hit = simulate("TRL-0005", "alpr_hit")
-    here.row(hit).click()
-    shots = simulate("TRL-0002")
-    here.until_row(shots, "unacknowledged")
-    assert here.selected == hit
-
-
 def test_a_plate_is_read_only_on_purpose_and_a_rejected_one_is_gone_from_the_page(
     desk: Sit, simulate: Simulate
 ) -> None:

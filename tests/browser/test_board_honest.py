@@ -1,4 +1,4 @@
-"""The board says what is true: line, sound, what is in sight, and for whom it can be read."""
+"""The board says what is true: sound, what is in sight, and for whom it can be read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from bench.driving import Person
 from tests.browser.desk import Desk
 
 Simulate = Callable[..., str]
@@ -15,39 +14,6 @@ Sit = Callable[..., Desk]
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 MUST_SEE = ("#chip-link", ".queue .panel-head", "#acknowledge")
-SHOWN = """() => [...document.querySelectorAll('.q-row:not(.q-closed)')]
-  .map(row => [row.dataset.alert, Number(row.dataset.version)])"""
-
-
-def record(person: Person) -> list[list[object]]:
-    """The open alerts as the server tells them now."""
-    alerts = person.get("/api/v1/live/snapshot/").json()["alerts"]
-    return sorted([one["id"], one["version"]] for one in alerts)
-
-
-def test_a_cut_is_named_nothing_is_sent_and_afterwards_the_screen_is_the_record(
-    desk: Sit, simulate: Simulate, supervisor: Person
-) -> None:
-    here = desk().board("dispatcher")
-    here.forgive("ERR_INTERNET_DISCONNECTED", "WebSocket")
-    kept = simulate("TRL-0002")
-    here.row(kept).click()
-    here.context.set_offline(True)
-    here.until_link("delayed", 5)
-    missed = simulate("TRL-0006")
-    here.until_link("lost", 16)
-    here.page.locator(".banner-fault >> text=Connection lost at").wait_for(timeout=2000)
-    assert "Cannot acknowledge" in here.page.inner_text("#detail-act")
-    assert "state unknown" in here.row(kept).inner_text()
-    here.page.keyboard.press("a")
-    here.page.wait_for_timeout(300)
-
-    here.context.set_offline(False)
-    here.until_link("live", 3)
-    here.until_row(missed, "unacknowledged", 1)
-    assert sorted(here.page.evaluate(SHOWN)) == record(supervisor)
-    here.page.wait_for_timeout(500)
-    assert not [url for url in here.requests if url.endswith("/acknowledge/")], "nothing later either"
 
 
 def tones(desk: Desk) -> int:
