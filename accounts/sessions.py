@@ -60,4 +60,9 @@ def standing(session: Any, user: Any) -> Standing:
 def session_hash(session: Any) -> str | None:
     """The first 16 hex digits of the session key's SHA-256: names a session in the log, opens nothing."""
     key = getattr(session, "session_key", None)
-    return hashlib.sha256(key.encode()).hexdigest()[:16] if key else None
+    return hash_of(key) if key else None
+
+
+def hash_of(key: str) -> str:
+    """The truncated SHA-256 (16 hex digits) of a session key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]

@@ -66,6 +66,21 @@ class Snapshot(APIView):
         return Response(selectors.snapshot(request.user))
 
 
+def _me(request: Request) -> audit.Ref:
+    person = request.user.person
+    return audit.Ref("user", person.wire_id, person.agency.code)
+
+
+class StartShift(APIView):
+    """``POST /api/v1/live/shift/``: "Start shift" was pressed, the alarm is armed."""
+
+    @audit.guard("shift.start", object=_me, acts=True)
+    def post(self, request: Request) -> Response:
+        """Record it."""
+        services.start_shift(actor=request.user)
+        return Response(status=204)
+
+
 class _Act(APIView):
     """One act on one alert; subclasses name the body, the service and the audit verb."""
 

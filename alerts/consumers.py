@@ -15,7 +15,7 @@ from alerts.policies import VIEWERS
 
 SIGN_IN_AGAIN = 4401
 RIGHT_LOST = 4403
-TRY_AGAIN = 1013
+ONLY_PING = 4400
 MAX_WORD = 64
 
 
@@ -43,6 +43,7 @@ class BoardConsumer(AsyncWebsocketConsumer):
             await self._bye(code)
             return
         self.user_id, self.epoch = user.pk, user.auth_epoch
+        self.session_key = self.scope["session"].session_key
         self.agency_id, self.agency = user.person.agency_id, user.person.agency.code
         board_hub().join(self)
         await board_hub().beat([self])
@@ -54,15 +55,15 @@ class BoardConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """The client sends only ``ping``; anything else ends the socket."""
         if text_data is None or len(text_data) > MAX_WORD or "ping" not in text_data:
-            await self._bye(1003)
+            await self._bye(ONLY_PING)
 
     async def show(self, frame: str) -> None:
         """Send one encoded frame."""
         await self.send(text_data=frame)
 
-    async def judge(self, rights: Rights | None) -> bool:
+    async def judge(self, rights: Rights | None, signed_in: bool) -> bool:
         """Close 4401 if the sign-in is over, 4403 if the role is gone."""
-        if rights is None or not rights.is_active or rights.auth_epoch != self.epoch:
+        if rights is None or not (signed_in and rights.is_active and rights.auth_epoch == self.epoch):
             await self._bye(SIGN_IN_AGAIN)
             return False
         if not rights.roles & set(VIEWERS):

@@ -9,11 +9,11 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from channels.db import database_sync_to_async
 
-from accounts.selectors import Rights, rights_of
+from accounts.selectors import Rights, rights_of, sessions_alive
 from alerts.selectors import open_digest
 from csoc.lib import clock, realtime
 
@@ -30,20 +30,30 @@ class Screen(Protocol):
     """An open board socket."""
 
     user_id: int
+    session_key: str
     agency_id: int
     agency: str
 
     async def show(self, frame: str) -> None:
         """Send one encoded frame."""
 
-    async def judge(self, rights: Rights | None) -> bool:
-        """Close if the right is gone; True if it may stay."""
+    async def judge(self, rights: Rights | None, signed_in: bool) -> bool:
+        """Close if the right or the sign-in is gone; True if it may stay."""
+
+
+class Truth(NamedTuple):
+    """What the database says about a set of screens."""
+
+    rights: dict[int, Rights]
+    alive: frozenset[str]
+    digests: dict[int, str]
 
 
 @database_sync_to_async
-def _truth(user_ids: set[int], agency_ids: set[int]) -> tuple[dict[int, Rights], dict[int, str]]:
-    """One query for everybody's rights and one digest per agency."""
-    return rights_of(user_ids), {agency_id: open_digest(agency_id) for agency_id in agency_ids}
+def _truth(user_ids: set[int], session_keys: set[str], agency_ids: set[int]) -> Truth:
+    """One query for everybody's rights, one for their sign-ins, one digest per agency."""
+    digests = {agency_id: open_digest(agency_id) for agency_id in agency_ids}
+    return Truth(rights_of(user_ids), sessions_alive(session_keys), digests)
 
 
 class BoardHub:
@@ -72,8 +82,11 @@ class BoardHub:
         if message["type"] == "rights":
             await self.beat(screen for screen in self.screens if screen.user_id == message["user"])
             return
-        agency = message.pop("agency", None)
-        await self._show(self._of(agency), json.dumps(message))
+        if message["type"] == "signed-out":
+            await self.beat(self.screens)
+            return
+        frame = json.dumps({name: value for name, value in message.items() if name != "agency"})
+        await self._show(self._of(message.get("agency")), frame)
 
     def _of(self, agency: str | None) -> list[Screen]:
         return [screen for screen in self.screens if screen.agency == agency]
@@ -91,13 +104,16 @@ class BoardHub:
         chosen = list(screens)
         if not chosen:
             return
-        rights, digests = await _truth(
-            {screen.user_id for screen in chosen}, {screen.agency_id for screen in chosen}
+        truth = await _truth(
+            {screen.user_id for screen in chosen},
+            {screen.session_key for screen in chosen},
+            {screen.agency_id for screen in chosen},
         )
         at = clock.wire(clock.now())
         for screen in chosen:
-            if await screen.judge(rights.get(screen.user_id)):
-                frame = {"type": "heartbeat", "digest": digests[screen.agency_id], "at": at}
+            signed_in = screen.session_key in truth.alive
+            if await screen.judge(truth.rights.get(screen.user_id), signed_in):
+                frame = {"type": "heartbeat", "digest": truth.digests[screen.agency_id], "at": at}
                 await self._show([screen], json.dumps(frame))
 
     async def _beat_forever(self) -> None:

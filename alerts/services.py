@@ -227,6 +227,14 @@ def _note(alert: Alert, actor: User, text: str, at: datetime) -> None:
     AlertNote.objects.create(alert=alert, person=actor.person, at=at, epoch=epoch, sealed=kept)
 
 
+@transaction.atomic
+def start_shift(*, actor: User) -> None:
+    """The person armed the alarm on this screen: from now on it can be heard here."""
+    policies.may_see_alerts(actor)
+    person = actor.person
+    audit.record("shift.start", audit.Ref("user", person.wire_id, person.agency.code))
+
+
 # --- lists and erasure ----------------------------------------------------------------------------
 
 

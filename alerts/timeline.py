@@ -64,6 +64,7 @@ _CODES = {
     "handed-back": lambda: _("alert handed back"),
     "deactivated": lambda: _("deployment ended"),
     "right-lost": lambda: _("right taken away"),
+    "signed-out": lambda: _("signed out"),
     "key-revoked": lambda: _("trailer's key revoked"),
     "expired": lambda: _("time over"),
     "gone": lambda: _("the page was left"),

@@ -8,6 +8,7 @@ from alerts import api, device_api, views
 urlpatterns = [
     path("live/", views.board, name="live"),
     path("api/v1/live/snapshot/", api.Snapshot.as_view(), name="live-snapshot"),
+    path("api/v1/live/shift/", api.StartShift.as_view(), name="live-shift"),
     path("api/v1/alerts/", csrf_exempt(device_api.AlertDoor.as_view()), name="device-alerts"),
     path("api/v1/alerts/bulk/", csrf_exempt(device_api.BulkAlertDoor.as_view()), name="device-alerts-bulk"),
     path("api/v1/alerts/<uuid:alert_id>/acknowledge/", api.Acknowledge.as_view(), name="acknowledge"),

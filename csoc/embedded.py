@@ -130,8 +130,12 @@ class Servers:
     ``stop()`` ends both and waits. Errors: ServerError.
     """
 
-    def __init__(self, data: Path, *, postgres: bool = True, valkey: bool = True) -> None:
+    def __init__(
+        self, data: Path, *, postgres: bool = True, valkey: bool = True, durable: bool = True
+    ) -> None:
         self.data = data.resolve()
+        #: False only for databases that a test throws away: it saves the disk, not the truth.
+        self.durable = durable
         self.wanted = [name for name, on in (("postgres", postgres), ("valkey", valkey)) if on]
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.sockets = _socket_dir(self.data)
@@ -283,7 +287,8 @@ class Servers:
         if not (cluster / "PG_VERSION").exists():
             self._init_cluster(binaries, cluster)
         command = [str(binaries / "postgres"), "-D", str(cluster), "-k", str(self._pg_socket_dir)]
-        for key, value in POSTGRES_SETTINGS.items():
+        settings = POSTGRES_SETTINGS | ({} if self.durable else {"fsync": "off"})
+        for key, value in settings.items():
             command += ["-c", f"{key}={value}"]
         return self._spawn("postgres", command, signal.SIGINT, **self._as_owner())
 

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from csoc.lib.problems import problem, wants_json
+from vault.selectors import overdue
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -15,10 +16,13 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Ready: an alert can be taken, which needs PostgreSQL and nothing else."""
+    """Ready: an alert can be taken, which needs PostgreSQL and nothing else.
+
+    ``purge_overdue`` is the watchdog that needs no Celery: something outlived 47 h 30.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-    return JsonResponse({"ready": True, "env": settings.ENV.env})
+    return JsonResponse({"ready": True, "env": settings.ENV.env, "purge_overdue": overdue()})
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
+from alerts.models import Alert
 from alerts.selectors import visible_alert
 from alerts.status import board_status
 from csoc.lib import clock
@@ -39,11 +40,20 @@ def _reason(request: Request) -> dict[str, Any]:
 
 
 def _alert_ref(request: Request, alert_id: UUID) -> audit.Ref:
-    return audit.Ref("alert", str(alert_id), request.user.person.agency.code)
+    """The camera that was asked for: a denial is found under its trailer, as a view is."""
+    agency = request.user.person.agency
+    alert = Alert.objects.select_related("trailer").filter(pk=alert_id, agency=agency).first()
+    if alert is None:
+        return audit.Ref("alert", str(alert_id), agency.code)
+    return audit.Ref("trailer", alert.trailer.name, agency.code)
 
 
 def _session_ref(request: Request, session_id: UUID) -> audit.Ref:
-    return audit.Ref("session", str(session_id), request.user.person.agency.code)
+    agency = request.user.person.agency
+    session = LiveSession.objects.select_related("trailer").filter(pk=session_id, agency=agency).first()
+    if session is None:
+        return audit.Ref("session", str(session_id), agency.code)
+    return audit.Ref("trailer", session.trailer.name, agency.code)
 
 
 class OpenLiveView(APIView):

@@ -19,3 +19,4 @@ class LiveConfig(AppConfig):
         events.on("deployment.deactivate", services.end_with_deployment)
         events.on("user.right_lost", services.end_with_right)
         events.on("key.revoke", services.end_with_key)
+        events.on("session.end", services.end_with_sign_in)

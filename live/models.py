@@ -55,6 +55,7 @@ class LiveSession(models.Model):
         HANDED_BACK = "handed-back"
         DEACTIVATED = "deactivated"
         RIGHT_LOST = "right-lost"
+        SIGNED_OUT = "signed-out"
         KEY_REVOKED = "key-revoked"
         EXPIRED = "expired"
         GONE = "gone"

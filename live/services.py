@@ -174,6 +174,13 @@ def end_with_right(*, user: User) -> None:
     realtime.push_on_commit("live", {"type": "rights", "user": user.pk})
 
 
+def end_with_sign_in(*, login: str) -> None:
+    """The sign-in that opened them is over: a view belongs to person and session (H5)."""
+    if login:
+        _end_all(open_sessions().filter(login=login), by=None, reason=LiveSession.End.SIGNED_OUT)
+        realtime.push_on_commit("live", {"type": "signed-out"})
+
+
 def end_with_key(*, trailer: Trailer) -> None:
     """A revoked key speaks for nobody, so its picture is nobody's."""
     _end_all(open_sessions().filter(trailer=trailer), by=None, reason=LiveSession.End.KEY_REVOKED)

@@ -46,14 +46,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["CSOC_REDIS_URL"] = servers.redis_url(number)
         os.environ["CSOC_DATA_DIR"] = tempfile.mkdtemp(prefix=f"csoc-{worker}-", dir=servers.scratch)
     else:
-        # The process that only hands out tests still imports them; it has no database.
-        os.environ["CSOC_DATABASE_URL"] = servers.url("csoc_app", "t_none")
-        os.environ["CSOC_REDIS_URL"] = servers.redis_url(0)
-        os.environ["CSOC_DATA_DIR"] = str(servers.scratch)
-    # pytest-django sets Django up only if somebody has read the settings by now.
-    from django.conf import settings
-
-    assert settings.DATA_DIR
+        # This process only hands out tests. Its workers inherit its environment, and must not find Django's
+        # settings there: they would be read before the worker's own database is known.
+        del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 @pytest.hookimpl(trylast=True)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 import audit
 from accounts import selectors, sessions
 from accounts.models import User
+from csoc.lib import events
 from csoc.lib.errors import Refused
 
 UNKNOWN_USER = "unknown"
@@ -42,6 +43,7 @@ def record_sign_out(*, actor: User, request: Any, code: str | None = None) -> No
     """Write a sign-out; `code` "right-lost" when the console did it."""
     with transaction.atomic(), audit.acting_as(selectors.actor_of(actor, request)):
         audit.record("auth.sign_out", selectors.user_ref(actor), outcome=audit.Outcome("allowed", code=code))
+        events.emit("session.end", login=sessions.session_hash(request.session) or "")
 
 
 def record_second_factor_used(*, actor: User, request: Any, kind: str) -> None:
@@ -92,7 +94,9 @@ def end_session(*, session_id: int, actor: User) -> None:
         found = actor.usersession_set.select_for_update().filter(pk=session_id).first()
         if found is None:
             raise Refused("not-found", _("That session has already ended."), 404)
+        login = sessions.hash_of(found.session_key)
         found.end()
+        events.emit("session.end", login=login)
         audit.record(
             "auth.sign_out", selectors.user_ref(actor), outcome=audit.Outcome("allowed", code="other-session")
         )

@@ -82,13 +82,12 @@ class Hub:
         self.listeners.discard(listener)
 
     async def deliver(self, message: Message) -> None:
-        """Hand one message to every listener; one that fails never stops the others."""
+        """Hand one message to every listener; one that fails keeps its place and never stops the others."""
         for listener in list(self.listeners):
             try:
                 await listener(message)
             except Exception as error:
                 log.warning("listener of %s failed: %s", self.group, type(error).__name__)
-                self.leave(listener)
 
     async def _listen(self) -> None:
         while True:

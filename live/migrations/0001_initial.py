@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                             ("handed-back", "Handed Back"),
                             ("deactivated", "Deactivated"),
                             ("right-lost", "Right Lost"),
+                            ("signed-out", "Signed Out"),
                             ("key-revoked", "Key Revoked"),
                             ("expired", "Expired"),
                             ("gone", "Gone"),

@@ -213,3 +213,21 @@ def test_old_alert_opens_no_camera(scene: Scene, clock: Any) -> None:
     with pytest.raises(Refused) as caught:
         view(scene, late)
     assert caught.value.code == "too-old-for-video"
+
+
+def test_signing_out_ends_the_views_of_that_sign_in(scene: Scene, alert: Alert) -> None:
+    from django.test import RequestFactory
+
+    from accounts.services import record_sign_out
+
+    class Session(dict[str, Any]):
+        session_key = "k" * 32
+
+    acknowledge(scene, alert)
+    dana = scene.users["dispatcher"]
+    with acting(dana):
+        services.open_live_view(actor=dana, login=Session(), alert_id=alert.pk, reason="gunshot", cad="")
+    request = RequestFactory().post("/accounts/logout/")
+    request.session, request.user = Session(), dana  # type: ignore[assignment]
+    record_sign_out(actor=dana, request=request)
+    assert LiveSession.objects.get().end_reason == "signed-out"
