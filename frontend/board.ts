@@ -43,6 +43,7 @@ let selectedByPageAt = -SEEN_MS;
 let before: Map<string, number> | null = null;
 
 function select(id: string | null): void {
+  selectedByPageAt = -SEEN_MS;
   store.selected = id;
   store.changed();
   if (id) queueMicrotask(() => queue.reveal(id));
@@ -106,8 +107,8 @@ function toggleKeys(): void {
 /** Nothing selected and something new waits: show it. Never moves a selection that exists. */
 function offer(alert: Alert): void {
   if (store.selected !== null || alert.state !== "unacknowledged") return;
-  selectedByPageAt = performance.now();
   select(alert.id);
+  selectedByPageAt = performance.now();
 }
 
 const known = new Map<string, string>();
@@ -127,7 +128,7 @@ function paint(): void {
   const state = link.state();
   if (state === "lost") { link.markLost(); before ??= new Map([...store.alerts].map(([id, alert]) => [id, alert.version])); }
   if (state === "ended") video.blank(M.bannerRight);
-  document.body.dataset["link"] = state;
+  if (document.body.dataset["link"] !== state) document.body.dataset["link"] = state;
   for (const part of [video, bar, banner, queue, detail, shift, strip, map, table]) part.render();
 }
 

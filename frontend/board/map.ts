@@ -11,6 +11,7 @@ import { LOW_BATTERY_PCT } from "./strip";
 import type { Alert, Trailer } from "./wire";
 
 const RING_M = 500;
+const MOST_MARKS = 150;
 const AUTO = { animate: false } as const;
 
 interface Pin { marker: L.Marker; age: HTMLElement; sign: string; ring: L.Circle }
@@ -149,7 +150,9 @@ export class BoardMap {
   }
 
   private alerts(lost: boolean): void {
-    const shown = new Map(this.store.alerts);
+    // In a flood the queue and the table list all; the map carries the worst.
+    const worst = [...this.store.waiting(), ...this.store.acknowledged()].slice(0, MOST_MARKS);
+    const shown = new Map(worst.map((alert) => [alert.id, alert]));
     const current = this.store.current();
     if (current) shown.set(current.id, current);
     for (const [id, pin] of this.alertPins) if (!shown.has(id)) { pin.marker.remove(); this.alertPins.delete(id); }

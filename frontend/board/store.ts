@@ -21,6 +21,7 @@ export class Store {
   private listeners = new Set<Listener>();
   private queued = false;
   private newest = new Map<string, number>();
+  private sorted: { waiting: Alert[]; acknowledged: Alert[]; worst: Map<string, Alert> } | null = null;
 
   onChange(listener: Listener): void {
     this.listeners.add(listener);
@@ -40,6 +41,7 @@ export class Store {
   applyAlert(alert: Alert): boolean {
     if ((this.newest.get(alert.id) ?? -1) >= alert.version) return false;
     this.newest.set(alert.id, alert.version);
+    this.sorted = null;
     if (alert.state === "closed") {
       this.alerts.delete(alert.id);
       this.closed.set(alert.id, alert);
@@ -65,6 +67,7 @@ export class Store {
   applySnapshot(snapshot: Snapshot): void {
     const before = new Map(this.alerts);
     this.alerts.clear();
+    this.sorted = null;
     for (const listed of snapshot.alerts) {
       const newest = this.newest.get(listed.id) ?? -1;
       const alert = newest > listed.version ? before.get(listed.id) : listed;
@@ -102,13 +105,25 @@ export class Store {
 
   /** Longest waiting first within a priority: a new row goes below its equals, never under the pointer. */
   waiting(): Alert[] {
-    return [...this.alerts.values()].filter((a) => a.state === "unacknowledged")
-      .sort((a, b) => a.priority - b.priority || compare(a.received_at, b.received_at) || compare(a.id, b.id));
+    return this.order().waiting;
   }
 
   acknowledged(): Alert[] {
-    return [...this.alerts.values()].filter((a) => a.state === "acknowledged")
+    return this.order().acknowledged;
+  }
+
+  /** Sorted once a change, however many parts ask: a flood is when this matters. */
+  private order(): { waiting: Alert[]; acknowledged: Alert[]; worst: Map<string, Alert> } {
+    if (this.sorted) return this.sorted;
+    const open = [...this.alerts.values()];
+    const waiting = open.filter((a) => a.state === "unacknowledged")
+      .sort((a, b) => a.priority - b.priority || compare(a.received_at, b.received_at) || compare(a.id, b.id));
+    const acknowledged = open.filter((a) => a.state === "acknowledged")
       .sort((a, b) => a.priority - b.priority || compare(b.received_at, a.received_at) || compare(a.id, b.id));
+    const worst = new Map<string, Alert>();
+    for (const alert of [...waiting, ...acknowledged]) if (!worst.has(alert.trailer)) worst.set(alert.trailer, alert);
+    this.sorted = { waiting, acknowledged, worst };
+    return this.sorted;
   }
 
   closedToday(): Alert[] {
@@ -123,7 +138,7 @@ export class Store {
 
   /** The worst open alert of a trailer, unacknowledged before acknowledged. */
   alertOf(trailer: string): Alert | null {
-    return this.waiting().find((a) => a.trailer === trailer) ?? this.acknowledged().find((a) => a.trailer === trailer) ?? null;
+    return this.order().worst.get(trailer) ?? null;
   }
 
   /** Since when nothing has been open, as far as the record tells: the last closing, else the day's start. */
