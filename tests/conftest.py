@@ -38,17 +38,28 @@ def pytest_configure(config: pytest.Config) -> None:
     except ServerError as error:
         pytest.exit(str(error), returncode=3)
     config.stash[_SERVERS] = servers
-    if worker != "main" or not getattr(config.option, "numprocesses", None):
-        number = 0 if worker == "main" else int(worker.removeprefix("gw"))
-        database = f"t_{worker}"
-        servers.clone(database)
-        os.environ["CSOC_DATABASE_URL"] = servers.url("csoc_app", database)
-        os.environ["CSOC_REDIS_URL"] = servers.redis_url(number)
-        os.environ["CSOC_DATA_DIR"] = tempfile.mkdtemp(prefix=f"csoc-{worker}-", dir=servers.scratch)
-    else:
+    if worker == "main" and getattr(config.option, "numprocesses", None):
         # This process only hands out tests. Its workers inherit its environment, and must not find Django's
         # settings there: they would be read before the worker's own database is known.
         del os.environ["DJANGO_SETTINGS_MODULE"]
+    else:
+        _prepare_worker(servers, worker)
+
+
+def _prepare_worker(servers: TestServers, worker: str) -> None:
+    """Give this process its database, Valkey number and data directory, then start Django on them."""
+    database = f"t_{worker}"
+    servers.clone(database)
+    data = Path(tempfile.mkdtemp(prefix=f"csoc-{worker}-", dir=servers.scratch))
+    (data / "static").mkdir()
+    os.environ["CSOC_DATABASE_URL"] = servers.url("csoc_app", database)
+    os.environ["CSOC_REDIS_URL"] = servers.redis_url(
+        int(worker.removeprefix("gw")) if worker != "main" else 0
+    )
+    os.environ["CSOC_DATA_DIR"] = str(data)
+    import django
+
+    django.setup()
 
 
 @pytest.hookimpl(trylast=True)

@@ -34,11 +34,11 @@ class TestServers:
         scratch = Path(tempfile.mkdtemp(prefix="csoc-test-"))
         # PostgreSQL may run as another user under root: it must pass through here.
         scratch.chmod(0o711)
-        servers = Servers(ROOT / ".cache" / "test-servers")
+        servers = Servers(ROOT / ".cache" / "test-servers", durable=False)
         try:
             servers.start()
         except ServerError:
-            servers = Servers(scratch / "servers")
+            servers = Servers(scratch / "servers", durable=False)
             servers.start()
         made = cls(servers, _template_name(), scratch, owned=True)
         made._forget_old_databases()
