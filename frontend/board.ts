@@ -104,10 +104,11 @@ function toggleKeys(): void {
   else dialog.showModal();
 }
 
-/** Nothing selected and something new waits: show it. Never moves a selection that exists. */
-function offer(alert: Alert): void {
-  if (store.selected !== null || alert.state !== "unacknowledged") return;
-  select(alert.id);
+/** Nothing selected and something new waits: show the first that waits. Never moves a selection that exists. */
+function offer(): void {
+  const first = store.waiting()[0];
+  if (store.selected !== null || !first) return;
+  select(first.id);
   selectedByPageAt = performance.now();
 }
 
@@ -119,7 +120,7 @@ function announce(alert: Alert): void {
   if (!fresh) return;
   alarm.arrived(alert);
   setText(must("#announce"), M.announce(titleOf(alert, store), where(alert, store), clock(alert.occurred_at)));
-  offer(alert);
+  offer();
 }
 
 function paint(): void {

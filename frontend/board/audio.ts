@@ -6,6 +6,8 @@ import { type Store, sounds } from "./store";
 import type { Alert } from "./wire";
 
 const REPEAT_MS = 10_000;
+/** Alerts that come together sound together. */
+const TOGETHER_MS = 900;
 const STEP_S = 0.22;
 const LOUD: readonly number[] = [880, 622];
 const SOFT: readonly number[] = [523];
@@ -15,6 +17,7 @@ export class Alarm {
   tones = 0;
   private context: AudioContext | null = null;
   private last = -REPEAT_MS;
+  private lastSoft = -REPEAT_MS;
   private playing: OscillatorNode[] = [];
 
   constructor(private readonly store: Store) {}
@@ -35,9 +38,9 @@ export class Alarm {
 
   /** A new alert: at once if it is loud, one soft note otherwise. */
   arrived(alert: Alert): void {
-    if (alert.state !== "unacknowledged") return;
+    if (alert.state !== "unacknowledged" || performance.now() - this.last < TOGETHER_MS) return;
     if (sounds(alert)) this.loud();
-    else if (!alert.late) this.sound(SOFT, 0.1);
+    else if (!alert.late) this.soft();
   }
 
   /** Called with every message from the server: repeats while somebody must still acknowledge, else is silent. */
@@ -55,6 +58,12 @@ export class Alarm {
   private loud(): void {
     this.last = performance.now();
     this.sound([...LOUD, ...LOUD], 0.22);
+  }
+
+  private soft(): void {
+    if (performance.now() - this.lastSoft < TOGETHER_MS) return;
+    this.lastSoft = performance.now();
+    this.sound(SOFT, 0.1);
   }
 
   private sound(notes: readonly number[], volume: number): void {
