@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connection
 from django.urls import NoReverseMatch, reverse
 
 MIDDLEWARE = [
@@ -55,6 +56,9 @@ def no_cast(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[Chec
     from accounts import cast
     from accounts.models import User
 
+    # `migrate` asks this too, the first time before there is a table to ask.
+    if User._meta.db_table not in connection.introspection.table_names():
+        return []
     if not User.objects.filter(
         username__in=cast.USERNAMES, is_active=True, person__agency__code=cast.AGENCY[0]
     ).exists():

@@ -94,6 +94,13 @@ def test_production_refuses_to_start_with_it(cast, settings):
     assert [error.id for error in checks.no_cast(None, databases=["default"])] == ["accounts.E003"]
 
 
+def test_the_first_migration_is_not_asked_about_people(settings, monkeypatch):
+    """`migrate` runs this check too, on a database that has no tables yet."""
+    settings.IS_DEMO = False
+    monkeypatch.setattr(checks.connection.introspection, "table_names", list)
+    assert checks.no_cast(None, databases=["default"]) == []
+
+
 def test_production_cannot_even_mount_it(settings, monkeypatch):
     settings.IS_DEMO = False
     monkeypatch.delitem(sys.modules, "accounts.demo_urls", raising=False)
