@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,8 +15,11 @@ from alerts import selectors, services
 from alerts.idempotency import once
 from alerts.models import Alert
 from alerts.timeline import timeline
+from alerts.wire import AlertWire, SnapshotWire, TimelineWire
+from csoc.lib.wire import Problem
 
 BIG = 2**31 - 1
+_ACTED = {200: AlertWire, (409, "application/problem+json"): Problem}
 
 
 def _ref(request: Request, alert_id: UUID) -> audit.Ref:
@@ -61,6 +66,7 @@ class NoteBody(serializers.Serializer):
 class Snapshot(APIView):
     """``GET /api/v1/live/snapshot/``."""
 
+    @extend_schema(responses=SnapshotWire)
     def get(self, request: Request) -> Response:
         """What should be on this person's screen."""
         return Response(selectors.snapshot(request.user))
@@ -74,6 +80,7 @@ def _me(request: Request) -> audit.Ref:
 class StartShift(APIView):
     """``POST /api/v1/live/shift/``: "Start shift" was pressed, the alarm is armed."""
 
+    @extend_schema(request=None, responses={204: None})
     @audit.guard("shift.start", object=_me, acts=True)
     def post(self, request: Request) -> Response:
         """Record it."""
@@ -110,6 +117,7 @@ class Acknowledge(_Act):
 
     verb = "alert.acknowledge"
 
+    @extend_schema(request=VersionBody, responses=_ACTED)
     @audit.guard(verb, object=_ref, acts=True)
     def post(self, request: Request, alert_id: UUID) -> Response:
         """Take it by name."""
@@ -126,6 +134,7 @@ class HandBack(_Act):
     body = HandBackBody
     verb = "alert.hand_back"
 
+    @extend_schema(request=HandBackBody, responses=_ACTED)
     @audit.guard(verb, object=_ref, acts=True)
     def post(self, request: Request, alert_id: UUID) -> Response:
         """Give it back within 60 s."""
@@ -142,6 +151,7 @@ class Close(_Act):
     body = CloseBody
     verb = "alert.close"
 
+    @extend_schema(request=CloseBody, responses=_ACTED)
     @audit.guard(verb, object=_ref, acts=True)
     def post(self, request: Request, alert_id: UUID) -> Response:
         """Close with an outcome."""
@@ -158,6 +168,7 @@ class VerifyPlate(_Act):
     body = VerifyBody
     verb = "alert.verify_plate"
 
+    @extend_schema(request=VerifyBody, responses=_ACTED)
     @audit.guard(verb, object=_ref, acts=True)
     def post(self, request: Request, alert_id: UUID) -> Response:
         """Confirm or reject."""
@@ -174,6 +185,7 @@ class Note(_Act):
     body = NoteBody
     verb = "alert.note"
 
+    @extend_schema(request=NoteBody, responses=_ACTED)
     @audit.guard(verb, object=_ref, acts=True)
     def post(self, request: Request, alert_id: UUID) -> Response:
         """Add a note."""
@@ -187,6 +199,7 @@ class Note(_Act):
 class Detail(APIView):
     """``GET /api/v1/alerts/{id}/detail/``: plate, list reason, rounds: an audited view."""
 
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     @audit.guard("alert.view", object=_ref)
     def get(self, request: Request, alert_id: UUID) -> Response:
         """Unseal."""
@@ -196,6 +209,7 @@ class Detail(APIView):
 class Timeline(APIView):
     """``GET /api/v1/alerts/{id}/timeline/``: who did what, without content."""
 
+    @extend_schema(responses=TimelineWire)
     def get(self, request: Request, alert_id: UUID) -> Response:
         """List the events."""
         return Response({"events": timeline(selectors.visible_alert(request.user, alert_id))})

@@ -3,6 +3,7 @@
 import httpx
 from django.conf import settings
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,6 +25,7 @@ class SimulateBody(serializers.Serializer):
 class Simulate(APIView):
     """Passes the wish to the simulator, which signs and posts like any trailer."""
 
+    @extend_schema(exclude=True)
     def post(self, request: Request) -> Response:
         """Raise it. Errors: 502 ``simulator`` if it does not answer."""
         body = SimulateBody(data=request.data)

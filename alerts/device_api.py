@@ -3,11 +3,15 @@
 from typing import Any
 
 from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alerts import forbidden, refusals, schemas, services
 from alerts.models import Alert
+from alerts.schemas import AlertBody
+from alerts.wire import AcceptedWire, BulkRowWire
 from csoc.lib import clock
 from csoc.lib.errors import BadJson, Refused
 from csoc.lib.problems import refused
@@ -44,6 +48,7 @@ def _take(trailer: Trailer, value: Any) -> tuple[Alert, bool]:
 class AlertDoor(DeviceView):
     """``POST /api/v1/alerts/``: 201 new, 200 the same again."""
 
+    @extend_schema(request=AlertBody, responses={200: AcceptedWire, 201: AcceptedWire})
     def post(self, request: Request) -> Response:
         """Take one alert."""
         trailer = signed_by(request).trailer
@@ -57,6 +62,7 @@ class BulkAlertDoor(DeviceView):
     max_bytes = 1_000_000
     max_depth = 6
 
+    @extend_schema(request=OpenApiTypes.OBJECT, responses=BulkRowWire)
     def post(self, request: Request) -> HttpResponse | Response:
         """Take up to 100 alerts."""
         trailer = signed_by(request).trailer

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -15,6 +17,7 @@ from csoc.lib import clock
 class Entries(APIView):
     """``GET /api/v1/audit/entries/?actor&object&verb&since&before``: newest first, paged by index."""
 
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     @guard("audit.view", object=log_ref)
     def get(self, request: Request) -> Response:
         """Return one page of entries as lines and sentences."""
@@ -23,7 +26,7 @@ class Entries(APIView):
         rows = [_wire(sentences.tell(row)) for row in found[:PAGE_ROWS]]
         next_before = found[PAGE_ROWS - 1].idx if len(found) > PAGE_ROWS else None
         response = Response({"entries": rows, "next_before": next_before})
-        response.audit_n = len(rows)
+        response.audit_n = len(rows)  # type: ignore[attr-defined]
         return response
 
 

@@ -10,5 +10,5 @@ class CsocConfig(AppConfig):
     label = "csoc"
 
     def ready(self) -> None:
-        """Load the checks."""
-        from csoc import checks  # noqa: F401
+        """Load the checks and what the API schema needs."""
+        from csoc import checks, openapi  # noqa: F401

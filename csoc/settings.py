@@ -270,6 +270,9 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "CSOC console",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    # Our structs carry their own enumerations; the hook that names them expects serializers.
+    "POSTPROCESSING_HOOKS": [],
     "DESCRIPTION": "The console's own interface (people) and the trailer contract (devices).",
     "SERVE_INCLUDE_SCHEMA": False,
 }

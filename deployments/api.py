@@ -1,5 +1,6 @@
 """Deployments over HTTP. Preparing and deciding get their pages and calls with the authorisation flow."""
 
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -9,6 +10,7 @@ import audit
 from accounts.policies import require_role
 from deployments import selectors, services
 from deployments.models import Deployment
+from deployments.wire import DeploymentWire
 
 
 class DeactivateBody(serializers.Serializer):
@@ -23,6 +25,7 @@ class DeactivateBody(serializers.Serializer):
 class DeploymentList(APIView):
     """``GET /api/v1/deployments/``: the agency's deployments, newest first, at most 100."""
 
+    @extend_schema(responses=DeploymentWire)
     def get(self, request: Request) -> Response:
         """List."""
         require_role(request.user, "applicant", "supervisor", "technician")
@@ -37,6 +40,7 @@ def _named(request: Request, name: str) -> audit.Ref:
 class Deactivate(APIView):
     """``POST /api/v1/deployments/{id}/deactivate/``: one press, no approval (H3)."""
 
+    @extend_schema(request=DeactivateBody, responses=DeploymentWire)
     @audit.guard("deployment.deactivate", object=_named, acts=True)
     def post(self, request: Request, name: str) -> Response:
         """End the deployment."""

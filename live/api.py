@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,8 +15,12 @@ from alerts.models import Alert
 from alerts.selectors import visible_alert
 from alerts.status import board_status
 from csoc.lib import clock
+from csoc.lib.wire import Problem
 from live import policies, selectors, services
 from live.models import LiveSession, Reason
+from live.wire import BriefWire, OpenedWire, ViewWire
+
+_OPENED = {201: OpenedWire, (403, "application/problem+json"): Problem}
 
 
 class ReasonPart(serializers.Serializer):
@@ -59,6 +65,9 @@ def _session_ref(request: Request, session_id: UUID) -> audit.Ref:
 class OpenLiveView(APIView):
     """``POST /api/v1/alerts/{id}/live-view/``: the gate is judged before the body."""
 
+    @extend_schema(
+        request=ReasonBody, responses={201: OpenedWire, (403, "application/problem+json"): Problem}
+    )
     @audit.guard("video.live.open", object=_alert_ref, acts=True)
     def post(self, request: Request, alert_id: UUID) -> Response:
         """Open."""
@@ -73,6 +82,7 @@ class OpenLiveView(APIView):
 class LiveStatus(APIView):
     """``GET /api/v1/live/status/``: the figures beside a quiet board."""
 
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         """Figures of the day and of the console's own health."""
         status = board_status(request.user)
@@ -82,6 +92,7 @@ class LiveStatus(APIView):
 class LiveView(APIView):
     """``GET /api/v1/live/{session}/``: time left and who else watches."""
 
+    @extend_schema(responses=ViewWire)
     def get(self, request: Request, session_id: UUID) -> Response:
         """Read."""
         return Response(selectors.session_wire(request.user, session_id))
@@ -90,6 +101,7 @@ class LiveView(APIView):
 class ExtendLiveView(APIView):
     """``POST /api/v1/live/{session}/extend/``."""
 
+    @extend_schema(request=ReasonBody, responses=BriefWire)
     @audit.guard("video.live.extend", object=_session_ref, acts=True)
     def post(self, request: Request, session_id: UUID) -> Response:
         """Extend by five minutes, with a reason."""
@@ -100,6 +112,7 @@ class ExtendLiveView(APIView):
 class CloseLiveView(APIView):
     """``POST /api/v1/live/{session}/close/``."""
 
+    @extend_schema(request=None, responses=BriefWire)
     @audit.guard("video.live.close", object=_session_ref, acts=True)
     def post(self, request: Request, session_id: UUID) -> Response:
         """End the own view."""

@@ -1,0 +1,28 @@
+"""Wire forms that every app shares."""
+
+from msgspec import Struct
+
+
+class PersonWire(Struct):
+    """A person as every answer shows them: ``u-1042``, name, badge."""
+
+    id: str
+    name: str
+    badge: str
+
+
+class ErrorPart(Struct):
+    """Where a body does not fit, and how; the value is never echoed."""
+
+    pointer: str
+    code: str
+
+
+class Problem(Struct, omit_defaults=True):
+    """RFC 9457 problem document; ``type`` is ``/problems/<code>``."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ErrorPart] = []
