@@ -35,7 +35,6 @@ def checks() -> list[Check]:
         ("types", [str(tools / "mypy"), "."], ROOT),
         ("imports go one way", [str(tools / "lint-imports"), "--no-cache"], ROOT),
         ("template style", [str(tools / "djade"), "--check", *pages], ROOT),
-        ("models match migrations", [python, "manage.py", "makemigrations", "--check", "--dry-run"], ROOT),
         ("front-end types", [node, "node_modules/typescript/bin/tsc", "--noEmit"], FRONTEND),
         (
             "front-end style",

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from django.core.management import call_command
 from django.db import connections
 
 from accounts.models import Agency
@@ -20,6 +21,11 @@ def test_a_worker_uses_its_own_clone_as_the_app() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     assert current() == current("audit") == ("csoc_app", f"t_{worker}")
     Agency.objects.create(code="ROLLED-BACK", name="x")
+
+
+@pytest.mark.django_db
+def test_the_migrations_say_what_the_models_say() -> None:
+    call_command("makemigrations", "--check", "--dry-run")
 
 
 @pytest.mark.django_db
