@@ -14,3 +14,4 @@ class AlertsConfig(AppConfig):
         from alerts import services
 
         vault.register_purgeable("alert_detail", services.delete_detail_of, services.oldest_detail)
+        vault.register_purgeable("hotlist_removed", services.delete_removed_entries)

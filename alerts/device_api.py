@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -14,7 +13,6 @@ from alerts.schemas import AlertBody
 from alerts.wire import AcceptedWire, BulkRowWire
 from csoc.lib import clock
 from csoc.lib.errors import BadJson, Refused
-from csoc.lib.problems import refused
 from trailers.doors import DeviceView, signed_by
 from trailers.models import Trailer
 
@@ -36,50 +34,54 @@ def _accepted(alert: Alert) -> dict[str, Any]:
 
 
 def _take(trailer: Trailer, value: Any) -> tuple[Alert, bool]:
-    """Judge one parsed alert in the contract's order; a refusal is counted, never kept."""
-    try:
-        forbidden.check(value)
-        return services.receive_alert(actor=trailer, body=schemas.alert_from(value))
-    except Refused as error:
-        refusals.count_refusal(actor=trailer, code=error.code)
-        raise
+    """Judge one parsed alert in the contract's order. Errors: Refused; nothing of the body is kept."""
+    forbidden.check(value)
+    return services.receive_alert(actor=trailer, body=schemas.alert_from(value))
 
 
-class AlertDoor(DeviceView):
+class _CountedDoor(DeviceView):
+    """A device door whose signed refusals are counted; a badly signed request has no trailer to count for."""
+
+    trailer: Trailer | None = None
+
+    def check_permissions(self, request: Request) -> None:
+        """From here on the signature holds: remember whose it is."""
+        super().check_permissions(request)
+        self.trailer = signed_by(request).trailer
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Count a refusal by its code, then answer it."""
+        if isinstance(exc, Refused) and self.trailer is not None:
+            refusals.count_refusal(actor=self.trailer, code=exc.code)
+        return super().handle_exception(exc)
+
+
+class AlertDoor(_CountedDoor):
     """``POST /api/v1/alerts/``: 201 new, 200 the same again."""
 
     @extend_schema(request=AlertBody, responses={200: AcceptedWire, 201: AcceptedWire})
     def post(self, request: Request) -> Response:
         """Take one alert."""
-        trailer = signed_by(request).trailer
-        alert, new = _take(trailer, _counted(self, request, trailer))
+        alert, new = _take(signed_by(request).trailer, self.read(request))
         return Response(_accepted(alert), status=201 if new else 200)
 
 
-class BulkAlertDoor(DeviceView):
+class BulkAlertDoor(_CountedDoor):
     """``POST /api/v1/alerts/bulk/``: each alert judged by itself, answers in the same order."""
 
     max_bytes = 1_000_000
     max_depth = 6
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses=BulkRowWire)
-    def post(self, request: Request) -> HttpResponse | Response:
+    def post(self, request: Request) -> Response:
         """Take up to 100 alerts."""
         trailer = signed_by(request).trailer
-        values = _counted(self, request, trailer)
+        values = self.read(request)
         if not isinstance(values, list):
-            return refused(BadJson("it is not an array of alerts"))
+            raise BadJson("it is not an array of alerts")
         if len(values) > MAX_BULK:
-            return refused(Refused("too-large", "At most 100 alerts at once.", 413))
+            raise Refused("too-large", "At most 100 alerts at once.", 413)
         return Response([_one_of_bulk(trailer, value) for value in values])
-
-
-def _counted(door: DeviceView, request: Request, trailer: Trailer) -> Any:
-    try:
-        return door.read(request)
-    except Refused as error:
-        refusals.count_refusal(actor=trailer, code=error.code)
-        raise
 
 
 def _one_of_bulk(trailer: Trailer, value: Any) -> dict[str, Any]:
@@ -87,6 +89,7 @@ def _one_of_bulk(trailer: Trailer, value: Any) -> dict[str, Any]:
     try:
         alert, new = _take(trailer, value)
     except Refused as error:
+        refusals.count_refusal(actor=trailer, code=error.code)
         return {"id": schemas.id_of(value), "status": error.status, "type": f"/problems/{error.code}"}
     return {
         "id": str(alert.pk),

@@ -1,16 +1,14 @@
-"""Plates: their key, what counts as a lookalike, and the lists (H8).
+"""The lists, and whether a read stands on one (H8).
 
-Folding and keys are the contract's (`Plates and hotlists`). There is never an edit distance: two plates
-are the same, look the same, or have nothing to do with each other.
+Two plates are the same, look the same, or have nothing to do with each other (alerts.plates).
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.models import Hotlist, HotlistEntry
+from alerts.plates import fold, plate_key
 from alerts.schemas import AlprHit
 from csoc.lib.errors import Refused
 
@@ -20,21 +18,6 @@ AMBER_AGE = timedelta(hours=26)
 HOT_CATEGORIES = frozenset(
     {"amber_alert", "wanted_vehicle", "firearm_investigation", "extortion_investigation"}
 )
-
-_KEY = re.compile(r"^[A-Z0-9]{2,8}$")
-_NOT_KEY = re.compile(r"[^A-Z0-9]")
-_FOLD = str.maketrans({"O": "0", "Q": "0", "I": "1", "L": "1", "Z": "2", "S": "5", "G": "6", "B": "8"})
-
-
-def plate_key(text: str) -> str | None:
-    """Return the key of a plate (NFKC, upper case, only A-Z 0-9, 2 to 8 long), or None."""
-    key = _NOT_KEY.sub("", unicodedata.normalize("NFKC", text).upper())
-    return key if _KEY.match(key) else None
-
-
-def fold(key: str) -> str:
-    """Return the key with characters that look alike made one."""
-    return key.translate(_FOLD)
 
 
 @dataclass(frozen=True)
@@ -57,15 +40,8 @@ def match(read: AlprHit, *, categories: Iterable[str], agency_id: int, at: datet
     """Judge a read against the entry it names, on the version it names and on the current one.
 
     categories: the ones authorised for the deployment; an entry of another one is no hit here.
-    Errors: Refused ``hotlist-version-stale``, ``not-on-hotlist`` (409); ``schema`` 422 for a plate
-    without a key.
+    Errors: Refused ``hotlist-version-stale``, ``not-on-hotlist`` (409).
     """
-    key = plate_key(read.plate)
-    if key is None:
-        raise Refused(
-            "schema", "The alert does not fit its schema.", 422,
-            errors=[{"pointer": "/alpr_hit/plate", "code": "invalid"}],
-        )  # fmt: skip
     hotlist = Hotlist.objects.filter(list_id=read.hotlist.list_id, agency_id=agency_id).first()
     if hotlist is None:
         raise _not_on_hotlist()
@@ -84,10 +60,11 @@ def match(read: AlprHit, *, categories: Iterable[str], agency_id: int, at: datet
     )
     if entry is None or not entry.stands_on(read.hotlist.version) or entry.category not in set(categories):
         raise _not_on_hotlist()
-    return _compare(read, key, entry)
+    return _compare(read, entry)
 
 
-def _compare(read: AlprHit, key: str, entry: HotlistEntry) -> Hit:
+def _compare(read: AlprHit, entry: HotlistEntry) -> Hit:
+    key = plate_key(read.plate) or ""
     known = "unknown" not in (read.jurisdiction, entry.jurisdiction)
     if known and read.jurisdiction != entry.jurisdiction:
         raise _not_on_hotlist()

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
+from alerts.plates import plate_key
 from csoc.lib.errors import Refused
 
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -20,7 +21,13 @@ Metres = Annotated[float, Meta(ge=0, le=100_000)]
 Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,39}\Z")]
 Identifier = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,39}\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z\Z")]
+# [0-9] and not \d, which takes the digits of every script.
+Moment = Annotated[
+    str,
+    Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z\Z"),
+]
+# Above it two readers of JSON may mean two numbers (RFC 8785), so nothing could be compared.
+Counter = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Jurisdiction = Annotated[str, Meta(pattern=r"^([A-Z]{2}-[A-Z0-9]{1,3}|unknown)\Z")]
 
 
@@ -104,7 +111,7 @@ class HotlistReference(_Closed, kw_only=True, frozen=True):
     """The entry of the list version that the hit stands on."""
 
     list_id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,31}\Z")]
-    version: Annotated[int, Meta(ge=1, le=2**53)]
+    version: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     entry_id: Identifier
 
 
@@ -136,12 +143,12 @@ class AlertBody(_Closed, kw_only=True, frozen=True):
 
     schema: Literal["csrp.alert/1"]
     id: UUID
-    trailer: Annotated[str, Meta(pattern=r"^TRL-\d{4,6}\Z")]
+    trailer: Annotated[str, Meta(pattern=r"^TRL-[0-9]{4,6}\Z")]
     kind: Literal["gunshot", "alpr_hit"]
     occurred_at: Moment
     clock: Clock
-    seq: Annotated[int, Meta(ge=0, le=2**53)]
-    deployment: Annotated[str, Meta(pattern=r"^DEP-\d{4}-\d{4,6}\Z")]
+    seq: Counter
+    deployment: Annotated[str, Meta(pattern=r"^DEP-[0-9]{4}-[0-9]{4,6}\Z")]
     position: Position | None = None
     gunshot: Gunshot | None = None
     alpr_hit: AlprHit | None = None
@@ -193,12 +200,14 @@ def alert_from(value: Any) -> AlertBody:
 
 
 def _require_one_block(alert: AlertBody) -> None:
-    """Exactly the block that ``kind`` names."""
+    """Exactly the block that ``kind`` names, and a plate that has a key."""
     wanted, other = ("gunshot", "alpr_hit") if alert.kind == "gunshot" else ("alpr_hit", "gunshot")
     if getattr(alert, wanted) is None:
         raise schema_error(f"/{wanted}", "missing-key")
     if getattr(alert, other) is not None:
         raise schema_error(f"/{other}", "unknown-key")
+    if alert.alpr_hit is not None and plate_key(alert.alpr_hit.plate) is None:
+        raise schema_error("/alpr_hit/plate", "invalid")
 
 
 def id_of(value: Any) -> str | None:

@@ -1,6 +1,6 @@
 """What happens to alerts. Each public function is one transaction, one audit entry, one push."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ import vault
 from accounts.models import User
 from alerts import hotlists, policies, sealed
 from alerts.models import Alert, AlertDetail, AlertEvent, AlertNote, Hotlist, HotlistEntry
+from alerts.plates import fold, plate_key
 from alerts.schemas import AlertBody
 from alerts.selectors import alert_wire, locked
 from csoc.lib import clock, events, realtime
@@ -51,12 +52,17 @@ def receive_alert(*, actor: Trailer, body: AlertBody) -> tuple[Alert, bool]:
     Errors: Refused with the contract's codes; nothing of a refused body is kept.
     """
     try:
-        return _receive(actor, body, owed=False)
-    except IntegrityError:
-        # The same id was accepted on another connection meanwhile: now it is there to compare with.
-        return _receive(actor, body, owed=False)
+        return _receive_or_compare(actor, body)
     except DatabaseError:
         return _receive(actor, body, owed=True)
+
+
+def _receive_or_compare(trailer: Trailer, body: AlertBody) -> tuple[Alert, bool]:
+    try:
+        return _receive(trailer, body, owed=False)
+    except IntegrityError:
+        # The same id was accepted on another connection meanwhile: now it is there to compare with.
+        return _receive(trailer, body, owed=False)
 
 
 @transaction.atomic
@@ -93,14 +99,12 @@ def _store(
     *, owed: bool,
 ) -> Alert:  # fmt: skip
     late = now - body.occurred > policies.LATE_AFTER
-    lat, lon, uncertainty_m, flags = _place(body, deployment)
+    kept = _sealed_detail(body, hit)
+    lat, lon, uncertainty_m, flags = _place(body, deployment, expired=kept is None)
     if late:
         flags.append("late")
-    if hit is not None and not hit.exact:
+    if hit is not None and not hit.exact and kept is not None:
         flags.append("lookalike")
-    kept = _sealed_detail(body, hit)
-    if kept is None:
-        flags.append("detail-expired")
     alert = Alert.objects.create(
         id=body.id, agency=deployment.agency, unit=deployment.unit, trailer=trailer, deployment=deployment,
         kind=body.kind, priority=_priority(hit, late), seq=body.seq, lat=lat, lon=lon,
@@ -113,9 +117,16 @@ def _store(
     return alert
 
 
-def _place(body: AlertBody, deployment: Deployment) -> tuple[float, float, float | None, list[str]]:
-    """Where the alert is shown: the shot's place, else the trailer's; and its flags."""
+def _place(
+    body: AlertBody, deployment: Deployment, *, expired: bool
+) -> tuple[float, float, float | None, list[str]]:
+    """Where the alert is shown: the shot's place, else the trailer's; and its flags.
+
+    Once the key of its hour is gone nothing of what it says is written any more: the trailer's point stays.
+    """
     lat, lon = (body.position.lat, body.position.lon) if body.position else (deployment.lat, deployment.lon)
+    if expired:
+        return lat, lon, None, ["detail-expired"]
     location = body.gunshot.location if body.gunshot else None
     if location is None:
         return lat, lon, None, []
@@ -253,21 +264,38 @@ def publish_hotlist(
     hotlist.version += 1
     hotlist.issued_at, hotlist.imported_at = issued_at, now
     hotlist.save()
+    wanted = _entries(hotlist, rows)
     current = {entry.entry_id: entry for entry in hotlist.entries.filter(removed_in__isnull=True)}
-    named = {row["entry_id"] for row in rows}
-    gone = [entry.pk for entry_id, entry in current.items() if entry_id not in named]
+    gone = {old.pk for entry_id, old in current.items() if not _same(old, wanted.get(entry_id))}
     HotlistEntry.objects.filter(pk__in=gone).update(removed_in=hotlist.version, removed_at=now)
-    HotlistEntry.objects.bulk_create(_entry(hotlist, row) for row in rows if row["entry_id"] not in current)
+    standing = {entry_id: old for entry_id, old in current.items() if old.pk not in gone}
+    for entry_id, old in standing.items():
+        old.valid_to = wanted[entry_id].valid_to
+    HotlistEntry.objects.bulk_update(standing.values(), ["valid_to"], batch_size=1000)
+    HotlistEntry.objects.bulk_create(new for key, new in wanted.items() if key not in standing)
     audit.record("hotlist.import", audit.Ref("hotlist", list_id, hotlist.agency.code))
     return hotlist
 
 
+def _entries(hotlist: Hotlist, rows: list[dict[str, Any]]) -> dict[str, HotlistEntry]:
+    entries = {row["entry_id"]: _entry(hotlist, row) for row in rows}
+    if len(entries) != len(rows):
+        raise Refused("bad-list", _("An entry stands twice in the list."), 422)
+    return entries
+
+
+def _same(old: HotlistEntry, new: HotlistEntry | None) -> bool:
+    """An entry that names another plate is another entry: a hit on the old one may not ring for the new."""
+    names = ("plate", "jurisdiction", "category")
+    return new is not None and all(getattr(old, name) == getattr(new, name) for name in names)
+
+
 def _entry(hotlist: Hotlist, row: dict[str, Any]) -> HotlistEntry:
-    key = hotlists.plate_key(row["plate"])
+    key = plate_key(row["plate"])
     if key is None:
         raise Refused("bad-list", _("A row of the list holds no plate."), 422)
     return HotlistEntry(
-        hotlist=hotlist, entry_id=row["entry_id"], plate=key, folded=hotlists.fold(key),
+        hotlist=hotlist, entry_id=row["entry_id"], plate=key, folded=fold(key),
         jurisdiction=row["jurisdiction"], category=row["category"], valid_to=row["valid_to"],
         added_in=hotlist.version,
     )  # fmt: skip
@@ -281,6 +309,12 @@ def delete_detail_of(epoch: datetime) -> int:
     details, _by_model = AlertDetail.objects.filter(epoch__lte=epoch).delete()
     notes, _by_model = AlertNote.objects.filter(epoch__lte=epoch).delete()
     return details + notes
+
+
+def delete_removed_entries(epoch: datetime) -> int:
+    """Delete list entries that were removed in this epoch or before; returns how many (H8: after 48 h)."""
+    gone = HotlistEntry.objects.filter(removed_at__lt=epoch + timedelta(hours=1))
+    return gone.delete()[0]
 
 
 def oldest_detail() -> datetime | None:
