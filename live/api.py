@@ -1,5 +1,6 @@
 """Live view over HTTP."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
+from alerts.idempotency import once
 from alerts.models import Alert
 from alerts.selectors import visible_alert
 from alerts.status import board_status
@@ -45,6 +47,12 @@ def _reason(request: Request) -> dict[str, Any]:
     return {"reason": reason["code"], "cad": reason["cad"]}
 
 
+def _once(request: Request, act: str, body: Any, run: Callable[[], Any]) -> Any:
+    """A press sent twice with one key is one act. A view's token is dead long before its kept answer."""
+    key = request.headers.get("Idempotency-Key")
+    return once(actor=request.user, key=key, act=act, body=body, run=run)
+
+
 def _alert_ref(request: Request, alert_id: UUID) -> audit.Ref:
     """The camera that was asked for: a denial is found under its trailer, as a view is."""
     agency = request.user.person.agency
@@ -73,9 +81,13 @@ class OpenLiveView(APIView):
         """Open."""
         alert = visible_alert(request.user, alert_id)
         policies.gate(request.user, alert, clock.now())
-        opened = services.open_live_view(
-            actor=request.user, login=request.session, alert_id=alert_id, **_reason(request)
-        )
+        reason = _reason(request)
+        opened = _once(
+            request, f"video.live.open:{alert_id}", reason,
+            lambda: services.open_live_view(
+                actor=request.user, login=request.session, alert_id=alert_id, **reason
+            ),
+        )  # fmt: skip
         return Response(opened, status=201)
 
 
@@ -105,8 +117,14 @@ class ExtendLiveView(APIView):
     @audit.guard("video.live.extend", object=_session_ref, acts=True)
     def post(self, request: Request, session_id: UUID) -> Response:
         """Extend by five minutes, with a reason."""
-        session = services.extend_live_view(actor=request.user, session_id=session_id, **_reason(request))
-        return Response(_brief(session))
+        reason = _reason(request)
+        answer = _once(
+            request, f"video.live.extend:{session_id}", reason,
+            lambda: _brief(
+                services.extend_live_view(actor=request.user, session_id=session_id, **reason)
+            ),
+        )  # fmt: skip
+        return Response(answer)
 
 
 class CloseLiveView(APIView):
@@ -116,7 +134,11 @@ class CloseLiveView(APIView):
     @audit.guard("video.live.close", object=_session_ref, acts=True)
     def post(self, request: Request, session_id: UUID) -> Response:
         """End the own view."""
-        return Response(_brief(services.close_live_view(actor=request.user, session_id=session_id)))
+        answer = _once(
+            request, f"video.live.close:{session_id}", None,
+            lambda: _brief(services.close_live_view(actor=request.user, session_id=session_id)),
+        )  # fmt: skip
+        return Response(answer)
 
 
 def _brief(session: LiveSession) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from live import gate, services
 
 MAX_BODY = 65_536
 MAX_LEASES = 2_000
+MAX_ID = 64
 TIMEOUT_S = 10.0
 MEDIA_PATH = re.compile(r"^[A-Za-z0-9_-]{16,64}/(whep|whip)(/[A-Za-z0-9_-]{8,64})?\Z")
 FORWARDED = ("authorization", "content-type", "if-match", "accept")
@@ -46,6 +47,8 @@ def media_auth(request: HttpRequest) -> HttpResponse:
     asked = _from_gateway(request)
     token, action, path = (str(asked.get(name) or "") for name in ("token", "action", "path"))
     gateway_id = str(asked["id"]) if asked.get("id") else None
+    if gateway_id is not None and len(gateway_id) > MAX_ID:
+        raise Refused("schema", "That is no id of a media session.", 422)
     if gate.admit(actor="gateway", token=token, action=action, path=path, gateway_id=gateway_id):
         return HttpResponse(status=204)
     return problem("not-permitted", "This token opens nothing.", 401)
