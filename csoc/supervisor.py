@@ -73,6 +73,7 @@ class Supervisor:
         self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self._hurry = False
         self._stopping = False
+        self._stopping_since = 0.0
 
     # -- the screen --------------------------------------------------------------------------------
 
@@ -208,15 +209,18 @@ class Supervisor:
             signal.signal(wanted, self._on_signal)
 
     def _on_signal(self, number: int, frame: object) -> None:
+        now = time.monotonic()
         if self._stopping:
-            self._hurry = True
+            # One Ctrl-C may arrive twice, from the terminal and from a wrapper that passes it on.
+            self._hurry = self._hurry or now - self._stopping_since > 1.0
             return
-        self._stopping = True
+        self._stopping, self._stopping_since = True, now
         raise Stopping
 
     def stop(self) -> None:
         """Stop every program, the highest tier first, and wait for it."""
-        self._stopping = True
+        if not self._stopping:
+            self._stopping, self._stopping_since = True, time.monotonic()
         for tier in sorted({program.tier for program in self.programs.values()}, reverse=True):
             self._stop_some([program for program in self.programs.values() if program.tier == tier])
         for program in self.programs.values():

@@ -107,3 +107,13 @@ def test_stop_ends_the_stubborn_and_their_children(supervisor: Supervisor, tmp_p
     while supervisor.leftovers(tmp_path):
         assert time.monotonic() < deadline, supervisor.leftovers(tmp_path)
         time.sleep(0.05)
+
+
+def test_one_ctrl_c_that_arrives_twice_does_not_hurry(supervisor: Supervisor) -> None:
+    with pytest.raises(Stopping):
+        supervisor._on_signal(signal.SIGINT, None)
+    supervisor._on_signal(signal.SIGINT, None)
+    assert not supervisor._hurry
+    supervisor._stopping_since -= 2
+    supervisor._on_signal(signal.SIGINT, None)
+    assert supervisor._hurry
