@@ -41,9 +41,12 @@ const banner = new Banner(store, link, alarm, video, boot);
 const bar = new Bar(store, link, alarm);
 let selectedByPageAt = -SEEN_MS;
 let before: Map<string, number> | null = null;
+/** What the page selected by itself, until the person has moved. */
+let offered: string | null = null;
 
 function select(id: string | null): void {
   selectedByPageAt = -SEEN_MS;
+  offered = null;
   store.selected = id;
   store.changed();
   if (id) queueMicrotask(() => queue.reveal(id));
@@ -67,6 +70,10 @@ function noteFinished(): void {
 }
 
 function move(step: 1 | -1): void {
+  // The only one that waits is already shown: the J meant for it must not lead past it.
+  if (step === 1 && offered !== null && offered === store.selected && store.waiting().length === 1 && store.current()?.state === "unacknowledged") {
+    return select(store.selected);
+  }
   const next = step === 1 && finished !== null && finished === store.selected ? store.waiting()[0]?.id : undefined;
   const id = next ?? queue.neighbour(step);
   finished = null;
@@ -109,6 +116,7 @@ function offer(): void {
   const first = store.waiting()[0];
   if (store.selected !== null || !first) return;
   select(first.id);
+  offered = first.id;
   selectedByPageAt = performance.now();
 }
 

@@ -10,7 +10,6 @@ import re
 import shutil
 import struct
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +36,7 @@ SWITCHES = [
 WAIT_MS = 10_000
 MEDIA = re.compile(r"/gateway/|/whep|/whip")
 CHOSEN = "#queue-scroll [aria-current=true]"
+CHOSEN_CHANGED = f"before => (document.querySelector('{CHOSEN}')?.dataset.alert ?? null) !== before"
 BLACK = 40  # luminance of 255; the stage's own ground is darker
 
 # Before any script of the page: count peer connections, and keep a diary of keys, picture and link.
@@ -48,7 +48,6 @@ window.RTCPeerConnection = new Proxy(window.RTCPeerConnection, {
 });
 const note = (what) => window.__diary.push([performance.now(), what]);
 addEventListener("keydown", (event) => note("key " + event.key), true);
-addEventListener("click", (event) => note("click " + (event.target.closest("button")?.innerText ?? "")), true);
 let was = {};
 setInterval(() => {
   const video = document.querySelector("#video-picture");
@@ -181,9 +180,7 @@ class Desk:
             if before == alert:
                 return
             self.page.keyboard.press("j")
-            self.wait(
-                "before => (document.querySelector(%r)?.dataset.alert ?? null) !== before" % CHOSEN, before
-            )
+            self.wait(CHOSEN_CHANGED, before)
         raise AssertionError("J never reached the alert")
 
     def tab_to(self, selector: str, most: int = 60) -> None:

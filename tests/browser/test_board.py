@@ -6,17 +6,17 @@ import hashlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import httpx
 import pytest
 
-from bench.driving import Person, Speaker, together, until
+from bench.driving import Person, Speaker, until
 from tests.browser.desk import Desk, GatewayDoor
 
 ROUNDS = 6
 BURST = 6
-ON_SCREEN = """() => [...document.querySelectorAll("#queue-waiting [data-alert], #queue-acknowledged [data-alert]")]
+ON_SCREEN = """() => [...document.querySelectorAll(
+  "#queue-waiting [data-alert], #queue-acknowledged [data-alert]")]
   .map((row) => `${row.dataset.alert}:${row.dataset.version}`).sort().join("\\n")"""
 
 
