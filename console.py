@@ -33,6 +33,8 @@ import sys
 import time
 from pathlib import Path
 
+from tools import browser
+
 ROOT = Path(__file__).resolve().parent
 CACHE = ROOT / ".cache"
 FRONTEND = ROOT / "frontend"
@@ -44,9 +46,6 @@ FREE_BYTES_NEEDED = 1_000_000_000
 # Exit codes: each kind of trouble has its own, so a script can tell them apart.
 FAILED, USAGE, PORT_TAKEN, WRONG_PYTHON, LIBRARY_MISSING, DISK_FULL, SERVER_FAILED = 1, 2, 3, 4, 5, 6, 7
 INTERRUPTED = 130
-
-# Libraries that the test browser needs from the system, and the Debian packages that hold them.
-BROWSER_LIBRARIES = {"libnss3.so": "libnss3", "libnspr4.so": "libnspr4", "libexpat.so.1": "libexpat1"}
 
 STARTED = time.monotonic()
 
@@ -370,47 +369,17 @@ def run(words: list) -> int:
 
 def chromium() -> str:
     """Return the path of a Chromium that starts here; the one from npm first, then the system's."""
-    missing = missing_browser_libraries()
+    missing = browser.missing_libraries()
     if missing:
         say("The test browser needs: apt install " + " ".join(missing))
-    script = "import('@sparticuz/chromium').then(m => m.default.executablePath()).then(p => console.log(p))"
-    folder = CACHE / "chromium"
-    folder.mkdir(parents=True, exist_ok=True)
-    found = subprocess.run(
-        [str(node() / "bin/node"), "-e", script],
-        cwd=str(FRONTEND),
-        env=dict(node_env(), TMPDIR=str(folder)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
-    )  # fmt: skip
-    for path in (found.stdout.strip(), "/usr/bin/chromium"):
-        if path and Path(path).is_file() and starts(path):
-            return path
-    raise Trouble(
-        LIBRARY_MISSING,
-        "No Chromium starts on this machine, so the browser tests cannot run.",
-        "On Debian or Ubuntu: apt install "
-        + " ".join(missing or BROWSER_LIBRARIES.values())
-        + "  (or: chromium)",
-    )
-
-
-def starts(program: str) -> bool:
-    """Tell whether a program can say its version."""
-    try:
-        return subprocess.run([program, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              timeout=60).returncode == 0  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
-def missing_browser_libraries() -> list:
-    """Return the Debian packages whose libraries the loader does not know."""
-    known = subprocess.run(
-        ["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ).stdout.decode()
-    return [package for library, package in BROWSER_LIBRARIES.items() if library not in known]
+    found = browser.find(node() / "bin/node", FRONTEND, CACHE / "chromium", node_env())
+    if not found:
+        raise Trouble(
+            LIBRARY_MISSING,
+            "No Chromium starts on this machine, so the browser tests cannot run.",
+            "On Debian or Ubuntu: apt install %s  (or: chromium)" % " ".join(browser.LIBRARIES.values()),
+        )
+    return found
 
 
 def test_env() -> dict:
@@ -475,7 +444,7 @@ def look_at_libraries() -> str:
 
 def look_at_browser() -> str:
     """See whether the libraries of the test browser are here."""
-    missing = missing_browser_libraries()
+    missing = browser.missing_libraries()
     if missing:
         raise Trouble(
             LIBRARY_MISSING, "Libraries are missing for `test`.", "apt install " + " ".join(missing)

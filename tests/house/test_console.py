@@ -44,14 +44,15 @@ def call(*words: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_needs_the_standard_library_only() -> None:
+@pytest.mark.parametrize("path", ["console.py", "tools/browser.py"])
+def test_needs_the_standard_library_only(path: str) -> None:
     imported = {
         (node.module or "") if isinstance(node, ast.ImportFrom) else name.name
-        for node in ast.walk(ast.parse(SOURCE))
+        for node in ast.walk(ast.parse((ROOT / path).read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in node.names
     }
-    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
+    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names | {"tools"}
 
 
 def test_an_old_python_can_read_it_and_is_told_what_to_do(
@@ -149,7 +150,7 @@ def test_doctor_says_what_is_wrong_and_what_to_do(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(script, "port_is_free", lambda port: False)
-    monkeypatch.setattr(script, "missing_browser_libraries", lambda: ["libnss3"])
+    monkeypatch.setattr(script.browser, "missing_libraries", lambda: ["libnss3"])
     assert script.main(["doctor"]) == script.FAILED
     said = capsys.readouterr().out
     assert "apt install libnss3" in said
