@@ -1,5 +1,6 @@
 """First wins, on real connections: two threads, each with a connection of its own, in the same moment."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 
 import audit
 from accounts.models import User
@@ -19,7 +20,7 @@ from bench.driving import together
 from csoc.lib.errors import Refused
 from deployments.models import Authorisation, Deployment
 from deployments.services import activate_deployment, authorise_deployment, deactivate_deployment
-from live import gate
+from live import gate, kicker
 from live.models import LiveSession, MediaToken, Stream
 from live.services import open_live_view
 from tests.races.drafts import submitted
@@ -49,6 +50,18 @@ def on_own_connection(act: Act) -> Act:
     return run
 
 
+def race(acts: list[Act]) -> list[Any]:
+    """Let the acts go in the same moment, each when its connection already stands."""
+    gate = threading.Barrier(len(acts))
+
+    def run(act: Act) -> Any:
+        connection.ensure_connection()
+        gate.wait(30)
+        return act()
+
+    return together([partial(run, act) for act in acts])
+
+
 def of(user: User, service: Callable[..., Any], **values: Any) -> Act:
     """``service(actor=user, …)`` as an act of this person."""
 
@@ -62,11 +75,13 @@ def of(user: User, service: Callable[..., Any], **values: Any) -> Act:
 def posting(scene: Scene, body: dict[str, Any]) -> Act:
     """The trailer posts, as the door does after the signature."""
 
-    def act() -> Any:
-        with audit.acting_as(audit.Actor("trailer", scene.trailer.name)):
-            return receive_alert(actor=scene.trailer, body=schemas.alert_from(body))
+    return on_own_connection(partial(posting_here, scene, body))
 
-    return on_own_connection(act)
+
+def posting_here(scene: Scene, body: dict[str, Any]) -> Any:
+    """The same on this connection, in whatever transaction it is."""
+    with audit.acting_as(audit.Actor("trailer", scene.trailer.name)):
+        return receive_alert(actor=scene.trailer, body=schemas.alert_from(body))
 
 
 def codes(results: list[Any]) -> list[str]:
@@ -99,7 +114,7 @@ def test_first_acknowledgement_wins_and_the_loser_learns_the_name(scene: Scene) 
     rivals = [scene.users["dispatcher"], scene.users["dispatcher-2"]]
     for _round in range(ROUNDS):
         alert = accepted(scene)
-        results = together([of(user, acknowledge_alert, alert_id=alert.pk, version=1) for user in rivals])
+        results = race([of(user, acknowledge_alert, alert_id=alert.pk, version=1) for user in rivals])
         assert sorted(codes(results)) == ["already-acknowledged", "done"]
         [refused] = [result for result in results if isinstance(result, Refused)]
         winner = Alert.objects.select_related("acknowledged_by").get(pk=alert.pk).acknowledged_by
@@ -110,7 +125,7 @@ def test_first_acknowledgement_wins_and_the_loser_learns_the_name(scene: Scene) 
 def test_the_same_alert_on_many_connections_is_stored_once(scene: Scene) -> None:
     for _round in range(5):
         body = scene.gunshot()
-        results = together([posting(scene, body)] * 8)
+        results = race([posting(scene, body)] * 8)
         assert Counter(new for _alert, new in results) == {True: 1, False: 7}
         assert Alert.objects.filter(pk=body["id"]).count() == 1
 
@@ -119,7 +134,7 @@ def test_handing_back_and_taking_have_one_order(scene: Scene) -> None:
     first, second = scene.users["dispatcher"], scene.users["dispatcher-2"]
     for _round in range(ROUNDS):
         alert = acknowledged(scene)
-        results = together(
+        results = race(
             [
                 of(first, hand_back_alert, alert_id=alert.pk, reason="not mine"),
                 of(second, acknowledge_alert, alert_id=alert.pk, version=3),
@@ -158,7 +173,7 @@ def test_one_authorisation_for_one_request(scene: Scene) -> None:
     for _round in range(10):
         draft = submitted(scene)
         rivals = (scene.users["supervisor"], scene.users["supervisor-2"])
-        results = together([authorising(user, draft) for user in rivals])
+        results = race([authorising(user, draft) for user in rivals])
         assert sorted(codes(results)) == ["done", "wrong-state"]
         assert Authorisation.objects.filter(deployment=draft).count() == 1
 
@@ -168,7 +183,7 @@ def test_one_trailer_stands_under_one_deployment(scene: Scene) -> None:
     for _round in range(10):
         clear(scene)
         waiting = [done(authorising(scene.users["supervisor"], submitted(scene))) for _ in users]
-        results = together(
+        results = race(
             [
                 of(user, activate_deployment, deployment_id=one.pk)
                 for user, one in zip(users, waiting, strict=True)
@@ -185,7 +200,7 @@ def test_an_alert_comes_before_the_end_of_its_deployment_or_is_refused(scene: Sc
         draft = done(authorising(supervisor, submitted(scene)))
         done(of(scene.users["technician"], activate_deployment, deployment_id=draft.pk))
         body = scene.gunshot(deployment=draft.name)
-        posted, ended = together(
+        posted, ended = race(
             [posting(scene, body), of(supervisor, deactivate_deployment, deployment_id=draft.pk)]
         )
         assert codes([ended]) == ["done"]
@@ -194,6 +209,36 @@ def test_an_alert_comes_before_the_end_of_its_deployment_or_is_refused(scene: Sc
             assert (posted.code, stored) == ("not-deployed", None)
         else:
             assert stored.received_at <= Deployment.objects.get(pk=draft.pk).deactivated_at
+
+
+def test_an_end_waits_for_the_alert_that_came_first(scene: Scene) -> None:
+    body, stored, may_commit, ended = scene.gunshot(), threading.Event(), threading.Event(), threading.Event()
+
+    def post() -> Any:
+        with transaction.atomic():
+            result = posting_here(scene, body)
+            stored.set()
+            may_commit.wait(10)
+        return result
+
+    def end() -> Any:
+        stored.wait(10)
+        act = of(scene.users["supervisor"], deactivate_deployment, deployment_id=scene.deployment.pk)
+        result = act()
+        ended.set()
+        return result
+
+    def watch() -> bool:
+        stored.wait(10)
+        came_first = ended.wait(0.7)
+        may_commit.set()
+        return came_first
+
+    _posted, finished, ended_first = together([on_own_connection(post), end, watch])
+    assert not ended_first, "the deployment ended under an alert that was being taken"
+    assert codes([finished]) == ["done"]
+    assert Alert.objects.filter(pk=body["id"]).exists()
+    assert codes([posting(scene, scene.gunshot())()]) == ["not-deployed"]
 
 
 # --- live view ------------------------------------------------------------------------------------
@@ -222,7 +267,7 @@ def spending(view: dict[str, Any], gateway_id: str) -> Act:
 def test_a_token_is_spent_once(scene: Scene) -> None:
     for round_no in range(10):
         view = done(opening(scene, acknowledged(scene)))
-        results = together([spending(view, f"g-{round_no}-{n}") for n in range(6)])
+        results = race([spending(view, f"g-{round_no}-{n}") for n in range(6)])
         assert sorted(results) == [False] * 5 + [True]
         winner = f"g-{round_no}-{results.index(True)}"
         assert MediaToken.objects.filter(spent_as=winner).count() == 1
@@ -231,7 +276,7 @@ def test_a_token_is_spent_once(scene: Scene) -> None:
 def test_a_close_leaves_no_view_open(scene: Scene) -> None:
     for _round in range(ROUNDS):
         alert = acknowledged(scene)
-        opened, closed = together([opening(scene, alert), closing(scene, alert)])
+        opened, closed = race([opening(scene, alert), closing(scene, alert)])
         assert codes([closed]) == ["done"]
         assert not LiveSession.objects.filter(alert=alert, ended_at__isnull=True).exists()
         assert not Stream.objects.filter(trailer=scene.trailer, ended_at__isnull=True).exists()
@@ -239,10 +284,15 @@ def test_a_close_leaves_no_view_open(scene: Scene) -> None:
             assert spending(opened, "g")() is False
 
 
-def test_a_token_spent_while_its_alert_closes_opens_nothing_that_stays(scene: Scene) -> None:
+def test_a_token_spent_while_its_alert_closes_is_refused_or_kicked(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kicked: list[str] = []
+    monkeypatch.setattr(kicker, "kick_on_commit", lambda ids: kicked.extend(ids))
     for round_no in range(ROUNDS):
         alert = acknowledged(scene)
         view, mine = done(opening(scene, alert)), f"g-{round_no}"
-        _spent, closed = together([spending(view, mine), closing(scene, alert)])
+        spent, closed = race([spending(view, mine), closing(scene, alert)])
         assert codes([closed]) == ["done"]
-        assert gate.keep([{"id": mine}]) == [], "whatever came first, the gateway's next lease ends it"
+        assert spent is (mine in kicked), "admitted after the close, or closed without a kick"
+        assert gate.keep([mine]) == [], "whatever came first, the next lease ends it"
