@@ -312,5 +312,7 @@ LOGGING = {
         "daphne.http_protocol": {"level": "WARNING"},
         # Request lines may carry identifiers; the audit log is the record of access.
         "django.request": {"level": "ERROR"},
+        # It would write down each media path, and the address that ends a media session.
+        "httpx": {"level": "WARNING"},
     },
 }
