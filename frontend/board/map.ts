@@ -161,14 +161,14 @@ export class BoardMap {
       const known = this.alertPins.get(alert.id);
       const selected = current?.id === alert.id;
       const waiting = alert.state === "unacknowledged";
-      const sign = at ? [at.join(), alert.state, selected, lost].join("|") : "";
+      const sign = at ? [at.point.join(), at.beside, alert.state, selected, lost].join("|") : "";
       if (known?.sign === sign) continue;
       known?.marker.remove();
       this.alertPins.delete(alert.id);
       if (!at) continue;
-      const html = h("span", `alert-pin${selected ? " alert-pin-selected" : ""}`, mark(alert.priority, !waiting || lost, 26));
+      const html = h("span", `alert-pin${selected ? " alert-pin-selected" : ""}${at.beside ? " alert-pin-beside" : ""}`, mark(alert.priority, !waiting || lost, 26));
       if (waiting && !lost && ageSeconds(alert.received_at) < 4) html.classList.add("alert-pin-new");
-      const marker = L.marker(at, { icon: L.divIcon({ className: "m-label", html, iconSize: [0, 0] }), zIndexOffset: waiting ? 900 : 600, keyboard: false });
+      const marker = L.marker(at.point, { icon: L.divIcon({ className: "m-label", html, iconSize: [0, 0] }), zIndexOffset: waiting ? 900 : 600, keyboard: false });
       marker.on("click", () => this.selectAlert(alert.id));
       marker.addTo(this.map!);
       this.alertPins.set(alert.id, { marker, sign });
@@ -176,13 +176,13 @@ export class BoardMap {
   }
 
   /** A shot has its own place. A hit stands at its trailer, beside the dot rather than on it. */
-  private alertPlace(alert: Alert): Point | null {
+  private alertPlace(alert: Alert): { point: Point; beside: boolean } | null {
     const own = placeOf(alert);
     const trailer = this.store.trailers.get(alert.trailer);
     const base = trailer ? position(trailer) : null;
-    if (own && (!base || distanceM(own, base) > 15)) return own;
-    const at = base ?? own;
-    return at ? destination(at, 200, 75) : null;
+    if (own && (!base || distanceM(own, base) > 15)) return { point: own, beside: false };
+    const point = base ?? own;
+    return point ? { point, beside: true } : null;
   }
 
   /** Uncertainty and bearing of the selected alert. */
@@ -200,7 +200,8 @@ export class BoardMap {
     if (from) this.ringLabel(from);
     if (place && alert.uncertainty_m) {
       this.extras.addLayer(L.circle(place, { radius: alert.uncertainty_m, pane: "rings", className: `m-uncertain m-uncertain-${alert.priority}`, interactive: false }));
-      this.tag(place, "m-tag m-tag-side", M.uncertainty(Math.round(alert.uncertainty_m)));
+      const side = from && from[1] > place[1] ? "m-tag-left" : "m-tag-side";
+      this.tag(place, `m-tag ${side}`, M.uncertainty(Math.round(alert.uncertainty_m)));
     }
     if (from && detail && "kind" in detail && detail.kind === "gunshot" && detail.bearing) {
       const reach = Math.min(RING_M, place ? distanceM(from, place) * 1.8 : RING_M);
