@@ -12,7 +12,6 @@ from bench.driving import Person, Speaker
 from tests.browser.desk import SWITCHES, Desk, GatewayDoor, chromium
 from tests.running import RunningConsole
 
-
 MEASURED: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
