@@ -23,6 +23,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "urls": {
             "snapshot": reverse("live-snapshot"),
             "status": reverse("live-status"),
+            "shift": reverse("live-shift"),
             "socket": "/ws/live/",
             "sign_in": reverse("account_login"),
             "sign_out": reverse("account_logout"),

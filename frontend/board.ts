@@ -29,7 +29,7 @@ setCsrf(boot.csrf);
 const store = new Store();
 const link = new Link(boot, store);
 const acts = new Acts(store, link);
-const alarm = new Alarm(store);
+const alarm = new Alarm(store, boot.urls.shift);
 const video = new VideoDesk(store, boot);
 const detail = new DetailPanel(store, link, boot, acts, video);
 const queue = new Queue(store, link, boot, select);

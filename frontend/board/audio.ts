@@ -2,6 +2,7 @@
  * The alarm. A person's act unlocks it, since browsers keep pages silent until then; whether it sounds is
  * decided when a message arrives, because timers of a hidden page may sleep.
  */
+import { postJson } from "./api";
 import { type Store, sounds } from "./store";
 import type { Alert } from "./wire";
 
@@ -20,7 +21,10 @@ export class Alarm {
   private lastSoft = -REPEAT_MS;
   private playing: OscillatorNode[] = [];
 
-  constructor(private readonly store: Store) {}
+  constructor(private readonly store: Store, private readonly shiftUrl: string) {}
+
+  /** Whether the start of the shift could not be entered in the log; the alarm sounds all the same. */
+  notEntered = false;
 
   armed(): boolean {
     return this.context?.state === "running";
@@ -33,6 +37,18 @@ export class Alarm {
     await this.context.resume();
     this.sound([660], 0.08);
     await this.keepAwake();
+    this.store.changed();
+    await this.enter();
+  }
+
+  /** The start of the shift stands in the log, by name. */
+  async enter(): Promise<void> {
+    try {
+      await postJson(this.shiftUrl, {});
+      this.notEntered = false;
+    } catch {
+      this.notEntered = true;
+    }
     this.store.changed();
   }
 

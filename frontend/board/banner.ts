@@ -39,7 +39,7 @@ export class Banner {
   }
 
   private worst(): Notice {
-    return this.connection() ?? this.audio() ?? this.waiting() ?? this.delayed() ?? this.restoredNotice() ?? this.lists() ?? this.purge()
+    return this.connection() ?? this.audio() ?? this.waiting() ?? this.shift() ?? this.delayed() ?? this.restoredNotice() ?? this.lists() ?? this.purge()
       ?? this.watching() ?? this.quiet();
   }
 
@@ -58,6 +58,11 @@ export class Banner {
   private audio(): Notice | null {
     if (this.alarm.armed() || !this.boot.can.acknowledge) return null;
     return { look: "off", glyph: icon("mute"), title: M.bannerAudio, means: M.bannerAudioMeans, act: { word: M.startShift, id: "start-shift", press: () => void this.alarm.arm() } };
+  }
+
+  private shift(): Notice | null {
+    if (!this.alarm.notEntered) return null;
+    return { look: "caution", glyph: icon("clock"), title: M.bannerShift, means: M.bannerShiftMeans, act: { word: M.enterAgain, id: "enter-shift", press: () => void this.alarm.enter() } };
   }
 
   private waiting(): Notice | null {

@@ -112,7 +112,7 @@ export interface Boot {
   me: Person;
   roles: string[];
   csrf: string;
-  urls: { snapshot: string; status: string; socket: string; sign_out: string; [name: string]: string };
+  urls: { snapshot: string; status: string; shift: string; socket: string; sign_out: string; [name: string]: string };
   demo: boolean;
   can: { acknowledge: boolean; view: boolean; close: boolean };
 }
