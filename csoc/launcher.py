@@ -57,7 +57,9 @@ class Launcher:
         self.url = f"http://127.0.0.1:{options.port}"
         self.run_file = self.data / "run.json"
         mark = secrets.token_hex(8)
-        self.supervisor = Supervisor(self.data / "logs", started=options.started, mark=mark)
+        self.supervisor = Supervisor(
+            self.data / "logs", started=options.started, mark=mark, database_dir=self.data / "pg"
+        )
         self.servers = Servers(self.data, postgres=not options.database_url, valkey=not options.redis_url)
         self.gateway_port, self.control_port = free_ports(2)
         self.ready_at = ""
@@ -276,7 +278,7 @@ class Launcher:
     def _settled_leftovers(self) -> list[str]:
         """Look for leftovers; a dying process may need a moment to be gone."""
         for _ in range(30):
-            left = self.supervisor.leftovers(self.data / "pg")
+            left = self.supervisor.leftovers()
             if not left:
                 return []
             time.sleep(0.1)

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from csoc.embedded import die_with_parent
@@ -53,7 +53,6 @@ class Program:
     started_at: float = 0.0
     crashes: int = 0
     start_again_at: float = 0.0
-    groups: set[int] = field(default_factory=set)
 
     def alive(self) -> bool:
         """True while its process runs."""
@@ -63,8 +62,9 @@ class Program:
 class Supervisor:
     """Starts programs, watches them, restarts what crashes, stops everything."""
 
-    def __init__(self, logs: Path, *, started: float, mark: str) -> None:
+    def __init__(self, logs: Path, *, started: float, mark: str, database_dir: Path | None = None) -> None:
         self.logs = logs
+        self.database_dir = database_dir
         self.mark = mark
         self.programs: dict[str, Program] = {}
         self.on_restart: Callable[[], None] = lambda: None
@@ -149,7 +149,6 @@ class Supervisor:
 
     def _note(self, program: Program, process: subprocess.Popen[bytes]) -> None:
         program.process = process
-        program.groups.add(process.pid)
         program.started_at = time.monotonic()
 
     def wait_ready(self, names: Iterable[str], timeout_s: float) -> None:
@@ -223,10 +222,10 @@ class Supervisor:
             self._stopping, self._stopping_since = True, time.monotonic()
         for tier in sorted({program.tier for program in self.programs.values()}, reverse=True):
             self._stop_some([program for program in self.programs.values() if program.tier == tier])
-        for program in self.programs.values():
-            for group in program.groups:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(group, signal.SIGKILL)
+        # By the mark each of our processes carries, never by an old number: numbers are given again.
+        for line in self.leftovers():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(int(line.split()[0]), signal.SIGKILL)
 
     def _stop_some(self, programs: list[Program]) -> None:
         for program in programs:
@@ -243,7 +242,7 @@ class Supervisor:
                         program.process.wait()
             time.sleep(0.05)
 
-    def leftovers(self, database_dir: Path) -> list[str]:
+    def leftovers(self) -> list[str]:
         """Return "pid command" of every process of this run that still lives; empty is what we want.
 
         PostgreSQL overwrites its environment but works in its own directory, so it is found by that.
@@ -255,7 +254,7 @@ class Supervisor:
                 continue
             with contextlib.suppress(OSError):
                 ours = mark in (entry / "environ").read_bytes().split(b"\0")
-                if ours or (entry / "cwd").readlink() == database_dir:
+                if ours or (entry / "cwd").readlink() == self.database_dir:
                     words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                     if words:
                         found.append(f"{entry.name} {words.strip()[:100]}")

@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -91,7 +92,7 @@ def test_a_process_that_never_answers_is_named(supervisor: Supervisor) -> None:
         supervisor.wait_ready(["silent"], timeout_s=0.3)
 
 
-def test_stop_ends_the_stubborn_and_their_children(supervisor: Supervisor, tmp_path: Path) -> None:
+def test_stop_ends_the_stubborn_and_their_children(supervisor: Supervisor) -> None:
     code = (
         "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
         "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); print('up', flush=True); "
@@ -99,13 +100,13 @@ def test_stop_ends_the_stubborn_and_their_children(supervisor: Supervisor, tmp_p
     )
     supervisor.begin(program(supervisor, "stubborn", code))
     deadline = time.monotonic() + 10
-    while len(supervisor.leftovers(tmp_path)) < 2:
+    while len(supervisor.leftovers()) < 2:
         assert time.monotonic() < deadline, "the grandchild is not seen"
         time.sleep(0.05)
     supervisor.stop()
     deadline = time.monotonic() + 5
-    while supervisor.leftovers(tmp_path):
-        assert time.monotonic() < deadline, supervisor.leftovers(tmp_path)
+    while supervisor.leftovers():
+        assert time.monotonic() < deadline, supervisor.leftovers()
         time.sleep(0.05)
 
 
@@ -117,3 +118,19 @@ def test_one_ctrl_c_that_arrives_twice_does_not_hurry(supervisor: Supervisor) ->
     supervisor._stopping_since -= 2
     supervisor._on_signal(signal.SIGINT, None)
     assert supervisor._hurry
+
+
+def test_stop_touches_nobody_elses_process(supervisor: Supervisor) -> None:
+    """A process number that was ours may belong to a stranger by the time we stop."""
+    with subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], process_group=0
+    ) as stranger:
+        ended = subprocess.Popen(["true"], process_group=0)
+        ended.wait()
+        ended.pid = stranger.pid
+        gone = program(supervisor, "gone", "")
+        supervisor.adopt(gone, ended)
+        supervisor.stop()
+        time.sleep(0.2)
+        assert stranger.poll() is None
+        stranger.kill()
