@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+import audit
 from csoc.lib.errors import Refused
 
 TIMEOUT_S = 10.0
@@ -22,10 +23,15 @@ class SimulateBody(serializers.Serializer):
     rounds = serializers.IntegerField(min_value=1, max_value=100, required=False)
 
 
+def _simulator(request: Request) -> audit.Ref:
+    return audit.Ref("log", "demonstration", request.user.person.agency.code)
+
+
 class Simulate(APIView):
     """Passes the wish to the simulator, which signs and posts like any trailer."""
 
     @extend_schema(exclude=True)
+    @audit.guard("alert.simulate", object=_simulator)
     def post(self, request: Request) -> Response:
         """Raise it. Errors: 502 ``simulator`` if it does not answer."""
         body = SimulateBody(data=request.data)

@@ -1,4 +1,5 @@
-"""What happens to alerts. Each public function is one transaction, one audit entry, one push."""
+"""What happens to alerts. Each public function is one transaction and one audit entry; what a screen
+must show is pushed after commit."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from csoc.lib.errors import Refused
 from deployments.models import Deployment
 from deployments.selectors import active_deployment_locked
 from trailers.models import Trailer
+from trailers.services import announce_hotlist
 
 OUTSIDE_RADIUS_M = 750
 MAX_NOTE = 2000
@@ -273,6 +275,7 @@ def publish_hotlist(
         old.valid_to = wanted[entry_id].valid_to
     HotlistEntry.objects.bulk_update(standing.values(), ["valid_to"], batch_size=1000)
     HotlistEntry.objects.bulk_create(new for key, new in wanted.items() if key not in standing)
+    announce_hotlist(min_version=hotlist.version, actor=actor)
     audit.record("hotlist.import", audit.Ref("hotlist", list_id, hotlist.agency.code))
     return hotlist
 

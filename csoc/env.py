@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 #: The secret that demo and test runs fall back to. Production refuses to start with it.
 DEMO_SECRET_KEY = "demo-only-not-secret-" + "0" * 40
+DEMO_GATEWAY_SECRET = "demo-only-not-secret-" + "1" * 20
 
 
 class Env(BaseSettings):
@@ -39,6 +40,8 @@ class Env(BaseSettings):
     allowed_hosts: str = ""
     log_level: str = "INFO"
     statement_timeout_ms: int = Field(default=2000, ge=100, le=60_000)
+    #: Database connections that one process may hold.
+    pool_max: int = Field(default=24, ge=2, le=200)
 
     @property
     def is_demo(self) -> bool:
@@ -54,12 +57,12 @@ class Env(BaseSettings):
     def _complete(self) -> "Env":
         if self.is_demo:
             self.secret_key = self.secret_key or DEMO_SECRET_KEY
-            self.gateway_secret = self.gateway_secret or "demo-gateway-secret"
+            self.gateway_secret = self.gateway_secret or DEMO_GATEWAY_SECRET
             return self
         faults = []
         if len(self.secret_key) < 50 or self.secret_key == DEMO_SECRET_KEY:
             faults.append("CSOC_SECRET_KEY must be a private random text of at least 50 characters")
-        if len(self.gateway_secret) < 32:
+        if len(self.gateway_secret) < 32 or self.gateway_secret == DEMO_GATEWAY_SECRET:
             faults.append("CSOC_GATEWAY_SECRET must be a private random text of at least 32 characters")
         if not self.database_url:
             faults.append("CSOC_DATABASE_URL is missing")

@@ -1,6 +1,5 @@
 """Django settings, made from csoc.env. One file for every environment: what differs is named here."""
 
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -122,11 +121,10 @@ def _database(url: str, *, pool_max: int) -> dict[str, Any]:
     }
 
 
-_pool_max = int(os.environ.get("CSOC_POOL_MAX", "24"))
 DATABASES = {
-    "default": _database(ENV.database_url, pool_max=_pool_max),
+    "default": _database(ENV.database_url, pool_max=ENV.pool_max),
     # audit.commit writes here: its entry must stand even when the caller's transaction rolls back.
-    "audit": _database(ENV.database_url, pool_max=max(4, _pool_max // 2)),
+    "audit": _database(ENV.database_url, pool_max=max(2, ENV.pool_max // 2)),
 }
 DATABASE_ROUTERS: list[str] = []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

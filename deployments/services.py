@@ -154,7 +154,6 @@ def deactivate_deployment(
     deployment = locked(deployment_id)
     policies.may_end(actor, deployment)
     _end(deployment, person=actor.person if isinstance(actor, User) else None, reason=reason, actor=actor)
-    audit.record("deployment.deactivate", _ref(deployment), reason=audit.Reason(reason))
     return deployment
 
 
@@ -174,7 +173,7 @@ def withdraw_consent(*, actor: User, consent_id: int) -> None:
 
 
 def _end(deployment: Deployment, *, person: Person | None, reason: str, actor: policies.Actor) -> None:
-    """The one way a deployment ends; the caller holds its lock and writes the audit entry."""
+    """The one way a deployment ends, with its record and its entry; the caller holds its lock."""
     was_active = deployment.state == Deployment.State.ACTIVE
     deployment.deactivated_at = clock.now()
     deployment.deactivated_by = person
@@ -183,5 +182,6 @@ def _end(deployment: Deployment, *, person: Person | None, reason: str, actor: p
     deployment.save()
     if was_active:
         set_desired(actor=actor, trailer=deployment.trailer, deployment=None)
+    audit.record("deployment.deactivate", _ref(deployment), reason=audit.Reason(reason))
     events.emit("deployment.deactivate", deployment=deployment)
     realtime.push_on_commit("live", {"type": "refresh", "agency": deployment.agency.code})

@@ -5,7 +5,7 @@ import { h, key, must, Part, setText, spinner } from "./dom";
 import { bearingDeg, distanceM } from "./geography";
 import { icon, mark } from "./icons";
 import type { Link } from "./link";
-import { CODES, FLAGS, M, OUTCOMES, VERBS } from "./messages";
+import { FLAGS, M, OUTCOMES } from "./messages";
 import { PlatePart } from "./plate";
 import { samePerson, type Store, trailerNumber } from "./store";
 import { ageSeconds, clock, countdown, duration, now, preciseClock, zonedClock } from "./time";
@@ -298,8 +298,7 @@ function locked(words: readonly [string, string], withKey: boolean): HTMLElement
 }
 
 function entry(event: TimelineEvent): HTMLElement {
-  const code = event.code ? CODES[event.code] ?? event.code : "";
-  const words = event.text || [VERBS[event.verb] ?? event.verb, code].filter(Boolean).join(", ");
+  const words = event.text;
   const name = event.person?.name;
   const rest = name && words.startsWith(name) ? words.slice(name.length) : name ? ` ${words}` : words;
   return h("li", null, h("time", { datetime: event.at }, preciseClock(event.at)), h("span", null, name ? h("b", null, name) : null, rest));

@@ -22,17 +22,6 @@ export const FLAGS: Record<string, string> = {
   "detail-expired": "detail gone after 48 h", drill: "drill", gap: "a gap before it",
 };
 
-/** Timeline words by verb; a person's name stands before them, and `code` may follow. */
-export const VERBS: Record<string, string> = {
-  "alert.receive": "Received, signature valid", "alert.acknowledge": "acknowledged", "alert.hand_back": "handed it back",
-  "alert.close": "closed it", "alert.note": "wrote a note", "alert.verify_plate": "compared the plate", "alert.detail": "read the detail",
-  "alert.view_detail": "read the detail", "live.open": "opened video", "live.extend": "extended the video", "live.close": "closed the video",
-};
-export const CODES: Record<string, string> = {
-  confirm: "confirmed", reject: "rejected, detail deleted", gunshot: "gunshot response", "plate-hit": "plate hit",
-  "officer-safety": "officer safety", "public-safety": "public safety",
-};
-
 export const M = {
   lookalike: "look-alike",
   rounds: (n: number) => `×${n}`,

@@ -98,6 +98,7 @@ export class VideoDesk {
 
   /** Over the console's socket, in 10 ms rather than the 7 s a browser takes to notice. */
   onMessage(message: Message): void {
+    if (message.type === "watchers" && message.alert === this.view?.alert) void this.whoWatches();
     if (message.type !== "blank" || message.session !== this.view?.session) return;
     const by = typeof message.by === "string" ? message.by : message.by?.name ?? M.theServer;
     this.blank(M.endedBy(by, clock(message.at)));

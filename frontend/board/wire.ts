@@ -48,6 +48,7 @@ export type Message =
   | { type: "alert"; alert: Alert }
   | { type: "trailer"; trailer: Trailer }
   | { type: "heartbeat"; digest: string; at: string }
+  | { type: "watchers"; alert: string }
   | { type: "blank"; session: string; by: Person | string | null; at: string }
   | { type: "bye"; code: string | number };
 
@@ -80,7 +81,7 @@ export interface PlateDetail {
 
 export type Detail = GunshotDetail | PlateDetail;
 
-export interface TimelineEvent { at: string; verb: string; person: Person | null; text?: string | null; code?: string | null }
+export interface TimelineEvent { at: string; verb: string; person: Person | null; text: string; code: string }
 
 export interface Status {
   at: string;

@@ -43,8 +43,8 @@ def from_environment(
     Raises BadSettings when the secret or the console's address is missing, or the UDP range is empty.
     """
     secret = env.get("CSOC_GATEWAY_SECRET", "")
-    if len(secret) < 16:
-        raise BadSettings("CSOC_GATEWAY_SECRET must be set, 16 characters or more")
+    if len(secret) < 32:
+        raise BadSettings("CSOC_GATEWAY_SECRET must be set, 32 characters or more")
     console = env.get("CSOC_PUBLIC_URL", "").rstrip("/")
     auth_url = env.get("CSOC_AUTH_HOOK", "") or (f"{console}/internal/media/auth/" if console else "")
     lease_url = env.get("CSOC_LEASE_HOOK", "") or (f"{console}/internal/media/lease/" if console else "")

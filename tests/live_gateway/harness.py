@@ -23,7 +23,7 @@ from live.gateway.sessions import Registry
 from live.gateway.settings import Settings
 from live.gateway.web import make_app
 
-SECRET = "a-shared-secret-for-tests"
+SECRET = "a-shared-secret-for-tests-of-the-gateway"
 PATH = "p-4f0c2d9a77"
 
 

@@ -15,7 +15,7 @@ import aiohttp
 from tests.live_gateway.harness import Viewer
 
 ROOT = Path(__file__).resolve().parents[2]
-SECRET = "process-test-secret-value"
+SECRET = "process-test-secret-value-long-enough"
 
 
 def free_port() -> int:
