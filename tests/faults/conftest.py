@@ -1,7 +1,9 @@
 """One console for the faults of a file. Each fault waits until it is healed, so that their order is free."""
 
+import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -34,6 +36,28 @@ class Patient:
         pid = int(self.running.info["pids"][name])
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    @contextlib.contextmanager
+    def held_down(self, name: str) -> Iterator[None]:
+        """Kill a process, and again whenever the supervisor has started it."""
+        released = threading.Event()
+
+        def hold() -> None:
+            killed = 0
+            while not released.wait(0.02):
+                pid = int(self.running.info["pids"][name])
+                if pid != killed:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                    killed = pid
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        try:
+            yield
+        finally:
+            released.set()
+            thread.join()
 
     def is_back(self, name: str, before: int) -> float:
         """Wait until the supervisor has started it again; returns the seconds that took."""
