@@ -24,7 +24,7 @@ class SimulateBody(serializers.Serializer):
 
 
 def _simulator(request: Request) -> audit.Ref:
-    return audit.Ref("log", "demonstration", request.user.person.agency.code)
+    return audit.Ref("log", "demonstration", audit.current_actor().agency)
 
 
 class Simulate(APIView):
