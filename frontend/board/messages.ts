@@ -94,7 +94,7 @@ export const M = {
   since: (at: string) => `since ${at}`,
   figAlerts: (n: number) => (n === 1 ? "alert" : "alerts"),
   figMedian: "median to acknowledge",
-  figViews: (n: number, min: number) => `${n === 1 ? "view" : "views"} opened, ${min} min`,
+  figViews: (n: number, min: number) => `${n === 1 ? "view" : "views"} opened, ${min}\u00a0min`,
   figNone: "—",
   sources: "Sources",
   reporting: "Trailers reporting",
