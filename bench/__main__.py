@@ -20,20 +20,22 @@ from bench import intake, machine, push, races, video
 from bench.run import Run
 from tests.running import RunningConsole
 
-#: Video first, while the board is empty; races last, they need no quiet machine.
-PARTS: dict[str, Callable[[Run], None]] = {
-    "video": video.measure,
-    "push": push.measure,
-    "intake": intake.measure,
-    "races": races.measure,
+#: What each word measures. In `all` the board is still empty for the video, and nothing follows the flood.
+PARTS: dict[str, tuple[Callable[[Run], None], ...]] = {
+    "all": (video.measure, intake.paced, push.measure, intake.saturated),
+    "intake": (intake.paced, intake.saturated),
+    "push": (push.measure,),
+    "video": (video.measure,),
+    "races": (races.measure,),
 }
-ALL = ("video", "push", "intake")
+#: A breath between two parts, in seconds, so that one does not pay for the other.
+BREATH_S = 2.0
 
 
 def options(words: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="console.py bench", description=__doc__)
-    parser.add_argument("part", nargs="?", default="all", choices=["all", *PARTS])
+    parser.add_argument("part", nargs="?", default="all", choices=list(PARTS))
     parser.add_argument("--n", type=int, default=500, help="alerts a part (default 500)")
     parser.add_argument("--seed", type=int, default=1, help="order of the races (default 1)")
     parser.add_argument("--quick", action="store_true", help="a fifth of everything")
@@ -65,9 +67,15 @@ def main(words: list[str]) -> int:
         run = Run(info, n=max(10, chosen.n // share), rounds=2 if chosen.quick else 6, seed=chosen.seed)
         head = machine.facts(info["database_url"], folder)
         begun = time.monotonic()
-        for name in ALL if chosen.part == "all" else (chosen.part,):
+        for part in PARTS[chosen.part]:
+            name = f"{part.__module__.removeprefix('bench.')}, {part.__name__}"
             print(f"measuring: {name} …", flush=True)
-            PARTS[name](run)
+            try:
+                part(run)
+            except Exception as error:
+                # The other parts still have something to say; this one makes the run a failure.
+                run.table.fail(f"{name}: {type(error).__name__}: {error}")
+            time.sleep(BREATH_S)
         took = time.monotonic() - begun
     print(f"\n{head}\n\n{run.table}\n\n{closing(run, took)}", flush=True)
     return int(bool(run.table.failures))
