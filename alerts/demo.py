@@ -24,7 +24,7 @@ class SimulateBody(serializers.Serializer):
 
 
 def _simulator(request: Request) -> audit.Ref:
-    return audit.Ref("log", "demonstration", audit.current_actor().agency)
+    return audit.Ref("log", "demonstration", audit.current_actor().agency or "")
 
 
 class Simulate(APIView):
