@@ -56,7 +56,7 @@ def test_queue_line_and_acknowledge_are_always_in_sight(
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_axe_finds_nothing_on_the_board(desk: Sit, simulate: Simulate, theme: str) -> None:
-    here = desk(theme=theme).board("dispatcher")
+    here = desk(theme=theme, reduced_motion="reduce").board("dispatcher")
 
     def check(state: str) -> None:
         found = Axe().run(here.page, options=RULES)
@@ -66,7 +66,7 @@ def test_axe_finds_nothing_on_the_board(desk: Sit, simulate: Simulate, theme: st
     here.page.click("#start-shift")
     alert = simulate("TRL-0003")
     here.row(alert).click()
-    here.page.wait_for_timeout(3500)
+    here.page.locator("#detail-timeline li").first.wait_for()
     check("unacknowledged")
     here.page.keyboard.press("a")
     here.until_row(alert, "acknowledged")
