@@ -160,7 +160,7 @@ class AlertBody(_Closed, kw_only=True, frozen=True):
 
 
 _POINTER = re.compile(r" - at `\$(.*)`$")
-_STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+|\.\.\.)\]")
+_STEP = re.compile(r"\.([A-Za-z0-9_]+)|\[(\d+|\.\.\.)\]")
 
 
 def schema_error(pointer: str, code: str) -> Refused:

@@ -52,7 +52,7 @@ def _errors_of(detail: Any, pointer: str = "") -> list[dict[str, str]]:
         ]
     if isinstance(detail, list):
         return [row for value in detail for row in _errors_of(value, pointer)]
-    return [{"pointer": pointer, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}]
+    return [{"pointer": pointer, "code": getattr(detail, "code", "invalid")}]
 
 
 def _known(error: Exception) -> HttpResponse | None:
