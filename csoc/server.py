@@ -42,6 +42,13 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         if not self._body_refused:
             self.content.write(data)
 
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Twisted's hook once the body is there. It would parse forms itself, and answer a broken one with a
+        bare 400; it leaves a body alone whose end it believes to be its beginning.
+        """
+        self.content.seek(0)
+        super().requestReceived(command, path, version)
+
     def _refuse_over(self, count: int) -> None:
         if count <= MAX_BODY_BYTES or self._body_refused:
             return
@@ -52,14 +59,14 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         """Answer 413 without Django when the body was too large."""
         if not self._body_refused:
             return super().process()
-        body = TOO_LARGE
+        body, channel = TOO_LARGE, self.channel
         self.setResponseCode(413)
         self.setHeader(b"Content-Type", b"application/problem+json")
         self.setHeader(b"Content-Length", str(len(body)).encode())
         self.setHeader(b"Connection", b"close")
         self.write(body)
         self.finish()
-        self.channel.loseConnection()
+        channel.loseConnection()
         return None
 
 
