@@ -238,3 +238,24 @@ def test_a_role_taken_away_cuts_the_picture_and_the_line(
     administrator.page.get_by_role("checkbox", name="Dispatcher").check()
     administrator.page.get_by_role("button", name="Save the roles").click()
     until(lambda: administrator.page.get_by_role("checkbox", name="Dispatcher").is_checked(), 5, "given back")
+
+
+def test_signed_out_from_another_desk_the_picture_is_cut(
+    desk: Callable[..., Desk], gateway: GatewayDoor, simulate: Callable[..., str],
+    measured: Callable[[str, float], None],
+) -> None:  # fmt: skip
+    one = desk().board("dispatcher")
+    one.forgive("401", "403", "WebSocket")
+    watching(one, simulate, "TRL-0006")
+    other = desk().sign_in("dispatcher", "/account/")
+    buttons = other.page.get_by_role("button", name="Sign out there")
+    begun = time.monotonic()
+    while buttons.count():
+        begun = time.monotonic()
+        with other.page.expect_navigation():
+            buttons.first.click()
+    gateway.until_empty(5)
+    one.page.wait_for_url(f"{one.url}/accounts/login/**", timeout=5000)
+    took = time.monotonic() - begun
+    measured("signed out elsewhere -> black and line cut", took * 1000)
+    assert took < 5
