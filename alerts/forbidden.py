@@ -5,6 +5,7 @@ Whole words of snake or camel case count, so that ``age`` does not hit ``image``
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from csoc.lib.errors import Refused
@@ -63,6 +64,7 @@ def _words_of(key: str) -> tuple[str, ...]:
     return tuple(part.lower() for part in _PARTS.findall(key))
 
 
+@lru_cache(maxsize=4096)
 def is_forbidden_key(key: str) -> bool:
     """True if ``key`` holds a listed word (or run of words) as whole words; a plural counts too."""
     words = _words_of(key)

@@ -49,40 +49,43 @@ def _event(alert: Alert, verb: str, at: datetime, person: Any = None, code: str 
 def receive_alert(*, actor: Trailer, body: AlertBody) -> tuple[Alert, bool]:
     """Accept an alert durably; returns it and whether it is new.
 
-    If the audit inbox alone refuses, the alert is taken without its entry, which is then owed
-    (audit.md): an alert in a shooting may not be lost to the log.
     Errors: Refused with the contract's codes; nothing of a refused body is kept.
     """
     try:
-        return _receive_or_compare(actor, body)
-    except DatabaseError:
-        return _receive(actor, body, owed=True)
-
-
-def _receive_or_compare(trailer: Trailer, body: AlertBody) -> tuple[Alert, bool]:
-    try:
-        return _receive(trailer, body, owed=False)
+        return _receive(actor, body)
     except IntegrityError:
         # The same id was accepted on another connection meanwhile: now it is there to compare with.
-        return _receive(trailer, body, owed=False)
+        return _receive(actor, body)
 
 
 @transaction.atomic
-def _receive(trailer: Trailer, body: AlertBody, *, owed: bool) -> tuple[Alert, bool]:
+def _receive(trailer: Trailer, body: AlertBody) -> tuple[Alert, bool]:
     now = clock.now()
     deployment = policies.may_report(trailer, body, active_deployment_locked(trailer, now), now)
-    known = Alert.objects.select_related("trailer", "deployment", "agency").filter(pk=body.id).first()
-    if known is not None:
-        return _repeated(known, trailer, body), False
+    if Alert.objects.filter(pk=body.id).exists():
+        return _repeated(trailer, body), False
     hit = _hit(body, deployment, now)
-    alert = _store(trailer, body, deployment, hit, now, owed=owed)
-    if not owed:
-        audit.record("alert.receive", _ref(alert))
+    alert = _store(trailer, body, deployment, hit, now)
+    _record_or_owe(alert)
     _push(alert)
     return alert, True
 
 
-def _repeated(known: Alert, trailer: Trailer, body: AlertBody) -> Alert:
+def _record_or_owe(alert: Alert) -> None:
+    """Write the entry; if the inbox alone refuses, owe it (audit.md).
+
+    The one act that goes on without its entry: an alert in a shooting may not be lost to the log.
+    """
+    try:
+        with transaction.atomic():
+            audit.record("alert.receive", _ref(alert))
+    except DatabaseError:
+        alert.audit_owed = True
+        alert.save(update_fields=["audit_owed"])
+
+
+def _repeated(trailer: Trailer, body: AlertBody) -> Alert:
+    known = Alert.objects.select_related("trailer", "deployment", "agency").get(pk=body.id)
     if known.trailer_id != trailer.pk or not sealed.is_same(known, body):
         raise Refused("id-conflict", "Another alert already has this id.", 409)
     return known
@@ -97,9 +100,8 @@ def _hit(body: AlertBody, deployment: Deployment, now: datetime) -> hotlists.Hit
 
 
 def _store(
-    trailer: Trailer, body: AlertBody, deployment: Deployment, hit: hotlists.Hit | None, now: datetime,
-    *, owed: bool,
-) -> Alert:  # fmt: skip
+    trailer: Trailer, body: AlertBody, deployment: Deployment, hit: hotlists.Hit | None, now: datetime
+) -> Alert:
     late = now - body.occurred > policies.LATE_AFTER
     kept = _sealed_detail(body, hit)
     lat, lon, uncertainty_m, flags = _place(body, deployment, expired=kept is None)
@@ -111,7 +113,6 @@ def _store(
         id=body.id, agency=deployment.agency, unit=deployment.unit, trailer=trailer, deployment=deployment,
         kind=body.kind, priority=_priority(hit, late), seq=body.seq, lat=lat, lon=lon,
         uncertainty_m=uncertainty_m, occurred_at=body.occurred, received_at=now, late=late, flags=flags,
-        audit_owed=owed,
     )  # fmt: skip
     if kept is not None:
         AlertDetail.objects.create(alert=alert, epoch=kept[0], sealed=kept[1])
