@@ -126,9 +126,7 @@ DATABASES = {
     # audit.commit writes here: its entry must stand even when the caller's transaction rolls back.
     "audit": _database(ENV.database_url, pool_max=max(2, ENV.pool_max // 2)),
 }
-DATABASE_ROUTERS: list[str] = []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-ATOMIC_REQUESTS = False
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
@@ -295,9 +293,9 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = False
+# A demonstration may be rebuilt while it runs; whitenoise otherwise keeps the old file's length.
+WHITENOISE_AUTOREFRESH = IS_DEMO
 
-SILENCED_SYSTEM_CHECKS: list[str] = []
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
