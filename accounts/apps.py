@@ -8,4 +8,4 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import checks, doors, schema  # noqa: F401 - registering them is their effect
+        from accounts import checks, doors  # noqa: F401 - registering them is their effect

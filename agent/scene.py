@@ -194,18 +194,6 @@ def _car(draw: ImageDraw.ImageDraw, x: float, y: float, size: float, colour: tup
         draw.rectangle((wheel - w * 0.07, y + h * 0.40, wheel + w * 0.07, y + h * 0.54), fill=(10, 10, 12))
 
 
-def _trapezium(
-    draw: ImageDraw.ImageDraw,
-    x: float,
-    foot: float,
-    top: float,
-    wide: float,
-    narrow: float,
-    fill: tuple[int, ...],
-) -> None:
-    draw.polygon([(x - wide, foot), (x - narrow, top), (x + narrow, top), (x + wide, foot)], fill=fill)
-
-
 _LAMPS = ((330, 118, 470), (905, 104, 486), (1210, 150, 420))
 
 

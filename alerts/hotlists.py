@@ -12,9 +12,8 @@ from alerts.plates import fold, plate_key
 from alerts.schemas import AlprHit
 from csoc.lib.errors import Refused
 
-#: A list older than this stops ALPR alerts; older than AMBER_AGE it is shown in amber.
+#: A list older than this stops ALPR alerts; the board warns before that (frontend/board/banner.ts).
 MAX_AGE = timedelta(hours=48)
-AMBER_AGE = timedelta(hours=26)
 HOT_CATEGORIES = frozenset(
     {"amber_alert", "wanted_vehicle", "firearm_investigation", "extortion_investigation"}
 )

@@ -24,11 +24,11 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from csoc.embedded import DATABASE, ServerError, Servers
+from csoc.lib.keyfiles import write_private
 from csoc.supervisor import NotReady, Program, Stopping, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
 USAGE, SERVER_FAILED, PROCESS_FAILED = 2, 7, 8
-ROLES = ("csoc_app", "csoc_owner", "csoc_sequencer")
 READY_WITHIN_S = 90.0
 
 
@@ -308,15 +308,13 @@ def port_answers(port: int) -> bool:
 
 def kept_secret(path: Path) -> str:
     """Return the random text in ``path``, made on the first call (mode 0600)."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(64))
+        write_private(path, secrets.token_urlsafe(64).encode())
     return path.read_text()
 
 
 def migrations_digest() -> str:
-    """Return one hash over every migration and the roles."""
+    """Return one hash over every migration, the roles and the locks (libraries bring migrations too)."""
     total = hashlib.sha256()
     for path in sorted(
         [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("csoc/sql/*.sql"), *ROOT.glob("requirements/*.txt")]

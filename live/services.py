@@ -5,7 +5,6 @@ commit 2 the page is told to blank, 3 the gateway is told to kick, 4 the trailer
 2 or 3 get lost, the gateway's lease ends the media within 2 s (live.gate.keep).
 """
 
-import logging
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,8 +26,6 @@ from live.models import LONGEST_LIFE, SESSION_LIFE, LiveSession, MediaToken, Str
 from live.selectors import locked_session, open_sessions
 from trailers.models import Trailer
 from trailers.services import send_command
-
-log = logging.getLogger(__name__)
 
 VIEW_TOKEN_S = 30
 PUBLISH_TOKEN_S = 30

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery import shared_task
 from django.db import connection
 
@@ -11,12 +9,6 @@ from csoc.lib import clock
 
 from . import commands, reports
 from .signatures import NONCE_KEPT
-
-BEAT: dict[str, dict[str, Any]] = {
-    "nonces": {"task": "trailers.tasks.sweep_nonces", "schedule": 60.0, "options": {"expires": 55}},
-    "commands": {"task": "trailers.tasks.expire_commands", "schedule": 30.0, "options": {"expires": 25}},
-    "links": {"task": "trailers.tasks.show_lost", "schedule": 10.0, "options": {"expires": 9}},
-}
 
 
 @shared_task
