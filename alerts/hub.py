@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 from channels.db import database_sync_to_async
 
@@ -131,12 +132,12 @@ class BoardHub:
                 log.error("no heartbeat, the database did not answer: %s", type(error).__name__)
 
 
-_hubs: dict[int, BoardHub] = {}
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, BoardHub] = WeakKeyDictionary()
 
 
 def board_hub() -> BoardHub:
     """Return this event loop's hub."""
-    loop = id(asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
     if loop not in _hubs:
         _hubs[loop] = BoardHub()
     return _hubs[loop]
