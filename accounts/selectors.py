@@ -90,11 +90,6 @@ def rights_of(user_ids: Iterable[int]) -> dict[int, Rights]:
     return {pk: Rights(epoch, active, frozenset(names)) for pk, epoch, active, names in rows}
 
 
-def right_still_held(user_id: int, epoch: int) -> bool:
-    """Whether nothing has been taken from the user since `epoch` was current."""
-    return User.objects.filter(pk=user_id, auth_epoch=epoch, is_active=True).exists()
-
-
 def sessions_alive(session_keys: Iterable[str]) -> frozenset[str]:
     """Which of these sessions still exist: a socket of one that was signed out has to close, too."""
     alive = Session.objects.filter(session_key__in=list(session_keys), expire_date__gt=timezone.now())
