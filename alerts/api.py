@@ -11,11 +11,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
+from accounts.selectors import user_ref
 from alerts import selectors, services
 from alerts.idempotency import once
 from alerts.models import Alert
 from alerts.timeline import timeline
 from alerts.wire import AlertWire, SnapshotWire, TimelineWire
+from csoc.lib.api import valid
 from csoc.lib.wire import Problem
 
 BIG = 2**31 - 1
@@ -24,12 +26,6 @@ _ACTED = {200: AlertWire, (409, "application/problem+json"): Problem}
 
 def _ref(request: Request, alert_id: UUID) -> audit.Ref:
     return audit.Ref("alert", str(alert_id), request.user.person.agency.code)
-
-
-def _valid(kind: type[serializers.Serializer], request: Request) -> dict[str, Any]:
-    body = kind(data=request.data)
-    body.is_valid(raise_exception=True)
-    return dict(body.validated_data)
 
 
 class VersionBody(serializers.Serializer):
@@ -73,8 +69,7 @@ class Snapshot(APIView):
 
 
 def _me(request: Request) -> audit.Ref:
-    person = request.user.person
-    return audit.Ref("user", person.wire_id, person.agency.code)
+    return user_ref(request.user)
 
 
 class StartShift(APIView):
@@ -101,7 +96,7 @@ class _Act(APIView):
     def run(self, request: Request, alert_id: UUID) -> Response:
         """Parse, act once, present."""
         selectors.visible_alert(request.user, alert_id)
-        values = _valid(self.body, request)
+        values = valid(self.body, request)
         answer = once(
             actor=request.user,
             key=request.headers.get("Idempotency-Key"),

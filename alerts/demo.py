@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
+from csoc.lib.api import valid
 from csoc.lib.errors import Refused
 
 TIMEOUT_S = 10.0
@@ -34,12 +35,9 @@ class Simulate(APIView):
     @audit.guard("alert.simulate", object=_simulator)
     def post(self, request: Request) -> Response:
         """Raise it. Errors: 502 ``simulator`` if it does not answer."""
-        body = SimulateBody(data=request.data)
-        body.is_valid(raise_exception=True)
+        wish = valid(SimulateBody, request)
         try:
-            answer = httpx.post(
-                f"{settings.SIMULATOR_URL}/simulate", json=dict(body.validated_data), timeout=TIMEOUT_S
-            )
+            answer = httpx.post(f"{settings.SIMULATOR_URL}/simulate", json=wish, timeout=TIMEOUT_S)
             value = answer.json()
         except (httpx.HTTPError, ValueError):
             raise Refused("simulator", _("The trailer simulator does not answer."), 502) from None

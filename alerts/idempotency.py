@@ -47,6 +47,11 @@ def once(*, actor: User, key: str | None, act: str, body: Any, run: Callable[[],
         return answer
 
 
+def forget_old() -> None:
+    """Delete answers that no repeat gets any more."""
+    IdempotentAnswer.objects.filter(at__lt=clock.now() - KEPT_FOR).delete()
+
+
 def _serialise(actor: User, key: str) -> None:
     """Two requests with the same key at the same moment: the second waits for the first's answer."""
     with connection.cursor() as cursor:

@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from accounts.models import User
+from accounts.models import Role, User
 from accounts.policies import require_role
 from accounts.selectors import person_wire
 from alerts.models import Alert
 from alerts.schemas import AlertBody, schema_error
 from csoc.lib import clock
-from csoc.lib.errors import Refused
+from csoc.lib.errors import Refused, nothing_here
 from deployments.models import Deployment
 from trailers.models import Trailer
 
@@ -19,7 +19,7 @@ TOO_OLD_AFTER = timedelta(hours=48)
 FUTURE_BY = timedelta(seconds=30)
 HAND_BACK_WITHIN = timedelta(seconds=60)
 MODULE_OF = {Alert.Kind.GUNSHOT: "acoustic", Alert.Kind.ALPR_HIT: "alpr"}
-VIEWERS = ("dispatcher", "supervisor")
+VIEWERS = (Role.DISPATCHER, Role.SUPERVISOR)
 
 
 def may_see_alerts(actor: User) -> None:
@@ -30,7 +30,7 @@ def may_see_alerts(actor: User) -> None:
 def same_agency(actor: User, alert: Alert) -> None:
     """Another agency's alert does not exist for this person."""
     if alert.agency_id != actor.person.agency_id:
-        raise Refused("not-found", _("There is nothing here that you may see."), 404)
+        raise nothing_here()
 
 
 def _may_act(actor: User, alert: Alert) -> None:

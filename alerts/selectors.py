@@ -14,10 +14,10 @@ from django.db.models import QuerySet
 import vault
 from accounts.models import User
 from accounts.selectors import person_wire
-from alerts import policies
+from alerts import policies, sealed
 from alerts.models import Alert, AlertNote, Hotlist
 from csoc.lib import clock
-from csoc.lib.errors import Refused
+from csoc.lib.errors import Refused, nothing_here
 from trailers.selectors import trailer_wire, trailers_visible_to
 
 _WITH = ("trailer", "deployment", "agency", "acknowledged_by", "closed_by")
@@ -33,7 +33,7 @@ def visible_alert(user: User, alert_id: UUID) -> Alert:
     """Return one alert. Errors: Refused ``not-found``."""
     found = alerts_visible_to(user).filter(pk=alert_id).first()
     if found is None:
-        raise Refused("not-found", "There is nothing here that you may see.", 404)
+        raise nothing_here()
     return found
 
 
@@ -46,7 +46,7 @@ def locked(alert_id: UUID) -> Alert:
     Alert.objects.select_for_update().filter(pk=alert_id).values_list("pk").first()
     found = Alert.objects.select_related(*_WITH).filter(pk=alert_id).first()
     if found is None:
-        raise Refused("not-found", "There is nothing here that you may see.", 404)
+        raise nothing_here()
     return found
 
 
@@ -117,8 +117,6 @@ def detail(alert: Alert) -> dict[str, Any]:
 
 
 def _opened(alert: Alert) -> dict[str, Any]:
-    from alerts import sealed
-
     try:
         return sealed.open_detail(alert)
     except vault.Gone:
@@ -126,8 +124,6 @@ def _opened(alert: Alert) -> dict[str, Any]:
 
 
 def _note(note: AlertNote) -> dict[str, Any]:
-    from alerts import sealed
-
     try:
         text: str | None = sealed.open_note(note)
     except vault.Gone:

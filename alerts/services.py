@@ -13,6 +13,7 @@ from geographiclib.geodesic import Geodesic
 import audit
 import vault
 from accounts.models import User
+from accounts.selectors import user_ref
 from alerts import hotlists, policies, sealed
 from alerts.models import Alert, AlertDetail, AlertEvent, AlertNote, Hotlist, HotlistEntry
 from alerts.plates import fold, plate_key
@@ -245,8 +246,7 @@ def _note(alert: Alert, actor: User, text: str, at: datetime) -> None:
 def start_shift(*, actor: User) -> None:
     """The person armed the alarm on this screen: from now on it can be heard here."""
     policies.may_see_alerts(actor)
-    person = actor.person
-    audit.record("shift.start", audit.Ref("user", person.wire_id, person.agency.code))
+    audit.record("shift.start", user_ref(actor))
 
 
 # --- lists and erasure ----------------------------------------------------------------------------

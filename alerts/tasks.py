@@ -3,10 +3,7 @@
 from celery import shared_task
 
 import audit
-from alerts import refusals
-from alerts.idempotency import KEPT_FOR
-from alerts.models import IdempotentAnswer
-from csoc.lib import clock
+from alerts import idempotency, refusals
 
 
 @shared_task
@@ -16,5 +13,5 @@ def write_refusals() -> int:
     with audit.acting_as(actor):
         refusals.write_owed(actor=actor)
         written = refusals.write_refusals(actor=actor)
-    IdempotentAnswer.objects.filter(at__lt=clock.now() - KEPT_FOR).delete()
+    idempotency.forget_old()
     return written

@@ -1,4 +1,4 @@
-"""Doors that belong to no app: health, and what a lost CSRF token says."""
+"""Doors that belong to no app: health, and what an unknown address, a lost token or our own fault says."""
 
 from django.conf import settings
 from django.db import connection
@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from csoc.lib.problems import problem, wants_json
+from csoc.lib.errors import Refused, nothing_here
+from csoc.lib.problems import refused, wants_json
 from vault.selectors import overdue
 
 
@@ -28,22 +29,21 @@ def readyz(request: HttpRequest) -> HttpResponse:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Say what to do when the page's token is too old or missing."""
     sentence = _("This page is too old to act from. Reload it and try again.")
-    if wants_json(request):
-        return problem("csrf", sentence, 403)
-    return render(request, "refused.html", {"sentence": sentence}, status=403)
+    return _told(request, Refused("csrf", sentence, 403))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404, as a problem or a page."""
-    sentence = _("There is nothing here that you may see.")
-    if wants_json(request):
-        return problem("not-found", sentence, 404)
-    return render(request, "refused.html", {"sentence": sentence}, status=404)
+    return _told(request, nothing_here())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: our fault, said plainly, with nothing of the request in it."""
     sentence = _("The console failed here. Nothing was changed. Try again, and tell your supervisor.")
+    return _told(request, Refused("failed", sentence, 500))
+
+
+def _told(request: HttpRequest, error: Refused) -> HttpResponse:
     if wants_json(request):
-        return problem("failed", sentence, 500)
-    return render(request, "refused.html", {"sentence": sentence}, status=500)
+        return refused(error)
+    return render(request, "refused.html", {"sentence": error.sentence}, status=error.status)

@@ -7,7 +7,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
+from accounts.models import Role
 from accounts.policies import require_role
+from csoc.lib.api import valid
 from deployments import selectors, services
 from deployments.models import Deployment
 from deployments.wire import DeploymentWire
@@ -28,7 +30,7 @@ class DeploymentList(APIView):
     @extend_schema(responses=DeploymentWire)
     def get(self, request: Request) -> Response:
         """List."""
-        require_role(request.user, "applicant", "supervisor", "technician")
+        require_role(request.user, Role.APPLICANT, Role.SUPERVISOR, Role.TECHNICIAN)
         rows = selectors.deployments_visible_to(request.user)[:100]
         return Response([selectors.deployment_wire(row) for row in rows])
 
@@ -44,10 +46,9 @@ class Deactivate(APIView):
     @audit.guard("deployment.deactivate", object=_named, acts=True)
     def post(self, request: Request, name: str) -> Response:
         """End the deployment."""
-        body = DeactivateBody(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = valid(DeactivateBody, request)
         found = selectors.visible_by_name(request.user, name)
         ended = services.deactivate_deployment(
-            actor=request.user, deployment_id=found.pk, reason=body.validated_data["reason"]
+            actor=request.user, deployment_id=found.pk, reason=body["reason"]
         )
         return Response(selectors.deployment_wire(ended))

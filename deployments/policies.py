@@ -5,9 +5,9 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 import audit
-from accounts.models import User
+from accounts.models import Role, User
 from accounts.policies import require_role
-from csoc.lib.errors import Refused
+from csoc.lib.errors import Refused, nothing_here
 from deployments.models import Deployment, RiskAssessment
 
 Actor = User | audit.Actor
@@ -15,13 +15,13 @@ Actor = User | audit.Actor
 
 def may_prepare(actor: User) -> None:
     """Only an applicant prepares a deployment."""
-    require_role(actor, "applicant")
+    require_role(actor, Role.APPLICANT)
 
 
 def same_agency(actor: User, deployment: Deployment) -> None:
     """Another agency's deployment does not exist for this person."""
     if actor.person.agency_id != deployment.agency_id:
-        raise Refused("not-found", _("There is nothing here that you may see."), 404)
+        raise nothing_here()
 
 
 def complete(deployment: Deployment, moment: datetime) -> None:
@@ -57,7 +57,7 @@ def require_threshold(risk: RiskAssessment, moment: datetime) -> None:
 
 def may_decide(actor: User, deployment: Deployment, *, version: int, content_hash: str) -> None:
     """H1, H2: a supervisor who did not apply, on exactly what they read."""
-    require_role(actor, "supervisor")
+    require_role(actor, Role.SUPERVISOR)
     same_agency(actor, deployment)
     if actor.person_id == deployment.applicant_id:
         raise Refused("own-request", _("You applied for this. Another supervisor must decide."), 403)
@@ -69,7 +69,7 @@ def may_decide(actor: User, deployment: Deployment, *, version: int, content_has
 
 def may_activate(actor: User, deployment: Deployment, moment: datetime) -> None:
     """H1: everything still holds at the moment the sensors go on."""
-    require_role(actor, "supervisor", "technician")
+    require_role(actor, Role.SUPERVISOR, Role.TECHNICIAN)
     same_agency(actor, deployment)
     if deployment.state != Deployment.State.AUTHORISED:
         raise Refused("wrong-state", _("Only an authorised deployment can be activated."), 409)
@@ -87,7 +87,7 @@ def may_activate(actor: User, deployment: Deployment, moment: datetime) -> None:
 def may_end(actor: Actor, deployment: Deployment) -> None:
     """Stopping needs no approval (H3): applicant, supervisor, technician, or the console itself."""
     if isinstance(actor, User):
-        require_role(actor, "applicant", "supervisor", "technician")
+        require_role(actor, Role.APPLICANT, Role.SUPERVISOR, Role.TECHNICIAN)
         same_agency(actor, deployment)
     elif actor.kind != "system":
         raise Refused("not-permitted", _("Only a named person or the console ends a deployment."), 403)

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from csoc.lib import clock
-from csoc.lib.errors import Refused
+from csoc.lib.errors import nothing_here
 from deployments.models import Deployment
 from trailers.models import Trailer
 
@@ -27,7 +27,7 @@ def locked(deployment_id: int) -> Deployment:
     Deployment.objects.select_for_update().filter(pk=deployment_id).values_list("pk").first()
     found = Deployment.objects.select_related(*_WHOLE).filter(pk=deployment_id).first()
     if found is None:
-        raise Refused("not-found", "There is nothing here that you may see.", 404)
+        raise nothing_here()
     return found
 
 
@@ -101,4 +101,4 @@ def visible_by_name(user: User, name: str) -> Deployment:
         found = deployments_visible_to(user).filter(year=year, serial=serial).first()
         if found is not None:
             return found
-    raise Refused("not-found", "There is nothing here that you may see.", 404)
+    raise nothing_here()

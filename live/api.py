@@ -17,6 +17,7 @@ from alerts.models import Alert
 from alerts.selectors import visible_alert
 from alerts.status import board_status
 from csoc.lib import clock
+from csoc.lib.api import valid
 from csoc.lib.wire import Problem
 from live import policies, selectors, services
 from live.models import LiveSession, Reason
@@ -41,9 +42,7 @@ class ReasonBody(serializers.Serializer):
 
 
 def _reason(request: Request) -> dict[str, Any]:
-    body = ReasonBody(data=request.data)
-    body.is_valid(raise_exception=True)
-    reason = body.validated_data["reason"]
+    reason = valid(ReasonBody, request)["reason"]
     return {"reason": reason["code"], "cad": reason["cad"]}
 
 
@@ -73,9 +72,7 @@ def _session_ref(request: Request, session_id: UUID) -> audit.Ref:
 class OpenLiveView(APIView):
     """``POST /api/v1/alerts/{id}/live-view/``: the gate is judged before the body."""
 
-    @extend_schema(
-        request=ReasonBody, responses={201: OpenedWire, (403, "application/problem+json"): Problem}
-    )
+    @extend_schema(request=ReasonBody, responses=_OPENED)
     @audit.guard("video.live.open", object=_alert_ref, acts=True)
     def post(self, request: Request, alert_id: UUID) -> Response:
         """Open."""

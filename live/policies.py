@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from alerts import policies as alert_policies
 from alerts.models import Alert
-from csoc.lib.errors import Refused
+from csoc.lib.errors import Refused, nothing_here
 from deployments.selectors import active_deployment
 from live.models import LONGEST_LIFE, LiveSession
 
@@ -62,4 +62,4 @@ def may_extend(actor: User, session: LiveSession, now: datetime) -> None:
 def own(actor: User, session: LiveSession) -> None:
     """Another person's session does not exist for this one."""
     if session.user_id != actor.pk:
-        raise Refused("not-found", _("There is nothing here that you may see."), 404)
+        raise nothing_here()

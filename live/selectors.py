@@ -10,7 +10,7 @@ from accounts.selectors import person_wire
 from alerts.policies import may_see_alerts
 from alerts.selectors import day_start
 from csoc.lib import clock
-from csoc.lib.errors import Refused
+from csoc.lib.errors import nothing_here
 from live.models import LiveSession
 
 _WITH = ("agency", "person", "user", "alert", "alert__trailer", "trailer__agency", "stream__trailer__agency")
@@ -29,7 +29,7 @@ def locked_session(session_id: UUID) -> LiveSession:
     LiveSession.objects.select_for_update().filter(pk=session_id).values_list("pk").first()
     found = LiveSession.objects.select_related(*_WITH).filter(pk=session_id).first()
     if found is None:
-        raise Refused("not-found", "There is nothing here that you may see.", 404)
+        raise nothing_here()
     return found
 
 
@@ -38,7 +38,7 @@ def session_wire(user: User, session_id: UUID) -> dict[str, Any]:
     may_see_alerts(user)
     session = LiveSession.objects.select_related(*_WITH).filter(pk=session_id, user=user).first()
     if session is None:
-        raise Refused("not-found", "There is nothing here that you may see.", 404)
+        raise nothing_here()
     watching = open_sessions().filter(stream=session.stream).order_by("opened_at")
     return {
         "session": str(session.pk),

@@ -4,11 +4,20 @@ from typing import Any
 
 from django.http import RawPostDataException
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.serializers import Serializer
 
 from csoc.lib import strictjson
 from csoc.lib.errors import BadJson, Refused
 
 MAX_BODY_BYTES = 16_384
+
+
+def valid(kind: "type[Serializer[Any]]", request: Request) -> dict[str, Any]:
+    """Return the values of a body. Errors: DRF's ValidationError, told as Refused ``schema`` (422)."""
+    body = kind(data=request.data)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
 
 
 class StrictJSONParser(BaseParser):

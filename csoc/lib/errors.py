@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 
 class Misuse(RuntimeError):
     """The code was called in a way it never may be: a fault of ours, not of a person."""
@@ -29,3 +31,8 @@ class BadJson(Refused):
 
     def __init__(self, reason: str) -> None:
         super().__init__("bad-json", f"The body is not acceptable JSON: {reason}.", 400)
+
+
+def nothing_here() -> Refused:
+    """Return the 404 of what is not there, and of what is not this person's: nobody learns which."""
+    return Refused("not-found", _("There is nothing here that you may see."), 404)

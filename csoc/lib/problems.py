@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf
 
-from csoc.lib.errors import Refused
+from csoc.lib.errors import Refused, nothing_here
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def _known(error: Exception) -> HttpResponse | None:
         case Refused():
             return refused(error)
         case Http404() | drf.NotFound():
-            return problem("not-found", _("There is nothing here that you may see."), 404)
+            return refused(nothing_here())
         case drf.MethodNotAllowed():
             return problem("method-not-allowed", _("This address does not take that method."), 405)
         case drf.NotAuthenticated() | drf.AuthenticationFailed():
