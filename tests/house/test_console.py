@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from tools import stages
+
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = (ROOT / "console.py").read_text()
+#: What has to run on any Python, before anything is installed.
+BARE = ("console.py", "tools/browser.py", "tools/stages.py")
 
 
 @pytest.fixture
@@ -24,8 +27,8 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "CACHE", tmp_path / ".cache")
+    monkeypatch.setattr(stages, "ROOT", tmp_path)
+    monkeypatch.setattr(stages, "CACHE", tmp_path / ".cache")
     return module
 
 
@@ -44,7 +47,7 @@ def call(*words: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.parametrize("path", ["console.py", "tools/browser.py"])
+@pytest.mark.parametrize("path", BARE)
 def test_needs_the_standard_library_only(path: str) -> None:
     imported = {
         (node.module or "") if isinstance(node, ast.ImportFrom) else name.name
@@ -58,7 +61,8 @@ def test_needs_the_standard_library_only(path: str) -> None:
 def test_an_old_python_can_read_it_and_is_told_what_to_do(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ast.parse(SOURCE, feature_version=(3, 6))
+    for path in BARE:
+        ast.parse((ROOT / path).read_text(), feature_version=(3, 6))
     version = namedtuple("version", "major minor micro releaselevel serial")
     monkeypatch.setattr(script.sys, "version_info", version(3, 10, 13, "final", 0))
     assert script.main(["run"]) == script.WRONG_PYTHON
@@ -79,9 +83,9 @@ def test_a_full_disk_is_refused_before_anything_is_made(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(script.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 5 * 10**6))
+    monkeypatch.setattr(stages.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 5 * 10**6))
     monkeypatch.setattr(script, "port_is_free", lambda port: True)
-    assert script.main(["run", "--data", str(tmp_path / "data")]) == script.DISK_FULL
+    assert script.main(["run", "--data", str(tmp_path / "data")]) == stages.DISK_FULL
     assert "Only 5 MB are free" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -94,10 +98,10 @@ def test_a_library_that_cannot_be_installed_is_quoted(
     pip.chmod(0o755)
     lock = tmp_path / "base.txt"
     lock.write_text("django==5.2\n")
-    monkeypatch.setattr(script, "PYTHON", pip)
-    with pytest.raises(script.Trouble, match="Could not find a version of django") as caught:
-        script.install_libraries([lock])
-    assert caught.value.code == script.LIBRARY_MISSING
+    monkeypatch.setattr(stages, "PYTHON", pip)
+    with pytest.raises(stages.Trouble, match="Could not find a version of django") as caught:
+        stages.install_libraries([lock])
+    assert caught.value.code == stages.LIBRARY_MISSING
     assert "package index" in caught.value.todo
 
 
@@ -111,24 +115,24 @@ def test_a_stage_runs_again_only_when_its_input_or_its_product_changed(
         product.write_text("made")
 
     for key, expected in (("one", 1), ("one", 1), ("two", 2)):
-        script.stage("thing", "A thing", key, work, product)
+        stages.stage("thing", "A thing", key, work, product)
         assert len(runs) == expected
     product.unlink()
-    script.stage("thing", "A thing", "two", work, product)
+    stages.stage("thing", "A thing", "two", work, product)
     assert len(runs) == 3
-    script.stage("thing", "A thing", "smaller", work, product, also="two")
+    stages.stage("thing", "A thing", "smaller", work, product, also="two")
     assert len(runs) == 3
 
 
 def test_a_stage_that_failed_is_tried_again(script: ModuleType, tmp_path: Path) -> None:
     def fails() -> None:
-        raise script.Trouble(script.LIBRARY_MISSING, "no")
+        raise stages.Trouble(stages.LIBRARY_MISSING, "no")
 
     done: list[int] = []
-    script.stage("thing", "A thing", "one", lambda: None, tmp_path)
-    with pytest.raises(script.Trouble):
-        script.stage("thing", "A thing", "two", fails, tmp_path)
-    script.stage("thing", "A thing", "one", lambda: done.append(1), tmp_path)
+    stages.stage("thing", "A thing", "one", lambda: None, tmp_path)
+    with pytest.raises(stages.Trouble):
+        stages.stage("thing", "A thing", "two", fails, tmp_path)
+    stages.stage("thing", "A thing", "one", lambda: done.append(1), tmp_path)
     assert done == [1]
 
 
