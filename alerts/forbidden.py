@@ -6,6 +6,7 @@ Whole words of snake or camel case count, so that ``age`` does not hit ``image``
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from csoc.lib.errors import Refused
@@ -51,11 +52,15 @@ WORDS = frozenset(
         "vehicle_signature",
     ]
 )
-_PHRASES = tuple(tuple(word.split("_")) for word in WORDS)
+# One word, or two in a row.
+_PHRASES = frozenset(tuple(word.split("_")) for word in WORDS)
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://|\bwww\.", re.IGNORECASE)
+# One character before "://" is enough; a scheme of any length would be scanned anew from each of its letters.
+_URL = re.compile(r"[a-z0-9+.-]://|\bwww\.", re.IGNORECASE)
 _DATA = re.compile(r"\bdata:", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]{121,}")
+#: No key of the contract is longer; a longer one is judged, but not remembered.
+_LONGEST_KEY = 40
 CLASSES = ("gunshot",)
 KINDS = ("gunshot", "alpr_hit")
 
@@ -64,17 +69,20 @@ def _words_of(key: str) -> tuple[str, ...]:
     return tuple(part.lower() for part in _PARTS.findall(key))
 
 
-@lru_cache(maxsize=4096)
 def is_forbidden_key(key: str) -> bool:
     """True if ``key`` holds a listed word (or run of words) as whole words; a plural counts too."""
+    return _judged(key) if len(key) <= _LONGEST_KEY else _judge(key)
+
+
+def _judge(key: str) -> bool:
     words = _words_of(key)
-    forms = (words, tuple(word.removesuffix("s") for word in words))
     return any(
-        form[start : start + len(phrase)] == phrase
-        for form in forms
-        for phrase in _PHRASES
-        for start in range(len(form))
+        not _PHRASES.isdisjoint((word,) for word in form) or not _PHRASES.isdisjoint(pairwise(form))
+        for form in (words, tuple(word.removesuffix("s") for word in words))
     )
+
+
+_judged = lru_cache(maxsize=4096)(_judge)
 
 
 def _is_forbidden_text(text: str) -> bool:

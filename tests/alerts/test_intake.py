@@ -1,5 +1,7 @@
 """Intake: what is accepted, what is refused, and that nothing of a refusal stays."""
 
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,32 @@ def test_what_does_not_fit_is_refused(scene: Scene, spoil: Any, code: str) -> No
 )  # fmt: skip
 def test_refusal_list_hits_whole_words(key: str, hit: bool) -> None:
     assert forbidden.is_forbidden_key(key) is hit
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": "a." * 490_000},
+        {"a": ("A" * 120 + ".") * 8_000},
+        {"aA" * 490_000: 1},
+        {"a": "a:/" * 300_000},
+        {"a_" * 490_000: "www" * 10},
+    ],
+    ids=["scheme", "base64", "key", "colons", "words"],
+)
+def test_refusal_list_reads_the_longest_body_in_a_moment(value: Any) -> None:
+    begun = time.process_time()
+    with suppress(Refused):
+        forbidden.check(value)
+    assert time.process_time() - begun < 3
+
+
+def test_long_keys_are_not_remembered() -> None:
+    known = forbidden._judged.cache_info().currsize
+    with suppress(Refused):
+        forbidden.check({"x" * 1000 + "_face": 1})
+    assert forbidden._judged.cache_info().currsize == known
+    assert all(len(phrase) <= 2 for phrase in forbidden._PHRASES)
 
 
 def test_values_are_never_echoed(scene: Scene) -> None:
