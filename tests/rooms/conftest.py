@@ -1,0 +1,5 @@
+"""The standing console of tests/contract, for rules that show only from outside."""
+
+from tests.contract.conftest import place, standing_place
+
+__all__ = ["place", "standing_place"]
