@@ -114,6 +114,7 @@ class ExtendLiveView(APIView):
     @audit.guard("video.live.extend", object=_session_ref, acts=True)
     def post(self, request: Request, session_id: UUID) -> Response:
         """Extend by five minutes, with a reason."""
+        selectors.own_session(request.user, session_id)
         reason = _reason(request)
         answer = _once(
             request, f"video.live.extend:{session_id}", reason,

@@ -33,6 +33,15 @@ def locked_session(session_id: UUID) -> LiveSession:
     return found
 
 
+def own_session(user: User, session_id: UUID) -> LiveSession:
+    """Return the person's own view. Errors: Refused ``not-permitted``, ``not-found``."""
+    may_see_alerts(user)
+    session = LiveSession.objects.select_related(*_WITH).filter(pk=session_id, user=user).first()
+    if session is None:
+        raise Refused("not-found", "There is nothing here that you may see.", 404)
+    return session
+
+
 def session_wire(user: User, session_id: UUID) -> dict[str, Any]:
     """One view with everybody who watches the same trailer now. Errors: Refused ``not-found``."""
     may_see_alerts(user)
