@@ -38,7 +38,7 @@ def own_session(user: User, session_id: UUID) -> LiveSession:
     may_see_alerts(user)
     session = LiveSession.objects.select_related(*_WITH).filter(pk=session_id, user=user).first()
     if session is None:
-        raise Refused("not-found", "There is nothing here that you may see.", 404)
+        raise nothing_here()
     return session
 
 
