@@ -37,42 +37,51 @@ def guard(
     if verb not in VERBS:
         raise ValueError(f"{verb} is not an audit verb")
 
+    def keep(args: tuple[Any, ...], kwargs: dict[str, Any], outcome: Outcome) -> None:
+        if acts and outcome.result == "allowed":
+            return
+        request = args[0] if hasattr(args[0], "META") else args[1]
+        why = reason(request, **kwargs) if callable(reason) else reason
+        commit(verb, _nameable(object(request, **kwargs)), reason=why, outcome=outcome)
+
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
-        def keep(args: tuple[Any, ...], kwargs: dict[str, Any], outcome: Outcome) -> None:
-            request = args[0] if hasattr(args[0], "META") else args[1]
-            why = reason(request, **kwargs) if callable(reason) else reason
-            commit(verb, _nameable(object(request, **kwargs)), reason=why, outcome=outcome)
-
-        @functools.wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            try:
-                response = view(*args, **kwargs)
-            except Exception as error:
-                keep(args, kwargs, _refusal(error))
-                raise
-            outcome = _shown(response)
-            if outcome.result != "allowed" or not acts:
-                keep(args, kwargs, outcome)
-            return response
-
-        @functools.wraps(view)
-        async def guarded_async(*args: Any, **kwargs: Any) -> Any:
-            kept = sync_to_async(keep)
-            try:
-                response = await view(*args, **kwargs)
-            except Exception as error:
-                await kept(args, kwargs, _refusal(error))
-                raise
-            outcome = _shown(response)
-            if outcome.result != "allowed" or not acts:
-                await kept(args, kwargs, outcome)
-            return response
-
-        chosen: Any = guarded_async if iscoroutinefunction(view) else guarded
-        chosen.audit_verb = verb
-        return chosen  # type: ignore[no-any-return]
+        chosen = _held_async(view, keep) if iscoroutinefunction(view) else _held(view, keep)
+        chosen.audit_verb = verb  # type: ignore[attr-defined]
+        return chosen
 
     return decorate
+
+
+def _held(view: Callable[..., Any], keep: Callable[..., None]) -> Callable[..., Any]:
+    """Return ``view`` with its answer held until ``keep`` has committed the entry."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            response = view(*args, **kwargs)
+        except Exception as error:
+            keep(args, kwargs, _refusal(error))
+            raise
+        keep(args, kwargs, _shown(response))
+        return response
+
+    return guarded
+
+
+def _held_async(view: Callable[..., Any], keep: Callable[..., None]) -> Callable[..., Any]:
+    kept = sync_to_async(keep)
+
+    @functools.wraps(view)
+    async def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            response = await view(*args, **kwargs)
+        except Exception as error:
+            await kept(args, kwargs, _refusal(error))
+            raise
+        await kept(args, kwargs, _shown(response))
+        return response
+
+    return guarded
 
 
 def _nameable(ref: Ref) -> Ref:
