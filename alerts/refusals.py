@@ -8,6 +8,7 @@ import audit
 from alerts.models import Alert, RefusalCount
 from csoc.lib import clock
 from trailers.models import Trailer
+from trailers.selectors import trailer_ref
 
 _COUNT = """
 INSERT INTO alerts_refusalcount (trailer_id, code, minute, n) VALUES (%s, %s, %s, 1)
@@ -34,8 +35,9 @@ def write_refusals(*, actor: audit.Actor) -> int:
     )
     written = 0
     for row in rows:
-        ref = audit.Ref("trailer", row.trailer.name, row.trailer.agency.code)
-        audit.record("alert.refuse", ref, outcome=audit.Outcome("denied", row.code, n=row.n))
+        audit.record(
+            "alert.refuse", trailer_ref(row.trailer), outcome=audit.Outcome("denied", row.code, n=row.n)
+        )
         row.delete()
         written += 1
     return written

@@ -1,6 +1,7 @@
 """Live view over HTTP."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from csoc.lib.wire import Problem
 from live import policies, selectors, services
 from live.models import LiveSession, Reason
 from live.wire import BriefWire, OpenedWire, ViewWire
+from trailers.selectors import trailer_ref
 
 _OPENED = {201: OpenedWire, (403, "application/problem+json"): Problem}
 
@@ -53,20 +55,18 @@ def _once(request: Request, act: str, body: Any, run: Callable[[], Any]) -> Any:
 
 
 def _alert_ref(request: Request, alert_id: UUID) -> audit.Ref:
-    """The camera that was asked for: a denial is found under its trailer, as a view is."""
-    agency = request.user.person.agency
-    alert = Alert.objects.select_related("trailer").filter(pk=alert_id, agency=agency).first()
-    if alert is None:
-        return audit.Ref("alert", str(alert_id), agency.code)
-    return audit.Ref("trailer", alert.trailer.name, agency.code)
+    return _camera_ref(request, Alert, audit.Ref("alert", str(alert_id)))
 
 
 def _session_ref(request: Request, session_id: UUID) -> audit.Ref:
+    return _camera_ref(request, LiveSession, audit.Ref("session", str(session_id)))
+
+
+def _camera_ref(request: Request, kind: type[Alert] | type[LiveSession], asked: audit.Ref) -> audit.Ref:
+    """The camera that was asked for: a denial is found under its trailer, as a view is."""
     agency = request.user.person.agency
-    session = LiveSession.objects.select_related("trailer").filter(pk=session_id, agency=agency).first()
-    if session is None:
-        return audit.Ref("session", str(session_id), agency.code)
-    return audit.Ref("trailer", session.trailer.name, agency.code)
+    row = kind.objects.select_related("trailer__agency").filter(pk=asked.id, agency=agency).first()
+    return trailer_ref(row.trailer) if row else replace(asked, agency=agency.code)
 
 
 class OpenLiveView(APIView):

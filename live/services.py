@@ -25,6 +25,7 @@ from live import kicker, policies
 from live.models import LONGEST_LIFE, SESSION_LIFE, LiveSession, MediaToken, Stream
 from live.selectors import locked_session, open_sessions
 from trailers.models import Trailer
+from trailers.selectors import trailer_ref
 from trailers.services import send_command
 
 VIEW_TOKEN_S = 30
@@ -36,7 +37,7 @@ GRACE = timedelta(seconds=6)
 
 
 def _ref(session: LiveSession) -> audit.Ref:
-    return audit.Ref("trailer", session.trailer.name, session.agency.code)
+    return trailer_ref(session.trailer)
 
 
 def _event(session: LiveSession, verb: str, at: datetime, person: Person | None, code: str) -> None:
@@ -93,9 +94,7 @@ def _stream_for(alert: Alert, actor: User, now: datetime) -> Stream:
 
 
 def _command_start(stream: Stream, operator: str, actor: Any) -> None:
-    receipt = audit.record(
-        "trailer.command", audit.Ref("trailer", stream.trailer.name, stream.trailer.agency.code)
-    )
+    receipt = audit.record("trailer.command", trailer_ref(stream.trailer))
     token = audit.media_token(receipt, PUBLISH_TOKEN_S)
     MediaToken.objects.create(
         sha256=token.sha256, action=MediaToken.Action.PUBLISH, stream=stream, expires_at=token.expires_at
