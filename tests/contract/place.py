@@ -67,14 +67,14 @@ class Browser:
             found = _TOKEN.search(self.http.get("/accounts/login/").text)
             assert found is not None
             answer = self.http.post(
-                "/demo/sign-in/", json={"username": username}, headers={"X-CSRFToken": found[1]}
+                "/demo/sign-in/", json={"username": username}, headers={"X-CSRFToken": str(found[1])}
             )
             assert answer.status_code == 204, answer.text
 
     @property
     def token(self) -> dict[str, str]:
         """The CSRF header of this session."""
-        return {"X-CSRFToken": self.http.cookies.get("csrftoken", "")}
+        return {"X-CSRFToken": self.http.cookies.get("csrftoken") or ""}
 
     @property
     def cookie(self) -> str:

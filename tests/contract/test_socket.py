@@ -141,10 +141,24 @@ def test_another_role_is_told_4403(place: Place) -> None:
         assert goodbye(line) == ({"type": "bye", "code": 4403}, 4403)
 
 
-def test_another_origin_gets_no_socket(place: Place) -> None:
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example", "null", "http://127.0.0.1:1", "http://localhost", "http://127.0.0.1",
+        "http://127.0.0.1.evil.example:{port}", "file://127.0.0.1:{port}", "http://x@127.0.0.1:{port}",
+    ],
+)  # fmt: skip
+def test_another_origin_gets_no_socket(place: Place, origin: str) -> None:
     cookie = place.person("dispatcher").cookie
-    with pytest.raises(InvalidStatus), screen(place, cookie, "https://evil.example"):
+    with pytest.raises(InvalidStatus), screen(place, cookie, origin.format(port=place.port)):
         raise AssertionError("a page of another origin got a socket")
+
+
+@pytest.mark.parametrize("path", ["/ws/other/", "/api/v1/alerts/", "/", "/ws/live"])
+def test_an_unknown_socket_is_refused_and_not_a_fault(place: Place, path: str) -> None:
+    with pytest.raises(InvalidStatus) as caught, connect(f"ws://127.0.0.1:{place.port}{path}", proxy=None):
+        raise AssertionError("there is no such socket")
+    assert caught.value.response.status_code == 403
 
 
 def test_a_right_taken_away_ends_the_socket_within_five_seconds(place: Place) -> None:
