@@ -27,10 +27,10 @@ from alerts.services import publish_hotlist
 from csoc.lib import clock
 from csoc.lib.keyfiles import load_or_create_ed25519
 from deployments import services
-from deployments.models import MODULES, Deployment, Incident
+from deployments.models import Deployment, Incident
 from deployments.selectors import active_deployment
 from trailers import consolekey
-from trailers.models import Trailer, TrailerKey
+from trailers.models import MODULES, Trailer, TrailerKey
 from trailers.schemas import Audio, Enrolment
 
 LIST_ID = "mto-on"

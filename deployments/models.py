@@ -14,11 +14,10 @@ from django.db.models import F, Q
 
 from accounts.models import Agency, Person, Unit
 from csoc.lib import canonical, clock
-from trailers.models import Trailer
+from trailers.models import MODULES, Trailer
 
 #: H1: a term is 14 days at most; longer means a fresh assessment and authorisation.
 MAX_TERM = timedelta(days=14)
-MODULES = ("acoustic", "alpr", "ptz", "speaker")
 
 
 class Incident(models.Model):

@@ -12,10 +12,8 @@ from django.db.models import F
 from csoc.lib import clock, realtime
 from csoc.lib.errors import Misuse
 
-from .models import DesiredState, Trailer
+from .models import MODULES, DesiredState, Trailer
 from .reports import push_trailer
-
-MODULES = ("acoustic", "alpr", "ptz", "speaker")
 
 
 @dataclass(frozen=True, slots=True)

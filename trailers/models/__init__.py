@@ -1,11 +1,12 @@
 """The register's tables, one file per subject."""
 
-from .channel import Command, DesiredState, TrailerStatus
+from .channel import MODULES, Command, DesiredState, TrailerStatus
 from .keys import EnrolmentToken, Nonce, TrailerKey
 from .register import CAPABILITIES, Trailer
 
 __all__ = [
     "CAPABILITIES",
+    "MODULES",
     "Command",
     "DesiredState",
     "EnrolmentToken",

@@ -10,6 +10,9 @@ from django.db.models import F, Q
 
 from .register import Trailer
 
+#: What a deployment switches on or off; a trailer without one of them has nothing to switch.
+MODULES = ("acoustic", "alpr", "ptz", "speaker")
+
 
 class TrailerStatus(models.Model):
     """The last word from a trailer. Unknown is null, never -1; `battery_soc_pct` is per cent."""
