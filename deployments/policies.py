@@ -8,7 +8,8 @@ import audit
 from accounts.models import Role, User
 from accounts.policies import require_role
 from csoc.lib.errors import Refused, nothing_here
-from deployments.models import Deployment, RiskAssessment
+from deployments.models import Consent, Deployment, Incident, RiskAssessment
+from trailers.models import Trailer
 
 Actor = User | audit.Actor
 
@@ -18,9 +19,9 @@ def may_prepare(actor: User) -> None:
     require_role(actor, Role.APPLICANT)
 
 
-def same_agency(actor: User, deployment: Deployment) -> None:
-    """Another agency's deployment does not exist for this person."""
-    if actor.person.agency_id != deployment.agency_id:
+def same_agency(actor: User, thing: Deployment | Incident | Consent | Trailer) -> None:
+    """What belongs to another agency does not exist for this person."""
+    if actor.person.agency_id != thing.agency_id:
         raise nothing_here()
 
 

@@ -9,11 +9,12 @@ from django.db.models import Max
 import audit
 from accounts.models import Person, User
 from csoc.lib import clock, events, realtime
+from csoc.lib.errors import nothing_here
 from deployments import policies
-from deployments.models import MODULES, Authorisation, Consent, Deployment, Incident, RiskAssessment
+from deployments.models import Authorisation, Consent, Deployment, Incident, RiskAssessment
 from deployments.selectors import locked
 from trailers.desired import Standing
-from trailers.models import Trailer
+from trailers.models import MODULES, Trailer
 from trailers.services import set_desired
 
 #: Taken while a number is given, so that two drafts never get the same one.
@@ -45,6 +46,7 @@ def assess_risk(
 ) -> RiskAssessment:
     """Score an incident: the score is the sum of the factors' points."""
     policies.may_prepare(actor)
+    policies.same_agency(actor, incident)
     assessment = RiskAssessment.objects.create(
         incident=incident, assessor=actor.person, factors=factors, score=sum(factors.values()),
         threshold=threshold, assessed_at=clock.now(), valid_until=valid_until,
@@ -69,6 +71,9 @@ def record_consent(*, actor: User, capacity: str, document_sha256: str, expires_
 def create_deployment(*, actor: User, trailer: Trailer, **content: Any) -> Deployment:
     """Make a draft. ``content`` are the fields an applicant fills in (site, need, term, links)."""
     policies.may_prepare(actor)
+    for linked in (trailer, content.get("incident"), content.get("consent")):
+        if linked is not None:
+            policies.same_agency(actor, linked)
     year = clock.now().year
     with transaction.get_connection().cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBER_LOCK])
@@ -160,8 +165,15 @@ def deactivate_deployment(
 @transaction.atomic
 def withdraw_consent(*, actor: User, consent_id: int) -> None:
     """The owner takes the consent back: every deployment standing on it ends in the same transaction."""
-    consent = Consent.objects.select_for_update().select_related("agency").get(pk=consent_id)
+    consent = (
+        Consent.objects.select_for_update(of=("self",)).select_related("agency").filter(pk=consent_id).first()
+    )
     policies.may_prepare(actor)
+    if consent is None:
+        raise nothing_here()
+    policies.same_agency(actor, consent)
+    if consent.withdrawn_at is not None:
+        return
     consent.withdrawn_at = clock.now()
     consent.save(update_fields=["withdrawn_at"])
     standing = consent.deployments.filter(

@@ -87,6 +87,48 @@ def test_database_keeps_the_edges(scene: Scene, submitted: Deployment, statement
         cursor.execute(statement, [submitted.pk])
 
 
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE deployments_deployment SET lat = 1, lon = 1 WHERE id = %s", "does not change"),
+        ("UPDATE deployments_deployment SET trailer_id = trailer_id + 1 WHERE id = %s", "does not change"),
+        ("UPDATE deployments_deployment SET consent_id = consent_id + 1 WHERE id = %s", "does not change"),
+        (
+            "UPDATE deployments_deployment SET ends_at = ends_at + interval '1 s' WHERE id = %s",
+            "does not|14_days",
+        ),
+        (
+            "UPDATE deployments_deployment SET hotlist_categories = '{other_authorised}' WHERE id = %s",
+            "does not change",
+        ),
+        (
+            "UPDATE deployments_authorisation SET officer_id = officer_id + 1 WHERE deployment_id = %s",
+            "a record",
+        ),
+        ("DELETE FROM deployments_authorisation WHERE deployment_id = %s", "a record"),
+        ("UPDATE deployments_riskassessment SET score = 99 WHERE %s > 0", "a record"),
+        (
+            "UPDATE deployments_consent SET expires_at = expires_at + interval '1 d' WHERE %s > 0",
+            "taken back",
+        ),
+    ],
+)
+def test_what_was_authorised_stays_what_was_read(scene: Scene, statement: str, words: str) -> None:
+    with pytest.raises(IntegrityError, match=words), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, [scene.deployment.pk])
+
+
+def test_an_active_deployment_may_be_tightened_in_the_database(scene: Scene) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE deployments_deployment SET modules = '{acoustic}', hotlist_categories = '{}',"
+            " ends_at = ends_at - interval '1 h' WHERE id = %s",
+            [scene.deployment.pk],
+        )
+    with pytest.raises(IntegrityError, match="does not change"), transaction.atomic():
+        Deployment.objects.filter(pk=scene.deployment.pk).update(modules=["acoustic", "ptz"])
+
+
 def test_edges_of_model_and_database_are_the_same(scene: Scene) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = 'deployments_edge'")
@@ -126,6 +168,47 @@ def test_withdrawal_ends_the_deployment(scene: Scene) -> None:
         services.withdraw_consent(actor=ines, consent_id=scene.deployment.consent_id or 0)
     scene.deployment.refresh_from_db()
     assert scene.deployment.deactivation_reason == "consent_withdrawn"
+
+
+def test_a_consent_is_taken_back_once_and_for_good(scene: Scene) -> None:
+    ines = scene.users["applicant"]
+    consent = scene.deployment.consent
+    assert consent is not None
+    with acting(ines):
+        services.withdraw_consent(actor=ines, consent_id=consent.pk)
+        consent.refresh_from_db()
+        first = consent.withdrawn_at
+        services.withdraw_consent(actor=ines, consent_id=consent.pk)
+    consent.refresh_from_db()
+    assert consent.withdrawn_at == first
+    consent.withdrawn_at = None
+    with pytest.raises(IntegrityError, match="taken back"), transaction.atomic():
+        consent.save()
+
+
+def test_another_agencys_records_do_not_exist(scene: Scene) -> None:
+    ines = scene.users["applicant"]
+    deployment = scene.deployment
+    assert deployment.incident is not None
+    # In memory only: that is where the policies look.
+    ines.person.agency = Agency.objects.create(code="OTHER", name="Other")
+    with acting(ines):
+        with pytest.raises(Refused) as caught:
+            services.withdraw_consent(actor=ines, consent_id=deployment.consent_id or 0)
+        assert caught.value.status == 404
+        with pytest.raises(Refused):
+            services.withdraw_consent(actor=ines, consent_id=0)
+        with pytest.raises(Refused):
+            services.create_deployment(actor=ines, trailer=scene.trailer)
+        with pytest.raises(Refused):
+            services.assess_risk(
+                actor=ines,
+                incident=deployment.incident,
+                factors={},
+                threshold=1,
+                valid_until=clock_module.now(),
+            )
+    assert active_deployment(scene.trailer, clock_module.now()) is not None
 
 
 def test_expiry_is_judged_at_the_door_and_recorded_by_the_job(scene: Scene, clock: Any) -> None:
