@@ -206,7 +206,9 @@ def _require_one_block(alert: AlertBody) -> None:
         raise schema_error(f"/{wanted}", "missing-key")
     if getattr(alert, other) is not None:
         raise schema_error(f"/{other}", "unknown-key")
-    if alert.alpr_hit is not None and plate_key(alert.alpr_hit.plate) is None:
+    plate = alert.alpr_hit.plate if alert.alpr_hit is not None else None
+    # Letters that turn the text around or cannot be seen would show a person another plate than was matched.
+    if plate is not None and (plate_key(plate) is None or not plate.isprintable()):
         raise schema_error("/alpr_hit/plate", "invalid")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 
 import audit
 from alerts import forbidden, schemas, selectors, services
@@ -185,3 +186,28 @@ def test_values_are_never_echoed(scene: Scene) -> None:
     error = refused(scene, body)
     assert "MARKER-77" not in str(error) + str(error.extra)
     assert error.extra["errors"] == [{"pointer": "/alpr_hit/confidence", "code": "invalid"}]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "occurred_at = received_at", "received_at = now()", "trailer_id = trailer_id + 1", "lat = 1",
+        "deployment_id = deployment_id + 1", "kind = 'alpr_hit'", "late = NOT late",
+    ],
+)  # fmt: skip
+def test_what_was_reported_does_not_change_in_the_database(scene: Scene, change: str) -> None:
+    alert, _new = post(scene, scene.gunshot())
+    with (
+        pytest.raises(IntegrityError, match="does not change"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"UPDATE alerts_alert SET {change} WHERE id = %s", [alert.pk])
+
+
+@pytest.mark.parametrize(
+    "plate", ["\u202eZZDEM01", "ZZ\u200bDEM01", "ZZDEM01\u2066", "ZZ\u00adDEM01", "\ufeffZZDEM01"]
+)
+def test_a_plate_that_shows_otherwise_than_it_is_matched_is_refused(scene: Scene, plate: str) -> None:
+    error = refused(scene, scene.hit(plate=plate))
+    assert error.extra["errors"] == [{"pointer": "/alpr_hit/plate", "code": "invalid"}]
