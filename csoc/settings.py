@@ -308,6 +308,8 @@ LOGGING = {
         "daphne.http_protocol": {"level": "WARNING"},
         # Request lines may carry identifiers; the audit log is the record of access.
         "django.request": {"level": "ERROR"},
+        # The same, from anybody at all: a Host that is not ours, an address without its token.
+        "django.security": {"level": "CRITICAL"},
         # It would write down each media path, and the address that ends a media session.
         "httpx": {"level": "WARNING"},
     },

@@ -22,5 +22,6 @@ urlpatterns = [
 if settings.IS_DEMO:
     urlpatterns += [path("demo/", include("accounts.demo_urls")), path("demo/", include("alerts.demo_urls"))]
 
+handler400 = "csoc.views.bad_request"
 handler404 = "csoc.views.not_found"
 handler500 = "csoc.views.server_error"

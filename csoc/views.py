@@ -32,6 +32,16 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _told(request, Refused("csrf", sentence, 403))
 
 
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400 of a request that no view saw (a Host that is not ours, say); it may not even have a session."""
+    error = Refused("bad-request", _("The console cannot read this request."), 400)
+    return (
+        refused(error)
+        if wants_json(request)
+        else HttpResponse(error.sentence, content_type="text/plain", status=400)
+    )
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404, as a problem or a page."""
     return _told(request, nothing_here())

@@ -12,7 +12,8 @@ from csoc.lib.errors import Refused
 
 Key64 = Annotated[str, msgspec.Meta(min_length=43, max_length=44)]
 Proof64 = Annotated[str, msgspec.Meta(min_length=86, max_length=88)]
-Short = Annotated[str, msgspec.Meta(max_length=64)]
+# A code and never a sentence: it is kept in the clear and shown on every board.
+FaultCode = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\Z")]
 
 
 class Audio(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -55,7 +56,7 @@ class Report(msgspec.Struct, frozen=True):
     agent_version: Annotated[str, msgspec.Meta(max_length=32)] | None = None
     position: Position | None = None
     battery_soc_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] | msgspec.UnsetType | None = msgspec.UNSET
-    faults: Annotated[list[Short], msgspec.Meta(max_length=20)] | None = None
+    faults: Annotated[list[FaultCode], msgspec.Meta(max_length=20)] | None = None
     desired_version: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
     hotlist_version: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
 

@@ -13,7 +13,7 @@ from csoc.lib.errors import BadJson
 # Possessive, and an unfinished string ends with the body: otherwise a body of `"\\"\\"\\"…` would be scanned
 # anew from each of its quotes, which takes hours for a megabyte.
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+\\?(?:"|\Z)', re.DOTALL)
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def _depth(raw: bytes) -> int:

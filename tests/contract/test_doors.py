@@ -103,6 +103,14 @@ def test_a_role_without_the_right_is_told_so(place: Place) -> None:
     assert {row["actor"]["role"] for row in denied} >= {"technician", "privacy_officer", "administrator"}
 
 
+def test_a_host_that_is_not_ours_is_a_problem_and_leaves_no_trace(place: Place, nobody: Browser) -> None:
+    answer = nobody.get("/api/v1/live/snapshot/", headers={"Host": "marker-77.example"})
+    assert verdict(answer) == (400, "bad-request")
+    assert "marker-77" not in answer.text
+    page = nobody.get("/live/", headers={"Host": "marker-77.example"})
+    assert (page.status_code, "marker-77" in page.text) == (400, False)
+
+
 def test_health_tells_nothing_and_needs_nobody(place: Place, nobody: Browser) -> None:
     assert nobody.get("/healthz").json() == {"alive": True}
     assert set(nobody.get("/readyz").json()) == {"ready", "env", "purge_overdue"}

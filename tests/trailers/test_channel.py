@@ -279,6 +279,8 @@ BREACHES = [
     ('{"t":"hello"}', "bad-message", 4004),
     ("[]", "bad-message", 4004),
     ('{"t":"hb","battery_soc_pct":-1}', "bad-message", 4004),
+    ('{"t":"hb","faults":["seen: ABCD 123"]}', "bad-message", 4004),
+    ('{"t":"hb","faults":["<b>"]}', "bad-message", 4004),
     ('{"t":"ack","cmd":"x","status":"done"}', "bad-message", 4004),
     ('{"t":"hb","x":"' + "y" * 8192 + '"}', "too-large", 4009),
     (b"\x00\x01", "text-only", 4010),
