@@ -95,12 +95,23 @@ def test_at_47_hours_nothing_opens_and_nothing_is_made_even_without_a_purge(now:
     assert list(own_keys.iterdir()) == []
 
 
-def test_a_destroyed_key_is_overwritten_before_it_goes(now: Any, own_keys: Path) -> None:
+def test_a_destroyed_key_is_overwritten_before_it_goes(
+    now: Any, own_keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     epoch, sealed = vault.seal(b"x", NOON, b"")
     key = (own_keys / "2026-11-21T12.key").read_bytes()
     os.link(own_keys / "2026-11-21T12.key", own_keys / "copy")
+    on_disk: list[bytes] = []
+    truncate = os.ftruncate
+
+    def look_then_truncate(handle: int, length: int) -> None:
+        on_disk.append(os.pread(handle, 64, 0))
+        truncate(handle, length)
+
+    monkeypatch.setattr(os, "ftruncate", look_then_truncate)
     keystore.destroy(epoch)
     keystore.destroy(epoch)
+    assert on_disk == [bytes(sealing.KEY_BYTES)], "the file is zeros before it is cut to nothing"
     assert (own_keys / "copy").read_bytes() == b"", "the very blocks of the file are gone, not a name"
     assert keystore.epochs() == [] and len(keystore.markers()) == 1
     assert not any(key in path.read_bytes() for path in own_keys.iterdir())
