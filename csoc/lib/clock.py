@@ -1,6 +1,6 @@
 """The console's one clock: system time plus an offset that every process of a test shares.
 
-Rules take time as a parameter; only doors and services ask this clock. SQL ``now()`` is never used
+Rules take time as a parameter; whoever asks them asks this clock first. SQL ``now()`` is never used
 for a rule, because a moved clock would not move it.
 """
 
