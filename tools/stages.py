@@ -115,7 +115,9 @@ def last_lines(output: str, count: int = 15) -> str:
 
 
 def make_venv() -> None:
-    """Make .venv from the Python that runs us."""
+    """Make .venv from the Python that runs us; whatever was installed in an earlier one is gone with it."""
+    with contextlib.suppress(FileNotFoundError):
+        (CACHE / "stamps" / "libraries").unlink()
     code, output = follow([sys.executable, "-m", "venv", "--clear", VENV], ROOT)
     if code:
         raise Trouble(

@@ -136,6 +136,23 @@ def test_a_stage_that_failed_is_tried_again(script: ModuleType, tmp_path: Path) 
     assert done == [1]
 
 
+def test_a_new_environment_gets_its_libraries_again(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installed: list[int] = []
+    python = tmp_path / "python"
+
+    def install() -> None:
+        installed.append(1)
+
+    monkeypatch.setattr(stages, "follow", lambda *words: (0, python.write_text("") and ""))
+    for _ in range(2):
+        stages.stage("venv", "An environment", "same", stages.make_venv, python)
+        stages.stage("libraries", "Libraries", "same", install, python)
+        python.unlink()
+    assert installed == [1, 1]
+
+
 @pytest.mark.parametrize("words", [[], ["runn"], ["run", "--port", "0"], ["run", "--port", "eight"]])
 def test_a_wrong_command_line_shows_how_it_is_used(words: list[str]) -> None:
     done = call(*words)
