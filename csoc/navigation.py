@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Role
+from accounts.selectors import roles_of
+from alerts.policies import VIEWERS
+from vault.views import READERS
 
 
 @dataclass(frozen=True)
@@ -17,26 +22,14 @@ class Item:
     current: bool
 
 
-RETENTION_READERS = {"privacy_officer", "supervisor", "administrator"}
-
-# Words, icon, URL names tried in turn (an app may not have its page yet), roles.
+# Words, icon, URL name, roles (None: everybody).
 PAGES = (
-    (_("Live board"), "radio-tower", ("live", "board", "alerts:board"), {"dispatcher", "supervisor"}),
-    (_("Audit"), "scroll-text", ("audit", "audit:index", "audit:log"), {"privacy_officer"}),
-    (_("Retention"), "shredder", ("retention", "vault:retention"), RETENTION_READERS),
-    (_("Access"), "key-round", ("access", "accounts:access"), {"administrator"}),
-    (_("Own account"), "user-round", ("account", "accounts:account"), None),
+    (_("Live board"), "radio-tower", "live", set(VIEWERS)),
+    (_("Audit"), "scroll-text", "audit", {Role.PRIVACY_OFFICER}),
+    (_("Retention"), "shredder", "retention", set(READERS)),
+    (_("Access"), "key-round", "access", {Role.ADMINISTRATOR}),
+    (_("Own account"), "user-round", "account", None),
 )
-
-
-def first_url(names: tuple[str, ...]) -> str | None:
-    """The path of the first name that exists, or None."""
-    for name in names:
-        try:
-            return reverse(name)
-        except NoReverseMatch:
-            continue
-    return None
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
@@ -44,10 +37,10 @@ def navigation(request: HttpRequest) -> dict[str, object]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"navigation": []}
-    roles = set(user.groups.values_list("name", flat=True))
+    roles = roles_of(user)
     items = []
-    for label, icon, names, allowed in PAGES:
-        url = first_url(names)
-        if url and (allowed is None or roles & allowed):
+    for label, icon, name, allowed in PAGES:
+        url = reverse(name)
+        if allowed is None or roles & allowed:
             items.append(Item(label, icon, url, request.path.startswith(url)))
     return {"navigation": items}
