@@ -9,6 +9,10 @@ from accounts import selectors
 from accounts.models import Role, User
 from csoc.lib.errors import Refused
 
+#: What the first group may never see is what the second works with.
+WITHOUT_CONTENT = frozenset({Role.PRIVACY_OFFICER, Role.TECHNICIAN, Role.ADMINISTRATOR})
+WITH_CONTENT = frozenset({Role.DISPATCHER, Role.SUPERVISOR, Role.INVESTIGATOR, Role.BAIL_OFFICER})
+
 
 def require_role(user: Any, *roles: str) -> None:
     """Refuse (403 `not-permitted`) unless the user holds one of `roles`."""
@@ -53,6 +57,18 @@ def administrator_remains(losing: User) -> None:
         % {"name": losing.person.name},
         409,
     )
+
+
+def roles_go_together(roles: frozenset[str]) -> None:
+    """Refuse (422 `invalid`) a role that may never see content beside one that sees it."""
+    without, with_content = roles & WITHOUT_CONTENT, roles & WITH_CONTENT
+    if without and with_content:
+        one, other = Role(min(without)).label, Role(min(with_content)).label
+        sentence = _("%(one)s never sees content of alerts, %(other)s does: one person cannot be both.") % {
+            "one": one,
+            "other": other,
+        }
+        raise Refused("invalid", sentence, 422, errors={"roles": [sentence]})
 
 
 def must_be_active(user: User) -> None:

@@ -72,6 +72,7 @@ def create_user(
     with transaction.atomic():
         _lock_administrators()
         _may_add_to(actor, unit)
+        policies.roles_go_together(wanted)
         person = _new_person(name, badge, unit)
         user = User(username=username.lower(), person=person, password_initial=True)
         user.set_password(password)
@@ -85,12 +86,14 @@ def create_user(
 def set_roles(*, user: User, roles: Iterable[str], actor: Actor) -> User:
     """Give the user exactly these roles. Taking one away ends every open session and socket of theirs.
 
-    Errors: Refused 403 `not-permitted` or `own-rights`, 404, 409 `last-administrator` or `left-staff`.
+    Errors: Refused 403 `not-permitted` or `own-rights`, 404, 409 `last-administrator` or `left-staff`,
+    422 `invalid` for roles that do not go together.
     """
     wanted = _known_roles(roles)
     with transaction.atomic():
         user = _locked(user, actor)
         policies.must_be_active(user)
+        policies.roles_go_together(wanted)
         held = selectors.roles_of(user)
         given, taken = wanted - held, held - wanted
         if Role.ADMINISTRATOR in taken:

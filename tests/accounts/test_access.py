@@ -135,8 +135,11 @@ def test_change_roles(admin, cast):
     user = cast["technician"]["user"]
     page = f"/access/u-{user.person.number}/"
     assert admin.get(page).status_code == 200
-    assert admin.post(page, {"roles": ["dispatcher", "technician"]}).status_code == 302
-    assert selectors.roles_of(user) == {"dispatcher", "technician"}
+    assert admin.post(page, {"roles": ["applicant", "technician"]}).status_code == 302
+    assert selectors.roles_of(user) == {"applicant", "technician"}
+    answer = admin.post(page, {"roles": ["dispatcher", "technician"]})
+    assert "one person cannot be both" in answer.content.decode()
+    assert selectors.roles_of(user) == {"applicant", "technician"}
     assert admin.post(page, {}).status_code == 302
     assert selectors.roles_of(user) == frozenset()
 

@@ -123,6 +123,19 @@ def test_setting_the_same_roles_writes_nothing(boss, entries):
     assert entries == []
 
 
+@pytest.mark.parametrize("blind", ["privacy_officer", "technician", "administrator"])
+@pytest.mark.parametrize("seeing", ["dispatcher", "supervisor", "investigator", "bail_officer"])
+def test_who_may_never_see_content_gets_no_role_that_does(boss, blind, seeing):
+    with services.acting(boss):
+        with refused("invalid", 422):
+            add_user(boss, "r.vale", blind, seeing)
+        user = add_user(boss, "r.vale", blind).user
+        with refused("invalid", 422):
+            services.set_roles(user=user, roles=[blind, seeing], actor=boss)
+        assert selectors.roles_of(user) == {blind}
+        services.set_roles(user=user, roles=[seeing], actor=boss)
+
+
 def test_an_unknown_role_is_refused(boss):
     with services.acting(boss), refused("invalid", 422):
         services.set_roles(user=add_user(boss, "r.vale").user, roles=["root"], actor=boss)
