@@ -70,7 +70,10 @@ async def test_ports_taken_by_somebody_else_are_a_503_too() -> None:
         taken.close()
 
 
-GOOD = {"CSOC_GATEWAY_SECRET": "0123456789abcdef0123456789abcdef", "CSOC_PUBLIC_URL": "http://127.0.0.1:8000/"}
+GOOD = {
+    "CSOC_GATEWAY_SECRET": "0123456789abcdef0123456789abcdef",
+    "CSOC_PUBLIC_URL": "http://127.0.0.1:8000/",
+}
 
 
 def test_settings_from_the_environment() -> None:
