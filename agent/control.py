@@ -64,6 +64,9 @@ async def _read(reader: asyncio.StreamReader) -> tuple[str, str, bytes]:
     words = head[0].split(" ")
     headers = dict(line.lower().split(":", 1) for line in head[1:] if ":" in line)
     length = headers.get("content-length", "0").strip()
+    # A page of another site can post text without asking; JSON it may not.
+    if words[0] == "POST" and headers.get("content-type", "").split(";")[0].strip() != "application/json":
+        raise BadRequest(415)
     if len(words) != 3 or not length.isdigit() or "transfer-encoding" in headers:
         raise BadRequest(400)
     if int(length) > MAX_BODY:

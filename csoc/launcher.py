@@ -7,7 +7,9 @@ No Django here: settings are read by the processes this starts. Exit codes are t
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
+import http.client
 import json
 import os
 import secrets
@@ -135,11 +137,13 @@ class Launcher:
                 "web",
                 [python, "-m", "csoc.server", "--host", "127.0.0.1", "--port", port],
                 ready=self._web_ready,
+                answers=lambda: answers_at(f"{self.url}/healthz"),
             ),
             self._program(
                 "gateway",
                 [python, "-m", "live.gateway", "--port", gateway],
                 ready=lambda: port_answers(self.gateway_port),
+                answers=lambda: answers_at(f"http://127.0.0.1:{self.gateway_port}/healthz"),
             ),
             self._program("worker", [*celery, "-q", "worker", "-P", "solo", *level], more=quiet),
             self._program("beat", [*celery, "-q", "beat", *level, *beat_file], more=few),
@@ -164,17 +168,15 @@ class Launcher:
         *,
         role: str = "csoc_app",
         ready: Any = None,
+        answers: Any = None,
         more: dict[str, str] | None = None,
     ) -> Program:
         env = self._env(role) | (more or {})
-        return Program(name, start=lambda: self.supervisor.spawn(name, command, env, ROOT), ready=ready)
+        start = functools.partial(self.supervisor.spawn, name, command, env, ROOT)
+        return Program(name, start=start, ready=ready, answers=answers)
 
     def _web_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return answers_at(f"{self.url}/readyz", timeout_s=2)
 
     def _env(self, role: str) -> dict[str, str]:
         """Return the environment of one process: its own database role, and nothing it need not know."""
@@ -248,9 +250,9 @@ class Launcher:
         lines = ["", f"  The console is ready:  {self.url}", ""]
         if self.demo:
             people = json.loads(self.run_file.read_text("utf-8"))["people"]
-            lines.append("  Demonstration people (one click on the sign-in page, or with these):")
-            for role, person in people.items():
-                lines.append(f"    {role:<18} {person['username']:<10} {person['password']}")
+            lines.append("  Demonstration people (one click on the sign-in page, or username and password;")
+            lines.append("  the passwords are new at every start):")
+            lines += [f"    {person['username']:<18} {person['password']}" for person in people.values()]
             lines += ["", f"  Second factors and keys for scripts: {self.run_file}"]
         lines += ["  Ctrl-C stops everything.", ""]
         print("\n".join(lines), flush=True)
@@ -295,6 +297,15 @@ def free_ports(count: int) -> list[int]:
     finally:
         for probe in probes:
             probe.close()
+
+
+def answers_at(url: str, timeout_s: float = 5.0) -> bool:
+    """True if ``url`` answers 200 within ``timeout_s`` seconds."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
+            return bool(answer.status == 200)
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def port_answers(port: int) -> bool:

@@ -2,7 +2,7 @@
 
 Twisted writes bodies of 100 kB and more, or of unknown length, to a temporary file before any check
 runs. A refused clip or plate must never touch the disk (H7), so every body stays in memory and is
-cut off at 1.1 MB, whatever its headers say.
+cut off at its route's limit, whatever its headers say.
 
 Run: ``python -m csoc.server --port 8000 [--host 127.0.0.1] [--fd N]``
 """
@@ -17,7 +17,11 @@ import daphne.http_protocol
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
 
-MAX_BODY_BYTES = 1_100_000
+#: The one route whose bodies may be long (a trailer's catch-up), and everybody else's limit: a hundred
+#: strangers may not fill the memory before any check runs.
+LONG_BODIES = b"/api/v1/alerts/bulk/"
+MAX_LONG_BODY_BYTES = 1_100_000
+MAX_BODY_BYTES = 131_072
 MAX_SOCKET_MESSAGE_BYTES = 65_536
 TOO_LARGE = (
     b'{"type":"/problems/too-large","title":"too large","status":413,'
@@ -26,13 +30,16 @@ TOO_LARGE = (
 
 
 class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
-    """A request whose body lives in memory and never grows past ``MAX_BODY_BYTES``."""
+    """A request whose body lives in memory and never grows past its route's limit."""
 
     def gotLength(self, length: int | None) -> None:
         """Twisted's hook once the headers are read; ``length`` None means chunked."""
         self.content = io.BytesIO()
         self._body_bytes = 0
         self._body_refused = False
+        # The channel knows the request line by now, the request itself learns it after the body.
+        path = bytes(getattr(self.channel, "_path", LONG_BODIES)).partition(b"?")[0]
+        self._limit = MAX_LONG_BODY_BYTES if path == LONG_BODIES else MAX_BODY_BYTES
         self._refuse_over(length or 0)
 
     def handleContentChunk(self, data: bytes) -> None:
@@ -50,7 +57,7 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         super().requestReceived(command, path, version)
 
     def _refuse_over(self, count: int) -> None:
-        if count <= MAX_BODY_BYTES or self._body_refused:
+        if count <= self._limit or self._body_refused:
             return
         self._body_refused = True
         self.content = io.BytesIO()

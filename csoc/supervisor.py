@@ -25,6 +25,10 @@ BACK_OFF_S = (1, 2, 4, 8, 15, 30)
 FORGIVEN_AFTER_S = 60.0
 STOP_WITHIN_S = 12.0
 LOG_BYTES = 10_000_000
+#: A process that runs but answers nothing is worse than a dead one: nobody is told. Generous, because a
+#: machine may be busy for a while.
+PROBE_EVERY_S = 5.0
+PROBE_MISSES = 4
 #: Every process of one run carries this in its environment, so that leftovers can be found.
 RUN_MARK = "CSOC_RUN"
 
@@ -46,12 +50,15 @@ class Program:
     name: str
     start: Callable[[], subprocess.Popen[bytes]]
     ready: Callable[[], bool] | None = None
+    #: Asked while it runs; missing ``PROBE_MISSES`` times in a row means it hangs.
+    answers: Callable[[], bool] | None = None
     parting: signal.Signals = signal.SIGTERM
     #: Higher tiers stop first: programs before the servers they use.
     tier: int = 1
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     crashes: int = 0
+    misses: int = 0
     start_again_at: float = 0.0
 
     def alive(self) -> bool:
@@ -149,6 +156,7 @@ class Supervisor:
 
     def _note(self, program: Program, process: subprocess.Popen[bytes]) -> None:
         program.process = process
+        program.misses = 0
         program.started_at = time.monotonic()
 
     def wait_ready(self, names: Iterable[str], timeout_s: float) -> None:
@@ -177,11 +185,31 @@ class Supervisor:
     # -- watching ----------------------------------------------------------------------------------
 
     def watch(self) -> None:
-        """Restart what crashes, until Stopping is raised by a signal."""
+        """Restart what crashes or hangs, until Stopping is raised by a signal."""
+        threading.Thread(target=self._probe_forever, daemon=True).start()
         while True:
             for program in self.programs.values():
                 self._look_at(program)
             time.sleep(0.2)
+
+    def _probe_forever(self) -> None:
+        """In a thread of its own: a process that hangs would hold up the watching of the others."""
+        while not self._stopping:
+            for program in list(self.programs.values()):
+                if program.answers is not None and program.alive():
+                    self._probe(program, program.answers)
+            time.sleep(PROBE_EVERY_S)
+
+    def _probe(self, program: Program, answers: Callable[[], bool]) -> None:
+        process = program.process
+        if answers():
+            program.misses = 0
+            return
+        program.misses += 1
+        if program.misses >= PROBE_MISSES and process is not None and not self._stopping:
+            program.misses = 0
+            self.say(f"!!! {program.name} runs but does not answer; ending it to start it again", 31)
+            process.kill()
 
     def _look_at(self, program: Program) -> None:
         now = time.monotonic()

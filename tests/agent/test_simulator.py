@@ -175,7 +175,15 @@ async def test_nonsense_raises_nothing(tmp_path, body, status):
 async def test_other_routes_do_not_exist(tmp_path):
     async with Stage(tmp_path) as stage:
         assert (await stage.http.get("/simulate")).status_code == 404
-        assert (await stage.http.post("/healthz")).status_code == 404
+        assert (await stage.http.post("/healthz", json={})).status_code == 404
+
+
+async def test_a_page_of_another_site_raises_no_alert(tmp_path):
+    """Such a page can post plain text without asking the browser, but not JSON."""
+    async with Stage(tmp_path) as stage:
+        body = json.dumps({"trailer": "TRL-0007", "kind": "gunshot"})
+        answer = await stage.http.post("/simulate", content=body, headers={"Content-Type": "text/plain"})
+        assert answer.status_code == 415
 
 
 async def test_enrolment_proves_possession_and_keeps_the_key_private(tmp_path):

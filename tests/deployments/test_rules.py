@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from accounts import services as people
 from accounts.models import Agency
@@ -105,7 +105,6 @@ def test_database_keeps_the_edges(scene: Scene, submitted: Deployment, statement
             "UPDATE deployments_authorisation SET officer_id = officer_id + 1 WHERE deployment_id = %s",
             "a record",
         ),
-        ("DELETE FROM deployments_authorisation WHERE deployment_id = %s", "a record"),
         ("UPDATE deployments_riskassessment SET score = 99 WHERE %s > 0", "a record"),
         (
             "UPDATE deployments_consent SET expires_at = expires_at + interval '1 d' WHERE %s > 0",
@@ -116,6 +115,27 @@ def test_database_keeps_the_edges(scene: Scene, submitted: Deployment, statement
 def test_what_was_authorised_stays_what_was_read(scene: Scene, statement: str, words: str) -> None:
     with pytest.raises(IntegrityError, match=words), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, [scene.deployment.pk])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "deployments_authorisation",
+        "deployments_consent",
+        "deployments_deployment",
+        "alerts_alert",
+        "alerts_alertevent",
+        "live_livesession",
+        "accounts_person",
+    ],
+)
+def test_the_app_deletes_no_record(scene: Scene, table: str) -> None:
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"DELETE FROM {table}")
 
 
 def test_an_active_deployment_may_be_tightened_in_the_database(scene: Scene) -> None:

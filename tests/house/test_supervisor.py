@@ -134,3 +134,20 @@ def test_stop_touches_nobody_elses_process(supervisor: Supervisor) -> None:
         time.sleep(0.2)
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_a_process_that_hangs_is_started_again_and_it_is_said(
+    supervisor: Supervisor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PROBE_EVERY_S", 0.05)
+    hanging = program(supervisor, "hanging", "import time; time.sleep(600)")
+    hanging.answers = lambda: False
+    well = program(supervisor, "well", "import time; time.sleep(600)")
+    well.answers = lambda: True
+    supervisor.begin(hanging)
+    supervisor.begin(well)
+    first = {name: supervisor.programs[name].process for name in ("hanging", "well")}
+    watch_for(supervisor, 1.5)
+    assert supervisor.programs["hanging"].process is not first["hanging"]
+    assert supervisor.programs["well"].process is first["well"]
+    assert "hanging runs but does not answer" in capsys.readouterr().out
