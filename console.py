@@ -31,7 +31,7 @@ import sys
 import time
 from pathlib import Path
 
-from tools import browser, stages
+from tools import bench_options, browser, stages
 from tools.stages import (
     FAILED,
     INTERRUPTED,
@@ -82,6 +82,18 @@ def check_port(port: int) -> None:
         )
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a data directory that cannot be one, or whose disk is nearly full."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir() or not os.access(str(there), os.W_OK):
+        raise Trouble(
+            USAGE,
+            "%s is not a folder this user can write to." % there,
+            "Choose another one with --data DIR.",
+        )
+    stages.check_disk(folder)
+
+
 # -- run -------------------------------------------------------------------------------------------
 
 
@@ -110,7 +122,7 @@ def run(words: list) -> int:
     """Prepare, then become the launcher: same process, so Ctrl-C and its exit code are its own."""
     chosen = options(words)
     check_port(chosen.port)
-    stages.check_disk(chosen.data.resolve())
+    check_folder(chosen.data.resolve())
     say("The console prepares itself in %s" % stages.ROOT)
     stages.prepare(with_tools=False)
     command = [
@@ -160,6 +172,10 @@ def test_env() -> dict:
 
 def test(words: list) -> int:
     """Prepare, then run every check and test; words after `test` go to pytest, and skip the rest."""
+    if words[:1] in (["--help"], ["-h"]):
+        print("console.py test          every check and test")
+        print("console.py test WORDS …  only pytest, with these words")
+        return 0
     stages.prepare(with_tools=True)
     return subprocess.call(
         [str(stages.PYTHON), "tools/run_tests.py"] + words, cwd=str(stages.ROOT), env=test_env()
@@ -168,6 +184,7 @@ def test(words: list) -> int:
 
 def bench(words: list) -> int:
     """Run the measurements with the tools of the tests."""
+    bench_options.read(words)
     stages.prepare(with_tools=True)
     return subprocess.call([str(stages.PYTHON), "-m", "bench"] + words, cwd=str(stages.ROOT), env=test_env())
 
@@ -262,11 +279,14 @@ COMMANDS = {"run": run, "test": test, "bench": bench, "doctor": doctor, "help": 
 
 def main(words: list) -> int:
     """Call one command; turn trouble into a sentence and its exit code."""
-    if not words or words[0] not in COMMANDS:
+    if not words:
         print(__doc__.strip(), file=sys.stderr)
         return USAGE
+    if words[0] not in COMMANDS:
+        print("There is no command '%s'; run, test, bench, doctor and help are." % words[0], file=sys.stderr)
+        return USAGE
     try:
-        if words[0] != "doctor":
+        if COMMANDS[words[0]] not in (doctor, help_text):
             check_python()
         return COMMANDS[words[0]](words[1:])
     except Trouble as trouble:

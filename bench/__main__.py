@@ -6,7 +6,6 @@ is a row, an entry and a message on every screen, and stops it again. Exit code 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 from bench import intake, machine, push, races, video
 from bench.run import Run
 from tests.running import RunningConsole
+from tools import bench_options
 
 #: What each word measures. In `all` the board is still empty for the video, and nothing follows the flood.
 PARTS: dict[str, tuple[Callable[[Run], None], ...]] = {
@@ -30,20 +30,6 @@ PARTS: dict[str, tuple[Callable[[Run], None], ...]] = {
 }
 #: A breath between two parts, in seconds, so that one does not pay for the other.
 BREATH_S = 2.0
-
-
-def options(words: list[str]) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="console.py bench", description=__doc__)
-    parser.add_argument("part", nargs="?", default="all", choices=list(PARTS))
-    parser.add_argument("--n", type=int, default=500, help="alerts a part (default 500)")
-    parser.add_argument("--seed", type=int, default=1, help="order of the races (default 1)")
-    parser.add_argument("--quick", action="store_true", help="a fifth of everything")
-    parser.add_argument("--run-json", type=Path, help="measure the console that wrote this run.json")
-    chosen = parser.parse_args(words)
-    if not 10 <= chosen.n <= 2000:
-        parser.error("--n must be between 10 and 2000: a signature lives 60 s")
-    return chosen
 
 
 @contextlib.contextmanager
@@ -61,7 +47,7 @@ def console(run_json: Path | None) -> Iterator[tuple[dict[str, Any], Path]]:
 
 def main(words: list[str]) -> int:
     """Measure and print; 0 when nothing failed."""
-    chosen = options(words)
+    chosen = bench_options.read(words)
     share = 5 if chosen.quick else 1
     with console(chosen.run_json) as (info, folder):
         run = Run(info, n=max(10, chosen.n // share), rounds=2 if chosen.quick else 6, seed=chosen.seed)

@@ -17,7 +17,7 @@ from tools import stages
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What has to run on any Python, before anything is installed.
-BARE = ("console.py", "tools/browser.py", "tools/stages.py")
+BARE = ("console.py", "tools/bench_options.py", "tools/browser.py", "tools/stages.py")
 
 
 @pytest.fixture
@@ -158,6 +158,23 @@ def test_a_wrong_command_line_shows_how_it_is_used(words: list[str]) -> None:
     done = call(*words)
     assert done.returncode == 2
     assert "run" in done.stderr
+
+
+def test_a_data_directory_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    done = call("run", "--port", port, "--data", str(tmp_path / "file" / "data"))
+    assert done.returncode == 2
+    assert "not a folder this user can write to" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["bench", "--n", "3"], ["bench", "nothing"]])
+def test_a_wrong_measurement_is_refused_before_anything_is_installed(words: list[str]) -> None:
+    done = call(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
 
 
 def test_help_names_every_command() -> None:
