@@ -46,16 +46,23 @@ CAST = (
         "dispatcher", "Avery Singh", "4471", Role.DISPATCHER, "radio-tower", _("Live board, alerts, video")
     ),
     Member(
-        "supervisor", "Dana Okafor", "2208", Role.SUPERVISOR, "clipboard-check", _("Authorise, renew, stop")
+        "supervisor", "Dana Okafor", "2208", Role.SUPERVISOR, "clipboard-check", _("Live board, retention")
     ),
-    Member("applicant", "Priya Venn", "3316", Role.APPLICANT, "file-pen-line", _("Prepare a deployment")),
+    Member(
+        "applicant",
+        "Priya Venn",
+        "3316",
+        Role.APPLICANT,
+        "file-pen-line",
+        _("Own account; no other page yet"),
+    ),
     Member(
         "investigator",
         "Noor Haddad",
         "3902",
         Role.INVESTIGATOR,
         "folder-lock",
-        _("Retain and export evidence"),
+        _("Own account; no other page yet"),
     ),
     Member(
         "privacy-officer",
@@ -63,19 +70,26 @@ CAST = (
         "1107",
         Role.PRIVACY_OFFICER,
         "scroll-text",
-        _("Audit log and its proofs"),
+        _("Audit log, retention"),
     ),
     Member(
-        "bail-officer", "Tomas Lindqvist", "5120", Role.BAIL_OFFICER, "users", _("People on firearm bail")
+        "bail-officer",
+        "Tomas Lindqvist",
+        "5120",
+        Role.BAIL_OFFICER,
+        "users",
+        _("Own account; no other page yet"),
     ),
-    Member("technician", "Jo Beaulieu", "6034", Role.TECHNICIAN, "truck", _("Trailers and their power")),
+    Member(
+        "technician", "Jo Beaulieu", "6034", Role.TECHNICIAN, "truck", _("Own account; no other page yet")
+    ),
     Member(
         "administrator",
         "Sam Achterberg",
         "1001",
         Role.ADMINISTRATOR,
         "key-round",
-        _("People, roles, partners"),
+        _("People, roles, retention"),
     ),
     Member("dispatcher-2", "Maxime Roy", "4482", Role.DISPATCHER, "radio-tower", _("A second dispatcher")),
     Member(
