@@ -151,7 +151,7 @@ def _serve(sequencer: Sequencer, stopping: Callable[[], bool]) -> None:
         if stopping():
             return
         _pause(RETRY_S, stopping)
-    log.warning("sequencer: at work, %d entries in the log", sequencer.size)
+    log.info("sequencer: at work, %d entries in the log", sequencer.size)
     while not stopping():
         if sequencer.step() < BATCH_ROWS:
             time.sleep(INTERVAL_S)
