@@ -110,7 +110,7 @@ class Camera:
         clock = f"{now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 1000:03d} UTC"
         self._big.draw(luma, 24, HEIGHT - 54, clock)
         self._big.draw(luma, WIDTH - 236, HEIGHT - 54, f"#{self.counter:08d}")
-        self._small.draw(luma, 620, HEIGHT - 46, f"{self.label}   SIMULATED CAMERA")
+        self._small.draw(luma, 520, HEIGHT - 46, f"{self.label}   SIMULATED CAMERA")
 
     def _open_encoder(self) -> av.VideoCodecContext:
         """x264, as cheap as it gets: one reference, no B-frames, no look-ahead, constrained baseline."""
