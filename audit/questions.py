@@ -41,7 +41,8 @@ def _since(text: str) -> datetime | None:
             moment = moment.replace(tzinfo=ZoneInfo(settings.LOCAL_TIME_ZONE))
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _bad("since") from None
+        hint = _("The filter “since” cannot be read. Write the time like this: 2026-11-21 22:00.")
+        raise Refused("bad-filter", hint, 400) from None
 
 
 def index(query: Mapping[str, str], name: str) -> int | None:

@@ -102,7 +102,9 @@ def what(entry: dict[str, Any]) -> str:
     if code:
         sentence = f"{sentence}: {code.replace('-', ' ')}"
     if outcome.get("n", 1) > 1:
-        sentence = f"{sentence} (×{outcome['n']})"
+        # A reading counts what was read; elsewhere it is how often the same happened.
+        read = entry["verb"] == "audit.view"
+        sentence += _(", {n} entries").format(n=outcome["n"]) if read else f" (×{outcome['n']})"
     return sentence
 
 
