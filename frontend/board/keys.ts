@@ -5,10 +5,10 @@ export type Keymap = Record<string, () => void>;
 /** Keys that may repeat while held: moving is not acting. */
 const MOVES = new Set(["j", "k"]);
 
+/** Anywhere in a form counts, on a choice as well: letters meant as words must never move on to another alert and act on it. */
 export function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  if (target instanceof HTMLInputElement) return !["radio", "checkbox", "button", "submit"].includes(target.type);
-  return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement || target.isContentEditable;
+  return target.closest("form, input, textarea, select") !== null || target.isContentEditable;
 }
 
 export function listen(keymap: Keymap): void {

@@ -171,3 +171,27 @@ def test_a_new_page_shows_the_record(
     one.until_row(second, "unacknowledged")
     assert equals_the_record(one, supervisor)
     assert one.page.evaluate("() => document.documentElement.className") == theme
+
+
+def test_letters_typed_into_a_form_are_words_and_not_acts(
+    desk: Callable[..., Desk], simulate: Callable[..., str], supervisor: Person
+) -> None:
+    """The reason form's focus is on a choice; a person who types a word there acts on nothing else."""
+    one = desk().board("dispatcher")
+    mine = simulate("TRL-0003")
+    one.until_row(mine, "unacknowledged")
+    one.walk_to(mine)
+    one.page.keyboard.press("a")
+    one.until_row(mine, "acknowledged", 2)
+    other = simulate("TRL-0004")
+    one.until_row(other, "unacknowledged")
+    one.page.keyboard.press("v")
+    one.wait("() => document.activeElement.closest('form.d-form') !== null")
+    one.page.keyboard.type("looking at a van, next to the gate")
+    assert one.selected == mine
+    states = {row["id"]: row["state"] for row in supervisor.get("/api/v1/live/snapshot/").json()["alerts"]}
+    assert states[other] == "unacknowledged"
+    one.page.keyboard.press("Escape")
+    one.walk_to(other)
+    one.page.keyboard.press("a")
+    one.until_row(other, "acknowledged", 2)
