@@ -1,18 +1,29 @@
 """ASGI entry: pages and the API over HTTP, people's and trailers' sockets."""
 
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "csoc.settings")
 
 from django.core.asgi import get_asgi_application
 
-_http = get_asgi_application()
+_stock = get_asgi_application()
 
 # Consumers import models, so they come after Django is set up.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from alerts.routing import people_socket_urls  # noqa: E402
+from csoc.handler import PooledHandler  # noqa: E402
 from trailers.routing import websocket_urlpatterns as trailer_socket_urls  # noqa: E402
+
+_pooled = PooledHandler()
+
+
+async def _http(scope: Any, receive: Any, send: Any) -> None:
+    """The way through to the media gateway is the one async view; it waits without holding a thread."""
+    handler = _stock if scope["path"].startswith("/gateway/") else _pooled
+    await handler(scope, receive, send)
+
 
 application = ProtocolTypeRouter(
     {"http": _http, "websocket": URLRouter([*trailer_socket_urls, *people_socket_urls])}
