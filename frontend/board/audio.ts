@@ -7,6 +7,8 @@ import { type Store, sounds } from "./store";
 import type { Alert } from "./wire";
 
 const REPEAT_MS = 10_000;
+/** A little over the time between two heartbeats. */
+const AHEAD_MS = 5_000;
 /** Alerts that come together sound together. */
 const TOGETHER_MS = 900;
 const STEP_S = 0.22;
@@ -35,7 +37,9 @@ export class Alarm {
     this.context ??= new AudioContext();
     this.context.onstatechange = () => this.store.changed();
     await this.context.resume();
-    this.sound([660], 0.08);
+    // What was waiting unheard is heard now; otherwise one note shows that it works.
+    if (this.waiting()) this.loud();
+    else this.sound([660], 0.08);
     await this.keepAwake();
     this.store.changed();
     await this.enter();
@@ -54,16 +58,26 @@ export class Alarm {
 
   /** A new alert: at once if it is loud, one soft note otherwise. */
   arrived(alert: Alert): void {
-    if (alert.state !== "unacknowledged" || performance.now() - this.last < TOGETHER_MS) return;
+    const since = performance.now() - this.last;
+    if (alert.state !== "unacknowledged" || (since >= 0 && since < TOGETHER_MS)) return;
+    // A repeat that only waits on the audio clock gives way to what is new.
+    if (since < 0 && sounds(alert)) this.hush();
     if (sounds(alert)) this.loud();
     else if (!alert.late) this.soft();
   }
 
-  /** Called with every message from the server: repeats while somebody must still acknowledge, else is silent. */
+  /**
+   * Called with every message from the server: repeats while somebody must still acknowledge, else is silent.
+   * What falls due before the next message is handed to the audio clock now, which no hidden tab slows down.
+   */
   heartbeat(): void {
-    const waiting = [...this.store.alerts.values()].some(sounds);
-    if (!waiting) this.hush();
-    else if (performance.now() - this.last >= REPEAT_MS) this.loud();
+    if (!this.waiting()) { this.hush(); return; }
+    const due = REPEAT_MS - (performance.now() - this.last);
+    if (due <= AHEAD_MS) this.loud(Math.max(0, due));
+  }
+
+  private waiting(): boolean {
+    return [...this.store.alerts.values()].some(sounds);
   }
 
   hush(): void {
@@ -71,9 +85,8 @@ export class Alarm {
     this.playing = [];
   }
 
-  private loud(): void {
-    this.last = performance.now();
-    this.sound([...LOUD, ...LOUD], 0.22);
+  private loud(inMs = 0): void {
+    if (this.sound([...LOUD, ...LOUD], 0.22, inMs)) this.last = performance.now() + inMs;
   }
 
   private soft(): void {
@@ -82,13 +95,14 @@ export class Alarm {
     this.sound(SOFT, 0.1);
   }
 
-  private sound(notes: readonly number[], volume: number): void {
+  /** Whether it sounds: a tone that nobody could hear does not count as one. */
+  private sound(notes: readonly number[], volume: number, inMs = 0): boolean {
     const context = this.context;
-    if (!context || context.state !== "running") return;
+    if (!context || context.state !== "running") return false;
     this.tones += 1;
     document.documentElement.dataset["tones"] = String(this.tones);
     notes.forEach((frequency, i) => {
-      const start = context.currentTime + i * STEP_S;
+      const start = context.currentTime + inMs / 1000 + i * STEP_S;
       const tone = new OscillatorNode(context, { type: "triangle", frequency });
       const gain = new GainNode(context, { gain: 0 });
       gain.gain.setValueAtTime(0, start);
@@ -101,6 +115,7 @@ export class Alarm {
       this.playing.push(tone);
       tone.onended = () => { this.playing = this.playing.filter((one) => one !== tone); };
     });
+    return true;
   }
 
   private async keepAwake(): Promise<void> {

@@ -30,8 +30,8 @@ def test_audio_is_off_until_the_shift_starts_and_stops_on_acknowledge(desk: Sit,
 
     here.page.click("#start-shift")
     here.page.locator("#chip-audio >> text=Audio armed").wait_for()
-    armed = tones(here)
-    here.wait("armed => Number(document.documentElement.dataset.tones) > armed", armed, 12)
+    assert tones(here) == 1, "what waited unheard sounds at once"
+    here.wait("() => Number(document.documentElement.dataset.tones) > 1", seconds=12)
     here.page.keyboard.press("a")
     here.until_row(alert, "acknowledged")
     sounded = tones(here)
