@@ -141,6 +141,11 @@ def _age_s(hotlist: Hotlist, now: datetime) -> int | None:
     return int((now - issued_at).total_seconds()) if issued_at else None
 
 
+def owed_entries(user: User) -> int:
+    """How many alerts of the person's agency still wait for their audit entry."""
+    return alerts_visible_to(user).filter(audit_owed=True).count()
+
+
 def day_start(now: datetime) -> datetime:
     """Midnight of the local day (H19)."""
     local = now.astimezone(ZoneInfo(settings.LOCAL_TIME_ZONE))

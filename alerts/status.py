@@ -22,7 +22,12 @@ def board_status(user: User) -> dict[str, Any]:
         "trailers": _trailers(user),
         "hotlists": selectors.hotlist_ages(user, now),
         "purge": vault.selectors.last_purge(),
-        "audit": {"sealed_at": sealed["sealed_at"], "waiting": sealed["waiting"]},
+        "audit": {
+            "sealed_at": sealed["sealed_at"],
+            "waiting": sealed["waiting"],
+            # Alerts that came in while the log refused their entries: the one thing that goes on without it.
+            "owed": selectors.owed_entries(user),
+        },
     }
 
 

@@ -191,16 +191,16 @@ def end_due_sessions(*, actor: audit.Actor) -> int:
 
 @transaction.atomic
 def end_what_is_gone(*, actor: audit.Actor, present: set[str]) -> int:
-    """End views whose page has left and streams whose trailer has; returns how many views ended.
+    """End views whose page has left, or never came, and streams whose trailer has; returns how many.
 
     present: every media session that the gateway has now. A camera never sends to nobody.
     """
     now = clock.now()
-    settled = Q(spent_at__lte=now - GRACE) & ~Q(spent_as__in=present)
-    left = MediaToken.objects.filter(settled, action=MediaToken.Action.READ)
-    silent = MediaToken.objects.filter(
-        settled | Q(spent_at__isnull=True, expires_at__lte=now), action=MediaToken.Action.PUBLISH
-    )
+    left_again = Q(spent_at__lte=now - GRACE) & ~Q(spent_as__in=present)
+    never_came = Q(spent_at__isnull=True, expires_at__lte=now)
+    gone = MediaToken.objects.filter(left_again | never_came)
+    left = gone.filter(action=MediaToken.Action.READ)
+    silent = gone.filter(action=MediaToken.Action.PUBLISH)
     return _end_all(
         open_sessions().filter(stream__in=silent.values("stream")),
         by=None, reason=LiveSession.End.NO_PICTURE,

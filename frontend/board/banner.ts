@@ -39,7 +39,7 @@ export class Banner {
   }
 
   private worst(): Notice {
-    return this.connection() ?? this.audio() ?? this.waiting() ?? this.shift() ?? this.delayed() ?? this.restoredNotice() ?? this.lists() ?? this.purge()
+    return this.connection() ?? this.audio() ?? this.logDown() ?? this.waiting() ?? this.shift() ?? this.delayed() ?? this.restoredNotice() ?? this.lists() ?? this.purge()
       ?? this.watching() ?? this.quiet();
   }
 
@@ -58,6 +58,12 @@ export class Banner {
   private audio(): Notice | null {
     if (this.alarm.armed() || !this.boot.can.acknowledge) return null;
     return { look: "off", glyph: icon("mute"), title: M.bannerAudio, means: M.bannerAudioMeans, act: { word: M.startShift, id: "start-shift", press: () => void this.alarm.arm() } };
+  }
+
+  private logDown(): Notice | null {
+    const owed = this.store.status?.audit.owed ?? 0;
+    if (!owed) return null;
+    return { look: "fault", glyph: icon("ban"), title: M.bannerLog, means: M.bannerLogMeans(owed) };
   }
 
   private shift(): Notice | null {

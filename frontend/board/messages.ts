@@ -77,6 +77,8 @@ export const M = {
   bannerListStopped: (name: string, age: string) => `Plate list ${name} is ${age} old. Hits are stopped.`,
   bannerListOld: (name: string, age: string) => `Plate list ${name} is ${age} old.`,
   bannerListMeans: "Hits stop at 48 h.",
+  bannerLog: "The log is down: act by radio.",
+  bannerLogMeans: (n: number) => `${n === 1 ? "1 alert" : `${n} alerts`} came in without an entry. Acknowledging and video may be refused until it works.`,
   bannerPurge: (at: string) => `The purge of ${at} did not complete.`,
   bannerPurgeMeans: "The privacy officer must look at the retention page.",
   bannerRestored: (at: string, n: number) => `Live again. ${n === 0 ? "Nothing" : n} changed since ${at}.`,

@@ -94,7 +94,7 @@ export interface Status {
   trailers: { deployed: number; reporting: number };
   hotlists: { list_id: string; version: number; issued_at: string; age_s: number }[];
   purge: { at: string; ok: boolean; oldest: string | null } | null;
-  audit: { sealed_at: string | null; waiting: number };
+  audit: { sealed_at: string | null; waiting: number; owed: number };
 }
 
 export interface LiveView { session: string; whep_url: string; token: string; expires_at: string; recording: false }

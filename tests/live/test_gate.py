@@ -195,6 +195,22 @@ def test_a_camera_never_sends_to_nobody(scene: Scene, alert: Alert, clock: Any) 
     assert Command.objects.order_by("-seq")[0].name == "stream.stop"
 
 
+def test_a_view_whose_page_never_came_ends_with_its_token(scene: Scene, alert: Alert, clock: Any) -> None:
+    """The trailer publishes, but nobody ever fetched the picture."""
+    acknowledge(scene, alert)
+    view(scene, alert)
+    token = MediaToken.objects.get(action="publish")
+    token.spent_at, token.spent_as = clock.now(), "p-1"
+    token.save()
+    actor = audit.system("lease")
+    with audit.acting_as(actor):
+        assert services.end_what_is_gone(actor=actor, present={"p-1"}) == 0
+        clock.shift(31)
+        assert services.end_what_is_gone(actor=actor, present={"p-1"}) == 1
+    assert LiveSession.objects.get().end_reason == "gone"
+    assert Command.objects.order_by("-seq")[0].name == "stream.stop"
+
+
 def test_another_persons_view_is_not_mine_to_extend(scene: Scene, alert: Alert) -> None:
     acknowledge(scene, alert)
     opened = view(scene, alert)

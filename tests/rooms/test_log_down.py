@@ -73,6 +73,16 @@ def test_no_act_is_done_without_its_entry(standing: dict[str, str], broken_log: 
     assert broken_log.count("live_livesession") == views
 
 
+def told_owed(place: Place) -> int:
+    """What the status call tells the board."""
+    return int(place.person("dispatcher").get("/api/v1/live/status/").json()["audit"]["owed"])
+
+
+def standing_owed(place: Place) -> int:
+    [(count,)] = place.sql("SELECT count(*) FROM alerts_alert WHERE audit_owed")
+    return int(count)
+
+
 def test_alerts_still_come_in_and_the_entry_is_written_later(broken_log: Place) -> None:
     import audit
     from alerts import refusals
@@ -87,11 +97,13 @@ def test_alerts_still_come_in_and_the_entry_is_written_later(broken_log: Place) 
     owed = "SELECT count(*) FROM alerts_alert WHERE audit_owed AND id = ANY(%s::uuid[])"
     assert broken_log.sql(owed, [ids]) == [(3,)]
     assert [row for row in broken_log.entries("alert.receive") if row["object"]["id"] in ids] == []
+    assert told_owed(broken_log) == standing_owed(broken_log) >= 3, "the board raises its red banner"
     broken_log.sql("GRANT INSERT (uid, body) ON audit_inbox TO csoc_app")
     actor = audit.system("intake")
     for _time in range(2):
         with broken_log.inside(), audit.acting_as(actor):
             refusals.write_owed(actor=actor)
     assert broken_log.sql(owed, [ids]) == [(0,)]
+    assert told_owed(broken_log) == 0
     written = [row["object"]["id"] for row in broken_log.entries("alert.receive")]
     assert [written.count(one) for one in ids] == [1, 1, 1]
