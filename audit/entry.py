@@ -21,9 +21,21 @@ RESULTS = frozenset({"allowed", "denied", "failed", "partial"})
 ACTOR_KINDS = frozenset({"person", "trailer", "system", "owner", "anonymous"})
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_UNPAIRED = re.compile("[\x00\ud800-\udfff]")
 _CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _CAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,39}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+_VKEY = re.compile(r"[^\s+\x00-\x20\x7f]{1,128}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{43,200}={0,2}\Z")
+#: The five verbs that carry one member more, and its name. No other verb may (docs/audit-format.md).
+SPECIAL = {
+    "system.malformed": "raw",
+    "log.census": "census",
+    "log.rotate": "vkey",
+    "detail.erase": "erased",
+    "audit.export": "digest",
+}
+#: So many commitments fit into one body.
+MAX_ERASED = 200
 
 
 class BadEntry(ValueError):
@@ -104,8 +116,13 @@ def build(
     old: str | None = None,
     new: str | None = None,
     detail: str | None = None,
+    extra: dict[str, Any] | None = None,
 ) -> str:
-    """Return the canonical body. Errors: BadEntry, at once, so that a bad call fails its own test."""
+    """Return the canonical body.
+
+    extra: the one member more that five verbs carry, as ``{"erased": [...]}`` (see SPECIAL).
+    Errors: BadEntry, at once, so that a bad call fails its own test.
+    """
     entry: dict[str, Any] = {
         "v": VERSION,
         "uid": str(uid),
@@ -122,6 +139,9 @@ def build(
         "detail": detail,
     }
     entry = {key: value for key, value in entry.items() if value is not None}
+    if extra:
+        _extra_of(verb, extra)
+        entry |= extra
     validate(entry)
     body = canonical(entry)
     if len(body.encode()) > MAX_BODY_BYTES:
@@ -131,7 +151,8 @@ def build(
 
 def validate(entry: Any) -> None:
     """Check a parsed body against the closed schema. Errors: BadEntry."""
-    _members(entry, "entry", {"v", "uid", "actor", "verb", "object", "outcome"}, _OPTIONAL)
+    special = SPECIAL.get(entry["verb"]) if isinstance(entry, dict) and _has_verb(entry) else None
+    _members(entry, "entry", _REQUIRED, _OPTIONAL | {special} if special else _OPTIONAL)
     if entry["v"] != VERSION or isinstance(entry["v"], bool):
         raise BadEntry("v")
     _uuid(entry["uid"], "uid", version=7)
@@ -151,9 +172,57 @@ def validate(entry: Any) -> None:
     for key in ("old", "new", "detail"):
         if key in entry:
             _match(_DIGEST, entry[key], key)
+    if special:
+        _special(entry, special)
 
 
+_REQUIRED = {"v", "uid", "actor", "verb", "object", "outcome"}
 _OPTIONAL = {"reason", "recipients", "req", "parent", "old", "new", "detail"}
+
+
+def _has_verb(entry: dict[str, Any]) -> bool:
+    return isinstance(entry.get("verb"), str)
+
+
+def _extra_of(verb: str, extra: dict[str, Any]) -> None:
+    if set(extra) != {SPECIAL.get(verb)}:
+        raise BadEntry("extra")
+
+
+def _special(entry: dict[str, Any], name: str) -> None:
+    """Check the member that only this verb carries: there whenever the act was done, or malformed."""
+    if name not in entry:
+        if entry["outcome"]["result"] in ("allowed", "partial") or name == "raw":
+            raise BadEntry(name)
+        return
+    value = entry[name]
+    match name:
+        case "raw":
+            if not isinstance(value, str) or _UNPAIRED.search(value) or len(value.encode()) > MAX_BODY_BYTES:
+                raise BadEntry(name)
+        case "census":
+            _census(value)
+        case "erased":
+            _erased(value)
+        case _:
+            _match(_VKEY if name == "vkey" else _DIGEST, value, name)
+
+
+def _census(value: Any) -> None:
+    _members(value, "census", {"actors", "objects", "root", "size"}, set())
+    _match(_DIGEST, value["root"], "census.root")
+    for key in ("actors", "objects", "size"):
+        if type(value[key]) is not int or not 0 <= value[key] <= MAX_INTEGER:
+            raise BadEntry(f"census.{key}")
+
+
+def _erased(value: Any) -> None:
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_ERASED:
+        raise BadEntry("erased")
+    for commitment in value:
+        _match(_DIGEST, commitment, "erased")
+    if value != sorted(set(value)):
+        raise BadEntry("erased")
 
 
 def _present(value: Any) -> dict[str, Any]:

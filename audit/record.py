@@ -57,17 +57,19 @@ def record(
     new: Any = None,
     parent: Receipt | UUID | str | None = None,
     recipients: list[str] | None = None,
+    extra: dict[str, Any] | None = None,
     using: str = "default",
 ) -> Receipt:
     """Write the entry in the caller's transaction: both stand or neither does.
 
     detail: erasable justification (any JSON value), kept sealed, only its commitment in the entry.
     old, new: the erasable values before and after a change, likewise.
+    extra: the one member more that five verbs carry (``audit.entry.SPECIAL``).
     Errors: Misuse outside a transaction, NoActor, BadEntry.
     """
     if not connections[using].in_atomic_block:
         raise Misuse("audit.record() belongs inside the transaction of what it records")
-    return _write(using, verb, ref, reason, outcome, parent, recipients, _given(detail, old, new))
+    return _write(using, verb, ref, reason, outcome, parent, recipients, _given(detail, old, new), extra)
 
 
 def commit(
@@ -81,6 +83,7 @@ def commit(
     new: Any = None,
     parent: Receipt | UUID | str | None = None,
     recipients: list[str] | None = None,
+    extra: dict[str, Any] | None = None,
 ) -> Receipt:
     """Write the entry on a connection of its own and return after COMMIT: views, downloads, denials.
 
@@ -88,7 +91,9 @@ def commit(
     then nothing may be shown.
     """
     with transaction.atomic(using="audit", durable=True):
-        return _write("audit", verb, ref, reason, outcome, parent, recipients, _given(detail, old, new))
+        return _write(
+            "audit", verb, ref, reason, outcome, parent, recipients, _given(detail, old, new), extra
+        )
 
 
 def _given(detail: Any, old: Any, new: Any) -> dict[str, Any]:
@@ -105,10 +110,11 @@ def _write(
     parent: Receipt | UUID | str | None,
     recipients: list[str] | None,
     given: dict[str, Any],
+    extra: dict[str, Any] | None,
 ) -> Receipt:
     uid = uuid7()
     kept = {name: details.commit_to(value, name) for name, value in given.items()}
-    text = _body(uid, verb, ref, reason, outcome, parent, recipients, kept)
+    text = _body(uid, verb, ref, reason, outcome, parent, recipients, kept, extra)
     with connections[using].cursor() as cursor:
         for document in kept.values():
             cursor.execute(details.INSERT, document.row())
@@ -125,6 +131,7 @@ def _body(
     parent: Receipt | UUID | str | None,
     recipients: list[str] | None,
     kept: dict[str, details.Document],
+    extra: dict[str, Any] | None = None,
 ) -> str:
     build: Callable[..., str] = entry.build
     return build(
@@ -137,5 +144,6 @@ def _body(
         recipients=recipients,
         req=context.current_request(),
         parent=str(parent.uid if isinstance(parent, Receipt) else parent) if parent else None,
+        extra=extra,
         **{name: document.commitment.hex() for name, document in kept.items()},
     )

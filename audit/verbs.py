@@ -36,6 +36,12 @@ _PEOPLE: dict[str, Verb] = {
     "user.view": Verb(_("looked at the access page"), _("look at the access page")),
     "role.grant": Verb(_("gave a role to {object}"), _("give a role to {object}")),
     "role.revoke": Verb(_("took a role from {object}"), _("take a role from {object}")),
+    "access.break_glass": Verb(
+        _("broke the glass to see {object}, outside their own grant"), _("break the glass to see {object}")
+    ),
+    "access.break_glass_end": Verb(
+        _("ended the break-glass access to {object}"), _("end the break-glass access to {object}")
+    ),
     "shift.start": Verb(_("began a shift"), _("begin a shift")),
     "shift.end": Verb(_("ended a shift"), _("end a shift")),
 }
@@ -115,6 +121,8 @@ _KEEPING: dict[str, Verb] = {
     "detail.erase": Verb(_("erased the detail of {object}"), _("erase the detail of {object}")),
     "audit.view": Verb(_("read this log"), _("read this log")),
     "audit.export": Verb(_("exported {object}"), _("export {object}")),
+    "audit.download": Verb(_("downloaded {object}"), _("download {object}")),
+    "audit.review": Verb(_("reviewed {object}"), _("review {object}")),
     "audit.verify": Verb(_("verified {object}"), _("verify {object}")),
     "audit.flag": Verb(_("flagged {object}"), _("flag {object}")),
     "audit.resolve": Verb(_("resolved {object}"), _("resolve {object}")),

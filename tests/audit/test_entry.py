@@ -117,3 +117,75 @@ def test_floats_and_extra_members_are_refused() -> None:
 def test_an_id_is_taken_as_text_and_no_agency_is_empty() -> None:
     uid = uuid7()
     assert audit.Ref("alert", uid, None) == audit.Ref("alert", str(uid), "")  # type: ignore[arg-type]
+
+
+HEX = "ab" * 32
+CENSUS = {"actors": 3, "objects": 4, "root": HEX, "size": 9}
+VKEY = "csoc-demo.invalid/audit+0123abcd+" + "A" * 43 + "="
+SPECIAL: dict[str, dict[str, Any]] = {
+    "system.malformed": {"raw": 'not "json" \n\u2028 \t'},
+    "log.census": {"census": CENSUS},
+    "log.rotate": {"vkey": VKEY},
+    "detail.erase": {"erased": ["00" * 32, HEX]},
+    "audit.export": {"digest": HEX},
+}
+
+
+@pytest.mark.parametrize("verb", sorted(SPECIAL))
+def test_five_verbs_carry_one_member_more_and_no_other_may(verb: str) -> None:
+    assert set(SPECIAL) == set(entry.SPECIAL)
+    body = build(verb=verb, extra=SPECIAL[verb])
+    assert rfc8785.dumps(json.loads(body)) == body.encode()
+    [(name, value)] = SPECIAL[verb].items()
+    assert json.loads(body)[name] == value
+    with pytest.raises(audit.BadEntry, match=name):
+        build(verb=verb)
+    for other in ("alert.close", *sorted(set(SPECIAL) - {verb})):
+        with pytest.raises(audit.BadEntry, match="extra"):
+            build(verb=other, extra=SPECIAL[verb])
+    bare = json.loads(build(verb="alert.close"))
+    with pytest.raises(audit.BadEntry):
+        entry.validate(bare | SPECIAL[verb])
+
+
+def test_an_export_that_was_denied_has_no_digest() -> None:
+    denied = json.loads(build(verb="audit.export", outcome=audit.Outcome("denied", "not-permitted")))
+    assert "digest" not in denied
+
+
+@pytest.mark.parametrize(
+    ("code", "verb", "extra"),
+    [
+        ("raw", "system.malformed", {"raw": 7}),
+        ("raw", "system.malformed", {"raw": "x" * 16_385}),
+        ("raw", "system.malformed", {"raw": "\ud800"}),
+        ("census", "log.census", {"census": {**CENSUS, "more": 1}}),
+        ("census", "log.census", {"census": [1, 2]}),
+        ("census.size", "log.census", {"census": {**CENSUS, "size": -1}}),
+        ("census.actors", "log.census", {"census": {**CENSUS, "actors": True}}),
+        ("census.root", "log.census", {"census": {**CENSUS, "root": "AB" * 32}}),
+        ("vkey", "log.rotate", {"vkey": "no key"}),
+        ("vkey", "log.rotate", {"vkey": VKEY + "\n"}),
+        ("erased", "detail.erase", {"erased": []}),
+        ("erased", "detail.erase", {"erased": [HEX, HEX]}),
+        ("erased", "detail.erase", {"erased": [HEX, "00" * 32]}),
+        ("erased", "detail.erase", {"erased": [f"{n:064x}" for n in range(201)]}),
+        ("digest", "audit.export", {"digest": HEX[1:]}),
+        ("extra", "audit.export", {"digest": HEX, "raw": "x"}),
+    ],
+)
+def test_a_special_member_is_of_its_shape(code: str, verb: str, extra: dict[str, Any]) -> None:
+    with pytest.raises(audit.BadEntry) as caught:
+        build(verb=verb, extra=extra)
+    assert caught.value.code == code
+
+
+def test_the_most_commitments_fit_into_one_body() -> None:
+    body = build(verb="detail.erase", extra={"erased": [f"{n:064x}" for n in range(entry.MAX_ERASED)]})
+    assert len(body.encode()) <= entry.MAX_BODY_BYTES
+
+
+@pytest.mark.parametrize("verb", [None, 7, ["x"], {}, "nothing.known"])
+def test_a_verb_that_is_none_is_a_bad_entry(verb: Any) -> None:
+    with pytest.raises(audit.BadEntry):
+        entry.validate(json.loads(build()) | {"verb": verb})
