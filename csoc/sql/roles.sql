@@ -1,13 +1,14 @@
--- The three database roles and what they may do by default. Idempotent; run as a superuser in every
+-- The four database roles and what they may do by default. Idempotent; run as a superuser in every
 -- database (default privileges belong to one database), before the first migration.
 --   csoc_owner      owns the schema; only migrations use it
 --   csoc_app        web, worker, beat: rows, never structure; the audit migrations take its edits away
 --   csoc_sequencer  nothing here: the audit migrations grant it exactly the log
+--   csoc_publisher  likewise: reads the log, adds the witnesses' cosignatures and its own entries
 DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['csoc_owner', 'csoc_app', 'csoc_sequencer'] LOOP
+    FOREACH name IN ARRAY ARRAY['csoc_owner', 'csoc_app', 'csoc_sequencer', 'csoc_publisher'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE', name);
         END IF;
@@ -17,7 +18,7 @@ $$;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO csoc_owner;
-GRANT USAGE ON SCHEMA public TO csoc_app, csoc_sequencer;
+GRANT USAGE ON SCHEMA public TO csoc_app, csoc_sequencer, csoc_publisher;
 
 -- New tables and sequences are usable by the app; TRUNCATE, REFERENCES and TRIGGER never are.
 ALTER DEFAULT PRIVILEGES FOR ROLE csoc_owner IN SCHEMA public
