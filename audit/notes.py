@@ -1,7 +1,8 @@
 """Signed notes, checkpoints, cosignatures and proofs as texts, in the formats of C2SP.
 
-signed-note, tlog-checkpoint, tlog-cosignature and tlog-proof; Ed25519 only. Pure functions: nothing is read or written, nobody's clock is asked. A note counts for
-nothing until ``open_note`` has found the log's own signature on it.
+signed-note, tlog-checkpoint, tlog-cosignature and tlog-proof, with Ed25519 only. Pure functions: nothing
+is read or written, nobody's clock is asked. A note counts for nothing until ``open_note`` has found the
+log's own signature on it.
 """
 
 import base64
