@@ -4,6 +4,7 @@ A wrong or missing value stops the program at start with every fault listed at o
 guessed in production.
 """
 
+import re
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -14,6 +15,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 #: The secret that demo and test runs fall back to. Production refuses to start with it.
 DEMO_SECRET_KEY = "demo-only-not-secret-" + "0" * 40
 DEMO_GATEWAY_SECRET = "demo-only-not-secret-" + "1" * 20
+#: It stands on every checkpoint, and is the name of the log's keys.
+ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(/[A-Za-z0-9._-]+)*")
+DEMO_AUDIT_ORIGIN = "csoc-demo.invalid/audit"
+DEMO_WITNESS_EVERY_S = 10
 
 
 class Env(BaseSettings):
@@ -40,6 +45,14 @@ class Env(BaseSettings):
     allowed_hosts: str = ""
     log_level: str = "INFO"
     statement_timeout_ms: int = Field(default=2000, ge=100, le=60_000)
+    #: The audit log's name towards outsiders, for ever: an address without scheme, spaces or plus signs.
+    audit_origin: str = ""
+    #: Where the last signed checkpoint is kept beside the database: best on another disk.
+    audit_head_dir: Path | None = None
+    #: Who may cosign the log: a text file, one verifier key a line.
+    audit_witnesses: Path | None = None
+    #: Seconds between two rounds to the witnesses: what lies between is vouched for by nobody else yet.
+    audit_witness_every_s: int = Field(default=30, ge=1, le=60)
     #: Database connections that one process may hold.
     pool_max: int = Field(default=24, ge=2, le=200)
 
@@ -58,6 +71,9 @@ class Env(BaseSettings):
         if self.is_demo:
             self.secret_key = self.secret_key or DEMO_SECRET_KEY
             self.gateway_secret = self.gateway_secret or DEMO_GATEWAY_SECRET
+            self.audit_origin = self.audit_origin or DEMO_AUDIT_ORIGIN
+            if "audit_witness_every_s" not in self.model_fields_set:
+                self.audit_witness_every_s = DEMO_WITNESS_EVERY_S
             return self
         faults = []
         if len(self.secret_key) < 50 or self.secret_key == DEMO_SECRET_KEY:
@@ -70,6 +86,11 @@ class Env(BaseSettings):
             faults.append("CSOC_REDIS_URL is missing")
         if not self.public_url.startswith("https://"):
             faults.append("CSOC_PUBLIC_URL must begin with https://")
+        if not ORIGIN.fullmatch(self.audit_origin):
+            faults.append(
+                "CSOC_AUDIT_ORIGIN must name the audit log as outsiders know it, such as "
+                "csoc.example.org/audit: no https://, no spaces, no plus sign"
+            )
         if self.simulator_url:
             faults.append("CSOC_SIMULATOR_URL is set: simulated trailers cannot exist in production")
         if faults:

@@ -21,6 +21,10 @@ GATEWAY_URL = ENV.gateway_url.rstrip("/")
 GATEWAY_SECRET = ENV.gateway_secret
 SIMULATOR_URL = ENV.simulator_url
 REDIS_URL = ENV.redis_url
+AUDIT_ORIGIN = ENV.audit_origin
+AUDIT_HEAD_DIR = (ENV.audit_head_dir or DATA_DIR / "head").resolve()
+AUDIT_WITNESSES = (ENV.audit_witnesses or DATA_DIR / "witnesses.txt").resolve()
+AUDIT_WITNESS_EVERY_S = ENV.audit_witness_every_s
 
 _public_host = urlsplit(PUBLIC_URL).hostname or "localhost"
 ALLOWED_HOSTS = [_public_host, *[h.strip() for h in ENV.allowed_hosts.split(",") if h.strip()]]
