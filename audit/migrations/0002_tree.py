@@ -21,7 +21,10 @@ ALTER TABLE audit_log
         coalesce(line::jsonb #>> '{e,actor,agency}', '')) STORED,
     ADD name text GENERATED ALWAYS AS (line::jsonb #>> '{e,actor,name}') STORED,
     ADD reason text GENERATED ALWAYS AS (line::jsonb #>> '{e,reason,code}') STORED;
-CREATE INDEX audit_log_name ON audit_log (lower(name));
+-- A page of the log goes back by idx within each; few lines carry a CAD number, few are refusals.
+CREATE INDEX audit_log_name ON audit_log (lower(name), idx) WHERE name IS NOT NULL;
+CREATE INDEX audit_log_cad ON audit_log (cad, idx) WHERE cad IS NOT NULL;
+CREATE INDEX audit_log_refused ON audit_log (outcome, idx) WHERE outcome <> 'allowed';
 """
 
 TREE = """
