@@ -1,5 +1,23 @@
 """The log's rows to read, and the tables of what people do about the log. Everybody imports from here."""
 
 from audit.models.log import Checkpoint, Cosignature, Detail, Entry, LogKey, Node
+from audit.models.requests import ExportRequest
+from audit.models.reviews import Lot, Review, ReviewCursor, ReviewDecision
+from audit.models.verification import Verification, WitnessFile, WitnessState
 
-__all__ = ["Checkpoint", "Cosignature", "Detail", "Entry", "LogKey", "Node"]
+__all__ = [
+    "Checkpoint",
+    "Cosignature",
+    "Detail",
+    "Entry",
+    "ExportRequest",
+    "LogKey",
+    "Lot",
+    "Node",
+    "Review",
+    "ReviewCursor",
+    "ReviewDecision",
+    "Verification",
+    "WitnessFile",
+    "WitnessState",
+]

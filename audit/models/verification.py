@@ -1,0 +1,79 @@
+"""What verifying and witnessing left to be shown: notes for people, no part of the log.
+
+The publisher writes them, the app reads them; the migration takes the app's other rights away.
+"""
+
+from django.db import models
+
+
+class Verification(models.Model):
+    """One round of verification: lines ``since`` to ``until`` - 1 hold, or ``findings`` says what does not.
+
+    ``findings``: [{code, index or null, sentence}], all that are open, not only this round's. ``full``: by
+    the end of this round every line of the log had been looked at since the publisher started.
+    """
+
+    at = models.DateTimeField()
+    since = models.BigIntegerField()
+    until = models.BigIntegerField()
+    root = models.BinaryField()
+    full = models.BooleanField()
+    ok = models.BooleanField()
+    findings = models.JSONField()
+    took_ms = models.IntegerField()
+
+    class Meta:
+        db_table = "audit_verification"
+        indexes = [models.Index(fields=["-at"], name="audit_verification_at")]
+
+    def __str__(self) -> str:
+        return f"verification to {self.until}"
+
+
+class WitnessState(models.Model):
+    """What came of the last attempt to reach one witness, named by its key.
+
+    ``known``: the size it says it cosigned last. ``fault`` is a code, '' when all is well, and ``sentence``
+    what a person reads. ``evidence``: the answer that shows a history other than ours, kept for good.
+    """
+
+    vkey = models.TextField(primary_key=True)
+    name = models.TextField()
+    known = models.BigIntegerField(db_default=0)
+    tried_at = models.DateTimeField()
+    fault = models.TextField(db_default="")
+    sentence = models.TextField(db_default="")
+    evidence = models.TextField(db_default="")
+
+    class Meta:
+        db_table = "audit_witness_state"
+
+    def __str__(self) -> str:
+        return f"witness {self.name}"
+
+
+class WitnessFile(models.Model):
+    """One request written to be carried to a witness, and what came back.
+
+    The web process may only ask and hand in; the publisher checks ``answer`` and takes it (``taken_at``),
+    or says in ``refusal`` why not.
+    """
+
+    vkey = models.TextField()
+    name = models.TextField()
+    old = models.BigIntegerField()
+    size = models.BigIntegerField()
+    asked_at = models.DateTimeField()
+    asked_by = models.TextField()
+    answer = models.TextField(db_default="")
+    answered_at = models.DateTimeField(null=True)
+    answered_by = models.TextField(db_default="")
+    taken_at = models.DateTimeField(null=True)
+    refusal = models.TextField(db_default="")
+
+    class Meta:
+        db_table = "audit_witness_file"
+        indexes = [models.Index(fields=["vkey", "-id"], name="audit_witness_file_newest")]
+
+    def __str__(self) -> str:
+        return f"request for {self.name} at {self.size}"
