@@ -184,7 +184,7 @@ def hand_back_alert(*, actor: User, alert_id: UUID, reason: str) -> Alert:
     alert.save()
     _note(alert, actor, reason, now)
     _event(alert, "alert.hand_back", now, actor.person)
-    audit.record("alert.hand_back", _ref(alert))
+    _record_text("alert.hand_back", alert, reason)
     events.emit("alert.hand_back", alert=alert)
     _push(alert)
     return alert
@@ -200,7 +200,7 @@ def close_alert(*, actor: User, alert_id: UUID, version: int, outcome: str, note
     alert.save()
     _note(alert, actor, note, now)
     _event(alert, "alert.close", now, actor.person, outcome)
-    audit.record("alert.close", _ref(alert), reason=audit.Reason(outcome))
+    _record_text("alert.close", alert, note, reason=audit.Reason(outcome))
     events.emit("alert.close", alert=alert)
     _push(alert)
     return alert
@@ -231,8 +231,14 @@ def add_note(*, actor: User, alert_id: UUID, text: str) -> Alert:
     now = clock.now()
     _note(alert, actor, text, now)
     _event(alert, "alert.note", now, actor.person)
-    audit.record("alert.note", _ref(alert))
+    _record_text("alert.note", alert, text)
     return alert
+
+
+def _record_text(verb: str, alert: Alert, text: str, reason: audit.Reason | None = None) -> None:
+    """Record an act with what its person wrote of the public; that dies with the hour of the capture."""
+    kept = {"text": text.strip()[:MAX_NOTE]} if text.strip() else None
+    audit.record(verb, _ref(alert), reason=reason, detail=kept, captured_at=alert.occurred_at)
 
 
 def _note(alert: Alert, actor: User, text: str, at: datetime) -> None:

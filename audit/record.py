@@ -6,6 +6,7 @@ it tells of, together.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -38,12 +39,13 @@ def body(
     outcome: Outcome = ALLOWED,
     parent: Receipt | UUID | str | None = None,
     recipients: list[str] | None = None,
+    extra: dict[str, Any] | None = None,
 ) -> bytes:
-    """Return the validated body, for the one statement of alert intake that inserts it itself.
+    """Return the validated body, for a statement that inserts it itself.
 
     ``uid`` is the id the caller puts beside it (made here when None). Errors: BadEntry, NoActor.
     """
-    return _body(uid or uuid7(), verb, ref, reason, outcome, parent, recipients, {}).encode()
+    return _body(uid or uuid7(), verb, ref, reason, outcome, parent, recipients, {}, extra).encode()
 
 
 def record(
@@ -55,6 +57,7 @@ def record(
     detail: Any = None,
     old: Any = None,
     new: Any = None,
+    captured_at: datetime | None = None,
     parent: Receipt | UUID | str | None = None,
     recipients: list[str] | None = None,
     extra: dict[str, Any] | None = None,
@@ -64,12 +67,16 @@ def record(
 
     detail: erasable justification (any JSON value), kept sealed, only its commitment in the entry.
     old, new: the erasable values before and after a change, likewise.
+    captured_at: these values are of the public, captured then: they die with the key of that hour, and
+    are left out when it is already due.
     extra: the one member more that five verbs carry (``audit.entry.SPECIAL``).
     Errors: Misuse outside a transaction, NoActor, BadEntry.
     """
     if not connections[using].in_atomic_block:
         raise Misuse("audit.record() belongs inside the transaction of what it records")
-    return _write(using, verb, ref, reason, outcome, parent, recipients, _given(detail, old, new), extra)
+    return _write(
+        using, verb, ref, reason, outcome, parent, recipients, _given(detail, old, new, captured_at), extra
+    )
 
 
 def commit(
@@ -81,6 +88,7 @@ def commit(
     detail: Any = None,
     old: Any = None,
     new: Any = None,
+    captured_at: datetime | None = None,
     parent: Receipt | UUID | str | None = None,
     recipients: list[str] | None = None,
     extra: dict[str, Any] | None = None,
@@ -92,13 +100,27 @@ def commit(
     """
     with transaction.atomic(using="audit", durable=True):
         return _write(
-            "audit", verb, ref, reason, outcome, parent, recipients, _given(detail, old, new), extra
+            "audit",
+            verb,
+            ref,
+            reason,
+            outcome,
+            parent,
+            recipients,
+            _given(detail, old, new, captured_at),
+            extra,
         )
 
 
-def _given(detail: Any, old: Any, new: Any) -> dict[str, Any]:
+def _given(detail: Any, old: Any, new: Any, captured_at: datetime | None) -> dict[str, details.Document]:
+    """Seal what was given: before the INSERT, so that no row waits for a key."""
     given = {"detail": detail, "old": old, "new": new}
-    return {name: value for name, value in given.items() if value is not None}
+    sealed = {
+        name: details.commit_to(value, name, captured_at)
+        for name, value in given.items()
+        if value is not None
+    }
+    return {name: document for name, document in sealed.items() if document is not None}
 
 
 def _write(
@@ -109,11 +131,10 @@ def _write(
     outcome: Outcome,
     parent: Receipt | UUID | str | None,
     recipients: list[str] | None,
-    given: dict[str, Any],
+    kept: dict[str, details.Document],
     extra: dict[str, Any] | None,
 ) -> Receipt:
     uid = uuid7()
-    kept = {name: details.commit_to(value, name) for name, value in given.items()}
     text = _body(uid, verb, ref, reason, outcome, parent, recipients, kept, extra)
     with connections[using].cursor() as cursor:
         for document in kept.values():

@@ -9,7 +9,6 @@ a key; the next run destroys it again.
 """
 
 import contextlib
-import os
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,20 +56,11 @@ def epochs() -> list[datetime]:
 def destroy(epoch: datetime) -> None:
     """Overwrite and remove the key of ``epoch``, leaving an empty marker. Idempotent."""
     path = _path(epoch)
-    try:
-        handle = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
+    if not keyfiles.overwrite(path):
         return
-    try:
-        os.write(handle, bytes(sealing.KEY_BYTES))
-        os.fsync(handle)
-        os.ftruncate(handle, 0)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
     with contextlib.suppress(FileNotFoundError):  # another purge was as quick, and left its marker
         path.rename(folder() / f"{_name(epoch)}.{uuid.uuid4().hex}.gone")
-    _sync_folder()
+    keyfiles.sync_folder(folder())
 
 
 def markers() -> list[Path]:
@@ -83,7 +73,7 @@ def forget(recorded: list[Path]) -> None:
     for path in recorded:
         path.unlink(missing_ok=True)
     if recorded:
-        _sync_folder()
+        keyfiles.sync_folder(folder())
 
 
 def sweep_drafts(older_than_s: float = 60.0) -> int:
@@ -127,11 +117,3 @@ def _read(path: Path) -> bytes:
     if len(key) != sealing.KEY_BYTES or not any(key):
         raise Gone(f"the key of {path.stem} is destroyed")
     return key
-
-
-def _sync_folder() -> None:
-    handle = os.open(folder(), os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

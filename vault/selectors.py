@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from csoc.lib import clock
-from vault import keystore
+from vault import details, keystore
 from vault.epochs import OVERDUE_AFTER, destroyed_at
 from vault.models import PurgeRun
 from vault.purgeables import purgeables
@@ -16,8 +16,11 @@ def oldest_epoch() -> datetime | None:
 
 
 def oldest_row() -> datetime | None:
-    """Return the oldest epoch that still has sealed rows, of the tables that can tell."""
+    """Return the oldest epoch that still has sealed rows, of the tables that can tell and the log's."""
     known = [table.oldest() for table in purgeables() if table.oldest is not None]
+    known.append(details.oldest())
+    known.append(details.oldest())
+    known.append(details.oldest())
     return min(filter(None, known), default=None)
 
 

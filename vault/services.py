@@ -1,4 +1,4 @@
-"""The purge: keys first, then rows, then the record of both.
+"""The purge: keys first, then rows, then the record of both, then the audit log's own detail.
 
 What a crash leaves: after a key is destroyed, its empty marker, so the next run still counts it; after
 the record, markers that the next run finds already counted. Rows are deleted up to an epoch, not for
@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 import audit
+from audit import erasure
 from csoc.lib import clock
 from vault import keystore
 from vault.epochs import newest_due
@@ -38,9 +39,15 @@ def purge_due(*, actor: audit.Actor) -> PurgeRun:
     faults = _destroy_keys(now)
     keystore.sweep_drafts()
     markers = keystore.markers()
-    with transaction.atomic(durable=False), audit.acting_as(actor):
-        run = _record(now, markers, faults)
-    keystore.forget(markers)
+    with audit.acting_as(actor):
+        with transaction.atomic(durable=False):
+            run = _record(now, markers, faults)
+        keystore.forget(markers)
+        # Its entries are of its own, batch by batch: a long list of them holds nothing else up.
+        erased, _months = erasure.erase_due(now)
+    if erased:
+        run.rows += erased
+        run.save(update_fields=["rows"])
     return run
 
 

@@ -29,12 +29,113 @@ def write_private(path: Path, data: bytes) -> bool:
         return False
     finally:
         os.unlink(draft)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_folder(path.parent)
     return True
+
+
+def destroy(path: Path) -> None:
+    """Overwrite and remove a key file. Idempotent; a crash leaves zeros or no bytes, which are no key.
+
+    An overwritten file may stay in old blocks of a copy-on-write or flash disk: encrypt the disk.
+    """
+    if overwrite(path):
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def overwrite(path: Path) -> bool:
+    """Write zeros over ``path`` and empty it, durably; False if it is not there."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        os.write(handle, bytes(os.fstat(handle).st_size))
+        os.fsync(handle)
+        os.ftruncate(handle, 0)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new, renamed or removed name in ``folder`` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def destroy(path: Path) -> None:
+    """Overwrite and remove a key file. Idempotent; a crash leaves zeros or no bytes, which are no key.
+
+    An overwritten file may stay in old blocks of a copy-on-write or flash disk: encrypt the disk.
+    """
+    if overwrite(path):
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def overwrite(path: Path) -> bool:
+    """Write zeros over ``path`` and empty it, durably; False if it is not there."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        os.write(handle, bytes(os.fstat(handle).st_size))
+        os.fsync(handle)
+        os.ftruncate(handle, 0)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new, renamed or removed name in ``folder`` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def destroy(path: Path) -> None:
+    """Overwrite and remove a key file. Idempotent; a crash leaves zeros or no bytes, which are no key.
+
+    An overwritten file may stay in old blocks of a copy-on-write or flash disk: encrypt the disk.
+    """
+    if overwrite(path):
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def overwrite(path: Path) -> bool:
+    """Write zeros over ``path`` and empty it, durably; False if it is not there."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        os.write(handle, bytes(os.fstat(handle).st_size))
+        os.fsync(handle)
+        os.ftruncate(handle, 0)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new, renamed or removed name in ``folder`` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def load_or_create_ed25519(path: Path) -> Ed25519PrivateKey:

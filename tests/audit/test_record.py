@@ -86,7 +86,7 @@ def test_the_body_for_intake_is_the_one_that_record_would_write(
 def test_detail_is_kept_sealed_and_only_committed_to(connect_as: Connect, person: audit.Actor) -> None:
     hostile = "<script>'; DROP TABLE audit_log;-- \u202e ABCD123 é\n"
     with transaction.atomic():
-        audit.record("alert.note", ALERT, detail={"text": hostile, "m": 4.5}, old=["dispatcher"], new=[])
+        audit.record("alert.note", ALERT, detail={"text": hostile, "m": 45}, old=["dispatcher"], new=[])
     (entry,) = waiting(connect_as)
     assert "ABCD123" not in json.dumps(entry)
     kept = {row.commitment.hex(): row for row in Detail.objects.all()}
@@ -95,7 +95,7 @@ def test_detail_is_kept_sealed_and_only_committed_to(connect_as: Connect, person
     assert row.kind == "justification" and kept[entry["old"]].kind == "change"
     assert b"ABCD123" not in bytes(row.sealed)
     opened = detail.open_sealed(bytes(row.commitment), bytes(row.sealed), row.key_id)
-    assert opened == {"text": hostile, "m": 4.5}
+    assert opened == {"text": hostile, "m": 45}
     with pytest.raises(SealBroken):
         detail.open_sealed(bytes(32), bytes(row.sealed), row.key_id)
 
