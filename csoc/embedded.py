@@ -36,6 +36,7 @@ DATABASE = "csoc"
 #: When root starts us, PostgreSQL must run as somebody else.
 POSTGRES_USER = "pgserver"
 ROLES_SQL = Path(__file__).parent / "sql" / "roles.sql"
+GUARDS_SQL = Path(__file__).parent / "sql" / "guards.sql"
 _PR_SET_PDEATHSIG = 1
 
 POSTGRES_SETTINGS = {
@@ -145,7 +146,7 @@ class Servers:
     # -- addresses ---------------------------------------------------------------------------------
 
     def url(self, role: str = "csoc_app", database: str = DATABASE) -> str:
-        """Return the database URL for ``role``: csoc_owner, csoc_app, csoc_sequencer or postgres."""
+        """Return the database URL for ``role``: csoc_owner, _app, _sequencer, _publisher or postgres."""
         return f"postgresql://{role}@/{database}?host={quote(str(self._pg_socket_dir), safe='/')}"
 
     def redis_url(self, db: int = 0) -> str:
@@ -238,6 +239,16 @@ class Servers:
         """Run roles.sql in ``database``."""
         with self.admin(database) as connection:
             connection.execute(ROLES_SQL.read_bytes())
+
+    def guard(self, database: str) -> None:
+        """Run guards.sql in a migrated ``database``: from here on the audit log keeps its structure."""
+        with self.admin(database) as connection:
+            connection.execute(GUARDS_SQL.read_bytes())
+
+    def unguard(self, database: str) -> None:
+        """Lift the guards, for a migration. After a crash the next start migrates and guards again."""
+        with self.admin(database) as connection:
+            connection.execute("DROP SCHEMA IF EXISTS csoc_guard CASCADE")
 
     def has_database(self, name: str) -> bool:
         """True when the database exists."""

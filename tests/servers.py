@@ -61,7 +61,7 @@ class TestServers:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
     def url(self, role: str, database: str) -> str:
-        """Return the URL of ``database`` for ``role``: csoc_owner, csoc_app, csoc_sequencer, postgres."""
+        """Return the URL of ``database`` for ``role`` (see ``Servers.url``)."""
         return self._servers.url(role, database)
 
     def redis_url(self, db: int = 0) -> str:
@@ -77,6 +77,14 @@ class TestServers:
         """Drop ``name``, ending whoever is still connected."""
         self._servers.drop_database(name)
 
+    def guard(self, database: str) -> None:
+        """Put the guards of the audit log back (csoc/sql/guards.sql)."""
+        self._servers.guard(database)
+
+    def unguard(self, database: str) -> None:
+        """Lift them, for a test that changes the log's tables as an intruder would."""
+        self._servers.unguard(database)
+
     def _forget_old_databases(self) -> None:
         with self._servers.admin() as connection:
             rows = connection.execute(
@@ -90,7 +98,7 @@ class TestServers:
         draft = f"t_{os.getpid()}_draft"
         self._servers.create_database(draft)
         made = subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+            [sys.executable, "manage.py", "migrate", "--skip-checks", "--verbosity", "0"],
             cwd=ROOT,
             env=os.environ
             | {
@@ -107,6 +115,7 @@ class TestServers:
             self._servers.drop_database(draft)
             self.stop()
             raise ServerError(f"The migrations failed:\n{made.stdout}{made.stderr}")
+        self._servers.guard(draft)
         with self._servers.admin() as connection:
             connection.execute(f'ALTER DATABASE "{draft}" RENAME TO "{self.template}"')
 
@@ -114,7 +123,7 @@ class TestServers:
 def _template_name() -> str:
     """Name the template by everything that shapes it: migrations, models, roles, settings, locks."""
     digest = hashlib.sha256()
-    shapers = [*ROOT.glob("*/migrations/*.py"), ROOT / "csoc/sql/roles.sql", ROOT / "csoc/settings.py"]
+    shapers = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("csoc/sql/*.sql"), ROOT / "csoc/settings.py"]
     shapers += ROOT.glob("requirements/*.txt")
     for path in sorted(shapers):
         digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())

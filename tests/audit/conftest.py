@@ -38,6 +38,22 @@ def connect_as(servers: TestServers, own_database: str) -> Iterator[Callable[[st
 
 
 @pytest.fixture
+def intruder(
+    servers: TestServers, own_database: str, connect_as: Callable[[str], psycopg.Connection[Any]]
+) -> psycopg.Connection[Any]:
+    """A superuser whom nothing stops: guards lifted, every trigger of the audit tables switched off."""
+    servers.unguard(own_database)
+    connection = connect_as("postgres")
+    tables = connection.execute(
+        "SELECT oid::regclass::text FROM pg_class WHERE relname LIKE 'audit\\_%' AND relkind IN ('r', 'p') "
+        "AND relnamespace = 'public'::regnamespace"
+    ).fetchall()
+    for (table,) in tables:
+        connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+    return connection
+
+
+@pytest.fixture
 def sequence(connect_as: Callable[[str], psycopg.Connection[Any]]) -> Callable[[], int]:
     """Move everything that waits into the log, in this process; returns the log's size."""
     connection = connect_as("csoc_sequencer")
