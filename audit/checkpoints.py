@@ -31,7 +31,7 @@ LOOKED_AT = 20
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One signed checkpoint as the database has it: ``note`` without cosignatures, ``at`` when it was kept."""
+    """One signed checkpoint as the database has it: ``note`` without cosignatures, ``at`` when kept."""
 
     size: int
     root: bytes
@@ -81,7 +81,7 @@ def at_size(size: int, using: str = "default") -> Stored | None:
 
 
 def newest_witnessed(above: int = 0, using: str = "default") -> Stored | None:
-    """Return the newest checkpoint of more than ``above`` lines with a valid signature of a listed witness."""
+    """Return the newest checkpoint of more than ``above`` lines that a listed witness validly cosigned."""
     found = newest_cosigned(above, using)
     return found[0] if found else None
 
