@@ -20,6 +20,9 @@ class Entry(models.Model):
     agency = models.TextField()
     outcome = models.TextField()
     cad = models.TextField(null=True)
+    actor_agency = models.TextField()
+    name = models.TextField(null=True)
+    reason = models.TextField(null=True)
 
     class Meta:
         managed = False
@@ -97,9 +100,13 @@ class Cosignature(models.Model):
 
 
 class LogKey(models.Model):
-    """The public half of a key of the log, as a vkey; it signs checkpoints from ``from_size`` on."""
+    """The public half of a key of the log, as a vkey; it signs checkpoints from ``from_size`` on.
 
-    generation = models.IntegerField(primary_key=True)
+    generation: one more after each halt that a person ended; n: one more at each rotation.
+    """
+
+    pk = models.CompositePrimaryKey("generation", "n")
+    generation = models.IntegerField()
     n = models.IntegerField()
     vkey = models.TextField()
     from_size = models.BigIntegerField()
@@ -110,4 +117,4 @@ class LogKey(models.Model):
         db_table = "audit_log_key"
 
     def __str__(self) -> str:
-        return f"log key {self.generation}"
+        return f"log key {self.generation}.{self.n}"
