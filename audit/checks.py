@@ -11,7 +11,7 @@ HINT = "Run the console as csoc_app, and migrations as csoc_owner."
 FORBIDDEN = [
     *[("audit_inbox", right) for right in ("SELECT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")],
     *[("audit_log", right) for right in ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")],
-    *[("audit_detail", right) for right in ("UPDATE", "TRUNCATE", "TRIGGER")],
+    *[("audit_detail", right) for right in ("UPDATE", "DELETE", "TRUNCATE", "TRIGGER")],
 ]
 #: Migrations run as the owner and the sequencer as itself; the check is about everybody else.
 OTHER_ROLES = ("csoc_owner", "csoc_sequencer")
@@ -80,5 +80,23 @@ def unsafe_role(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[
             f"The database role {role} could change the audit log ({', '.join(found)}).",
             hint=HINT,
             id="audit.E001",
+        )
+    ]
+
+
+@register(Tags.database)
+def movable_clock(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Refuse, in production, a database that was migrated for a demonstration: it erases before its time."""
+    if settings.IS_DEMO or not databases:
+        return []
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT audit_erasable_until() > clock_timestamp() + interval '1 minute'")
+        row = cursor.fetchone()
+    if not (row and row[0]):
+        return []
+    hint = "Migrate a new database with CSOC_ENV unset, which means production."
+    return [
+        Error(
+            "The database was made for a demonstration, where time can be moved.", hint=hint, id="audit.E002"
         )
     ]

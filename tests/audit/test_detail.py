@@ -231,8 +231,12 @@ def test_the_app_can_delete_no_detail_but_with_its_entry(clock: Any, connect_as:
     assert standing() == {commitment} and inbox(connect_as) == []
 
 
-def test_in_production_the_database_looks_at_its_own_clock(clock: Any, connect_as: Connect) -> None:
+def test_in_production_the_database_looks_at_its_own_clock(
+    clock: Any, connect_as: Connect, settings: Any
+) -> None:
     from importlib import import_module
+
+    from audit import checks
 
     text = import_module("audit.migrations.0007_erasure").CLOCK
     assert "'infinity'" in text
@@ -243,6 +247,10 @@ def test_in_production_the_database_looks_at_its_own_clock(clock: Any, connect_a
     with audit.acting_as(PURGE), pytest.raises(Exception, match="its time is not over"):
         erasure.erase_due(clock.now())
     assert len(standing()) == 1
+    settings.IS_DEMO = False
+    assert checks.movable_clock(None, databases=["default"]) == []
+    without_guards(connect_as).execute(text.replace("CREATE", "CREATE OR REPLACE"))
+    assert [fault.id for fault in checks.movable_clock(None, databases=["default"])] == ["audit.E002"]
 
 
 def test_the_watchdog_sees_detail_that_stayed(clock: Any) -> None:
