@@ -15,17 +15,3 @@ class VaultConfig(AppConfig):
         from vault.details import Subjects
 
         register_subject_store(Subjects())
-
-    def ready(self) -> None:
-        """Seal the audit log's detail of the public under the hours of capture."""
-        from audit.detail import register_subject_store
-        from vault.details import Subjects
-
-        register_subject_store(Subjects())
-
-    def ready(self) -> None:
-        """Seal the audit log's detail of the public under the hours of capture."""
-        from audit.detail import register_subject_store
-        from vault.details import Subjects
-
-        register_subject_store(Subjects())

@@ -19,8 +19,6 @@ def oldest_row() -> datetime | None:
     """Return the oldest epoch that still has sealed rows, of the tables that can tell and the log's."""
     known = [table.oldest() for table in purgeables() if table.oldest is not None]
     known.append(details.oldest())
-    known.append(details.oldest())
-    known.append(details.oldest())
     return min(filter(None, known), default=None)
 
 
