@@ -39,7 +39,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="WitnessState",
             fields=[
-                ("vkey", models.TextField(primary_key=True, serialize=False)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("vkey", models.TextField()),
+                ("origin", models.TextField()),
                 ("name", models.TextField()),
                 ("known", models.BigIntegerField(db_default=0)),
                 ("tried_at", models.DateTimeField()),
@@ -47,7 +49,12 @@ class Migration(migrations.Migration):
                 ("sentence", models.TextField(db_default="")),
                 ("evidence", models.TextField(db_default="")),
             ],
-            options={"db_table": "audit_witness_state"},
+            options={
+                "db_table": "audit_witness_state",
+                "constraints": [
+                    models.UniqueConstraint(fields=["vkey", "origin"], name="audit_witness_state_once")
+                ],
+            },
         ),
         migrations.CreateModel(
             name="WitnessFile",

@@ -31,13 +31,14 @@ class Verification(models.Model):
 
 
 class WitnessState(models.Model):
-    """What came of the last attempt to reach one witness, named by its key.
+    """What came of the last attempt to reach one witness, named by its key, about the log named ``origin``.
 
     ``known``: the size it says it cosigned last. ``fault`` is a code, '' when all is well, and ``sentence``
     what a person reads. ``evidence``: the answer that shows a history other than ours, kept for good.
     """
 
-    vkey = models.TextField(primary_key=True)
+    vkey = models.TextField()
+    origin = models.TextField()
     name = models.TextField()
     known = models.BigIntegerField(db_default=0)
     tried_at = models.DateTimeField()
@@ -47,6 +48,7 @@ class WitnessState(models.Model):
 
     class Meta:
         db_table = "audit_witness_state"
+        constraints = [models.UniqueConstraint(fields=["vkey", "origin"], name="audit_witness_state_once")]
 
     def __str__(self) -> str:
         return f"witness {self.name}"

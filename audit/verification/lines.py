@@ -1,0 +1,212 @@
+"""Each line by itself and in its two chains: bytes, hash, columns, counts, clock, details."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+from django.utils.translation import gettext as _
+
+from audit.verification.details import Details
+from audit.verification.findings import Finding
+
+COLUMNS = "idx, line, leaf, uid, at, actor, verb, object, agency, outcome, cad, actor_agency, name, reason"
+ROWS = f"SELECT {COLUMNS} FROM audit_log WHERE idx >= %s AND idx < %s ORDER BY idx"
+MEMBERS = {"e", "i", "na", "no", "pa", "po", "t"}
+#: docs/audit-format.md: a line lags the newest before it by at most this.
+LAG = timedelta(seconds=300)
+#: Lines before a slice that tell how far the clock had come.
+CLOCK_ROWS = 2_000
+CLOCK = "SELECT max(at) FROM audit_log WHERE idx >= %s AND idx < %s"
+NEWEST = """
+SELECT wanted.key, found.idx, (found.line::jsonb ->> '{count}')::bigint
+FROM unnest(%s::text[]) AS wanted(key)
+CROSS JOIN LATERAL (
+    SELECT idx, line FROM audit_log WHERE {column} = wanted.key AND idx < %s ORDER BY idx DESC LIMIT 1
+) AS found
+"""
+CARRIED = "SELECT key, idx, total FROM audit_carried WHERE kind = %s AND key = ANY(%s)"
+#: Keys kept in memory; past it the log itself is asked again.
+REMEMBERED = 200_000
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
+
+
+class Row(NamedTuple):
+    """One row of the log with every column that is generated from its line."""
+
+    idx: int
+    line: str
+    leaf: bytes
+    uid: UUID
+    at: datetime
+    actor: str
+    verb: str
+    object: str
+    agency: str
+    outcome: str
+    cad: str | None
+    actor_agency: str
+    name: str | None
+    reason: str | None
+
+
+class Chain:
+    """The newest line of each actor (or object) before the line in hand."""
+
+    def __init__(self, connection: psycopg.Connection[Any], kind: str, start: int) -> None:
+        self.connection = connection
+        self.kind = kind
+        self.last: dict[str, tuple[int, int]] = {}
+        #: True while ``last`` holds every key there is: nothing lies before the start, nothing was let go.
+        self.complete = start == 0
+        self._newest = NEWEST.format(column=kind, count="na" if kind == "actor" else "no")
+
+    def recall(self, keys: Iterable[str], before: int) -> None:
+        """Ask the log for the newest lines of keys not met yet, below ``before``."""
+        if len(self.last) > REMEMBERED:
+            self.complete = False
+            self.last.clear()
+        unknown = [] if self.complete else [key for key in set(keys) if key not in self.last]
+        if not unknown:
+            return
+        for key, idx, total in self.connection.execute(self._newest, [unknown, before]):
+            self.last[key] = (idx, total)
+        pruned = [key for key in unknown if key not in self.last]
+        for key, idx, total in self.connection.execute(CARRIED, [self.kind, pruned]) if pruned else ():
+            if idx < before:
+                self.last[key] = (idx, total)
+
+    def judge(self, key: str, idx: int, previous: Any, count: Any) -> Finding | None:
+        """Compare what the line says with what came before it, and go on from what it says."""
+        last, total = self.last.get(key, (None, 0))
+        self.last[key] = (idx, count if isinstance(count, int) else total + 1)
+        if (previous, count) == (last, total + 1):
+            return None
+        words = {"idx": idx, "key": key, "count": count, "previous": previous, "last": last, "total": total}
+        if isinstance(count, int) and count > total + 1:
+            return Finding(
+                "missing",
+                idx,
+                _(
+                    "Before entry %(idx)s, at least one entry about %(key)s is missing: this is number "
+                    "%(count)s, after entry %(previous)s, but the log has %(total)s, the last being %(last)s."
+                )
+                % words,
+            )
+        return Finding(
+            "line",
+            idx,
+            _(
+                "Entry %(idx)s says it is number %(count)s about %(key)s, after entry %(previous)s; by the "
+                "log it comes after number %(total)s, entry %(last)s."
+            )
+            % words,
+        )
+
+
+class Lines:
+    """Checks lines in ascending order. ``findings`` grows; ``actors`` and ``objects`` are the two chains."""
+
+    def __init__(self, connection: psycopg.Connection[Any], start: int, details: Details) -> None:
+        self.findings: list[Finding] = []
+        self.actors = Chain(connection, "actor", start)
+        self.objects = Chain(connection, "object", start)
+        self.expected = start
+        self._details = details
+        self._newest = self._clock_before(connection, start)
+
+    def read(self, connection: psycopg.Connection[Any], start: int, end: int) -> list[Row]:
+        """Return the rows of lines ``start`` to ``end`` - 1, ready to be checked one by one."""
+        rows = [Row(*row) for row in connection.execute(ROWS, [start, end])]
+        self.actors.recall((row.actor for row in rows), start)
+        self.objects.recall((row.object for row in rows), start)
+        return rows
+
+    def check(self, row: Row) -> bytes:
+        """Check one line, and return the hash it stands for in the tree: that of its bytes."""
+        if row.idx != self.expected:
+            self._gap(row.idx)
+        self.expected = row.idx + 1
+        raw = row.line.encode()
+        hashed = sha256(b"\x00" + raw).digest()
+        if hashed != row.leaf:
+            self._found("line", row.idx, _("Entry %(idx)s is not what was sealed: its hash differs."))
+        try:
+            line = json.loads(row.line)
+            shaped = line.keys() == MEMBERS and _encode(line) == row.line and line["i"] == row.idx
+            told = _columns(line["e"])
+            at = datetime.fromisoformat(line["t"])
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            self._found("line", row.idx, _("Entry %(idx)s can't be read: it is not one of this log's lines."))
+            return row.leaf
+        if not shaped:
+            self._found("line", row.idx, _("Entry %(idx)s is not canonical, or bears another number."))
+        if told != row[5:] or line["e"]["uid"] != str(row.uid) or at != row.at:
+            self._found(
+                "line", row.idx, _("The columns that pages search by say something else than entry %(idx)s.")
+            )
+        self._chains(row, line)
+        self._clock(row.idx, at)
+        self._details.note(row.idx, line["e"])
+        return row.leaf
+
+    def end(self, until: int) -> None:
+        """Say what is missing between the last line seen and ``until``."""
+        if self.expected < until:
+            self._gap(until)
+
+    def _chains(self, row: Row, line: dict[str, Any]) -> None:
+        for chain, key, previous, count in (
+            (self.actors, row.actor, line["pa"], line["na"]),
+            (self.objects, row.object, line["po"], line["no"]),
+        ):
+            finding = chain.judge(key, row.idx, previous, count)
+            if finding:
+                self.findings.append(finding)
+
+    def _clock(self, idx: int, at: datetime) -> None:
+        if self._newest is None or at > self._newest:
+            self._newest = at
+        elif self._newest - at > LAG:
+            self._found(
+                "clock",
+                idx,
+                _("Entry %(idx)s is over 300 s older than one before it: a clock ran backwards."),
+            )
+
+    def _gap(self, idx: int) -> None:
+        words = {"first": self.expected, "last": idx - 1}
+        sentence = (
+            _("Entry %(first)s is missing.")
+            if idx - self.expected == 1
+            else _("Entries %(first)s to %(last)s are missing.")
+        )
+        self.findings.append(Finding("missing", self.expected, sentence % words))
+
+    def _found(self, code: str, idx: int, sentence: str) -> None:
+        self.findings.append(Finding(code, idx, sentence % {"idx": idx}))
+
+    @staticmethod
+    def _clock_before(connection: psycopg.Connection[Any], start: int) -> datetime | None:
+        row = connection.execute(CLOCK, [start - CLOCK_ROWS, start]).fetchone()
+        return row[0] if row else None
+
+
+def _columns(entry: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what the database must have generated from the entry, in the order of ``Row``."""
+    actor, ref, reason = entry["actor"], entry["object"], entry.get("reason") or {}
+    return (
+        actor["id"],
+        entry["verb"],
+        f"{ref['type']}:{ref['id']}",
+        ref["agency"],
+        entry["outcome"]["result"],
+        reason.get("cad"),
+        actor.get("agency") or "",
+        actor.get("name"),
+        reason.get("code"),
+    )
