@@ -1,16 +1,23 @@
-"""Reads of the log: entries for a page, and how far the sequencer is."""
+"""Reads of the log: what the acting person may see, as pages, single entries and timelines.
+
+Every page goes back by index from a known place, inside index bounds made from its times, and answers
+within its time: a question that finds too little in the time it has says how far back it looked.
+"""
 
 import json
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+from psycopg.errors import QueryCanceled
 
 from audit import detail
 from audit.context import current_actor
-from audit.models import Detail, Entry
+from audit.models import Detail, Entry, Review
+from audit.questions import NONE, Keys, Question, Term
 from csoc.lib import clock
 from csoc.lib.sealing import SealBroken
 
@@ -19,42 +26,227 @@ QUIET_S = 5.0
 FAULT_S = 60.0
 PULSE = "SELECT at, size, extract(epoch FROM clock_timestamp() - at) FROM audit_pulse"
 
+#: A page counts no further: "over 10,000" tells as much.
+MOST_COUNTED = 10_000
+#: What one page may cost the database, and how many lines it looks at when that was too little.
+PAGE_MS = 700
+WINDOW = 40_000
+#: Times are not sorted: a line lags the newest before it by at most 300 s. Bounds are taken twice as wide.
+LAG = timedelta(seconds=600)
+RECENT = 4_000
+
+EARLIEST = """
+WITH edge AS (SELECT at FROM audit_log WHERE at >= %(at)s AND idx < %(size)s ORDER BY at LIMIT 1),
+near AS MATERIALIZED (SELECT l.idx FROM edge, audit_log l
+    WHERE l.at BETWEEN edge.at AND edge.at + %(lag)s AND l.idx < %(size)s)
+SELECT min(idx) FROM near
+"""
+LATEST = """
+WITH edge AS (SELECT at FROM audit_log WHERE at < %(at)s AND idx < %(size)s ORDER BY at DESC LIMIT 1),
+near AS MATERIALIZED (SELECT l.idx FROM edge, audit_log l
+    WHERE l.at BETWEEN edge.at - %(lag)s AND edge.at AND l.idx < %(size)s)
+SELECT max(idx) FROM near
+"""
+#: Each different name once, by leaping through its index.
+NAMES = """
+WITH RECURSIVE seen AS (
+    (SELECT lower(name) AS name FROM audit_log WHERE name IS NOT NULL AND idx < %(size)s
+     ORDER BY lower(name) LIMIT 1)
+    UNION ALL
+    SELECT (SELECT lower(l.name) FROM audit_log l WHERE l.name IS NOT NULL AND l.idx < %(size)s
+            AND lower(l.name) > seen.name ORDER BY lower(l.name) LIMIT 1)
+    FROM seen WHERE seen.name IS NOT NULL
+) SELECT name FROM seen WHERE name IS NOT NULL LIMIT 3000
+"""
+
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """What to show. ``verb`` and ``object`` may end in ``*``; ``before`` is the index to page from."""
+class Page:
+    """One page, newest first.
 
-    actor: str = ""
-    object: str = ""
-    verb: str = ""
-    since: datetime | None = None
-    before: int | None = None
+    more: older ones match. count: how many match in all, MOST_COUNTED + 1 for more; None: not counted (a
+    later page, or too slow). searched_to: None when everything was looked at, else the index down to which
+    this page looked.
+    """
+
+    rows: list[Entry]
+    more: bool
+    count: int | None
+    searched_to: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Who and what the newest entries name: (number, name) of people, ids of trailers."""
+
+    people: list[tuple[str, str]]
+    trailers: list[str]
+
+
+# -- what may be seen --------------------------------------------------------------------------------
 
 
 def entries_visible_to_actor() -> QuerySet[Entry]:
-    """Return the entries about the reader's own agency, and those about none."""
-    return Entry.objects.filter(agency__in=["", current_actor().agency or ""])
+    """Return the entries about the reader's own agency, about none, and those their own people made."""
+    own = current_actor().agency or ""
+    return Entry.objects.filter(Q(agency__in=["", own]) | Q(actor_agency=own) if own else Q(agency=""))
 
 
-def entries(wanted: Filter, limit: int) -> list[Entry]:
-    """Return at most ``limit`` entries the acting person may see, newest first."""
-    found = entries_visible_to_actor()
-    if wanted.actor:
-        found = found.filter(actor=wanted.actor)
-    if wanted.object:
-        found = found.filter(_matching_object(wanted.object))
-    if wanted.verb:
-        found = found.filter(_matching("verb", wanted.verb))
-    if wanted.since:
-        found = found.filter(at__gte=wanted.since)
-    if wanted.before is not None:
-        found = found.filter(idx__lt=wanted.before)
-    return list(found.order_by("-idx")[:limit])
+def matching(question: Question) -> QuerySet[Entry]:
+    """Return every visible entry that ``question`` asks for, in no order. Made for slicing by ``idx``."""
+    return _within(entries_visible_to_actor(), question, size())
+
+
+def size() -> int:
+    """Return how many lines the log has."""
+    newest = Entry.objects.order_by("-idx").values_list("idx", flat=True).first()
+    return 0 if newest is None else newest + 1
+
+
+def page(question: Question, limit: int, before: int | None = None) -> Page:
+    """Return ``limit`` entries below index ``before``, and how many match in all on the first page."""
+    top = size()
+    found = _within(entries_visible_to_actor(), question, top)
+    if before is not None:
+        found = found.filter(idx__lt=before)
+    counted = MOST_COUNTED + 1 if question.terms and before is None else limit + 1
+    indexes = _newest(found, counted)
+    if indexes is not None:
+        count = len(indexes) if counted > limit + 1 else None
+        return Page(_rows(indexes[:limit]), len(indexes) > limit, count, None)
+    low = max(0, min(top, before if before is not None else top) - WINDOW)
+    indexes = _newest(found.filter(idx__gte=low), limit + 1) or []
+    return Page(_rows(indexes[:limit]), len(indexes) > limit, None, low if len(indexes) <= limit else None)
+
+
+def count(question: Question, most: int, within_ms: int) -> int | None:
+    """Return how many entries match, at most ``most``; None when that takes longer than ``within_ms``."""
+    indexes = _newest(matching(question), most, within_ms)
+    return None if indexes is None else len(indexes)
 
 
 def entry(idx: int) -> Entry | None:
     """Return one entry the acting person may see."""
     return entries_visible_to_actor().filter(idx=idx).first()
+
+
+def by_uid(uid: str) -> Entry | None:
+    """Return the entry of that id, if the acting person may see it."""
+    return entries_visible_to_actor().filter(uid=uid).first()
+
+
+def flags_of(rows: list[Entry]) -> dict[int, list[str]]:
+    """Return the codes raised on each of ``rows`` by index."""
+    found: dict[int, list[str]] = {}
+    for idx, code in Review.objects.filter(idx__in=[row.idx for row in rows]).values_list("idx", "code"):
+        found.setdefault(idx, []).append(code)
+    return found
+
+
+def seen() -> Seen:
+    """Return whom and which trailers the newest entries name: what a reader may be offered."""
+    newest = entries_visible_to_actor().order_by("-idx").values_list("actor", "name", "object")[:RECENT]
+    people: dict[str, str] = {}
+    trailers: set[str] = set()
+    for actor, name, thing in newest:
+        if name:
+            people.setdefault(actor, name)
+        if thing.startswith("trailer:"):
+            trailers.add(thing.removeprefix("trailer:"))
+    return Seen(sorted(people.items(), key=lambda one: one[1].casefold()), sorted(trailers))
+
+
+# -- a page's own work -------------------------------------------------------------------------------
+
+
+def _newest(found: QuerySet[Entry], limit: int, within_ms: int = PAGE_MS) -> list[int] | None:
+    """Return the newest indexes of ``found``; None when the time ran out."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(within_ms)])
+            return list(found.order_by("-idx").values_list("idx", flat=True)[:limit])
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            return None
+        raise
+
+
+def _rows(indexes: list[int]) -> list[Entry]:
+    return list(Entry.objects.filter(idx__in=indexes).order_by("-idx")) if indexes else []
+
+
+def _within(found: QuerySet[Entry], question: Question, top: int) -> QuerySet[Entry]:
+    """Apply every term. Times become index bounds as well, so that a page never walks past them."""
+    found = found.filter(idx__lt=top)
+    since, until = question.moment("since"), question.moment("until")
+    if since:
+        found = found.filter(at__gte=since, idx__gte=_bound(EARLIEST, since, top, missing=top))
+    if until:
+        found = found.filter(at__lt=until, idx__lte=_bound(LATEST, until, top, missing=-1))
+    fields = dict.fromkeys(term.field for term in question.terms if term.field not in ("since", "until"))
+    found = found.alias(lower_name=Lower("name"))
+    for field in fields:
+        wanted = [_condition(term, top) for term in question.of(field)]
+        if wanted:
+            found = found.filter(_any(wanted))
+        for term in question.of(field, negative=True):
+            found = found.exclude(_condition(term, top))
+    return found
+
+
+def _bound(query: str, at: datetime, top: int, *, missing: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(query, {"at": at, "size": top, "lag": LAG})
+        found = cursor.fetchone()[0]
+    return missing if found is None else int(found)
+
+
+def _any(wanted: list[Q]) -> Q:
+    found = wanted[0]
+    for one in wanted[1:]:
+        found |= one
+    return found
+
+
+def _condition(term: Term, top: int) -> Q:
+    value = term.value
+    match term.field:
+        case "verb":
+            return Q(verb__in=value)
+        case "object":
+            return _object(value)
+        case "actor":
+            return _actor(value, top)
+        case "cad" | "reason":
+            return Q(**{f"{term.field}__isnull": True}) if value == NONE else Q(**{term.field: value})
+        case "flag":
+            return Q(idx__in=Review.objects.filter(code=value).values("idx"))
+        case "session":
+            return Q(line__contains=f'"session":"{value}')
+        case "entry":
+            return Q(idx__gte=value[0], idx__lte=value[1])
+    return Q(**{term.field: value})
+
+
+def _object(keys: Keys) -> Q:
+    return Q(object__startswith=keys.prefix) if keys.prefix else Q(object__in=keys.exact)
+
+
+def _actor(text: str, top: int) -> Q:
+    """Find a number or id as it is, a whole name, or else every name that holds the words."""
+    lowered = text.lower()
+    if Entry.objects.filter(idx__lt=top, actor=text).exists():
+        return Q(actor=text)
+    known = Entry.objects.filter(idx__lt=top, name__isnull=False).alias(lower_name=Lower("name"))
+    if known.filter(lower_name=lowered).exists():
+        return Q(lower_name=lowered)
+    with connection.cursor() as cursor:
+        cursor.execute(NAMES, {"size": top})
+        names = [name for (name,) in cursor if all(word in name for word in lowered.split())]
+    return Q(lower_name__in=names) if names else Q(idx=-1)
+
+
+# -- one entry's details, a timeline, the sequencer ---------------------------------------------------
 
 
 def details(row: Entry) -> list[tuple[str, str | None]]:
@@ -72,20 +264,6 @@ def _opened(commitment: str) -> str | None:
     except (FileNotFoundError, SealBroken):
         return None
     return json.dumps(value, ensure_ascii=False, indent=1)
-
-
-def _matching(field: str, text: str) -> Q:
-    if text.endswith("*"):
-        return Q(**{f"{field}__startswith": text[:-1]})
-    return Q(**{field: text})
-
-
-def _matching_object(text: str) -> Q:
-    """Find ``trailer:TRL-0007`` as written, and a bare ``TRL-0007`` under any type."""
-    if ":" in text or text.endswith("*"):
-        return _matching("object", text)
-    types = ["trailer", "deployment", "alert", "user", "session", "hotlist", "key", "log"]
-    return Q(object__in=[f"{name}:{text}" for name in types])
 
 
 def sealed_status() -> dict[str, Any]:
