@@ -82,6 +82,7 @@ _DEPLOYMENTS: dict[str, Verb] = {
     "approval.request": Verb(_("asked for approval of {object}"), _("ask for approval of {object}")),
     "approval.grant": Verb(_("approved {object}"), _("approve {object}")),
     "approval.deny": Verb(_("did not approve {object}"), _("decide on {object}")),
+    "approval.withdraw": Verb(_("withdrew the request for {object}"), _("withdraw the request for {object}")),
 }
 
 _ALERTS: dict[str, Verb] = {
@@ -122,7 +123,8 @@ _KEEPING: dict[str, Verb] = {
     "audit.view": Verb(_("read this log"), _("read this log")),
     "audit.export": Verb(_("exported {object}"), _("export {object}")),
     "audit.download": Verb(_("downloaded {object}"), _("download {object}")),
-    "audit.review": Verb(_("reviewed {object}"), _("review {object}")),
+    "audit.expire": Verb(_("deleted the file of {object}"), _("delete the file of {object}")),
+    "audit.review": Verb(_("looked at {object} for review"), _("look at {object} for review")),
     "audit.verify": Verb(_("verified {object}"), _("verify {object}")),
     "audit.flag": Verb(_("flagged {object}"), _("flag {object}")),
     "audit.resolve": Verb(_("resolved {object}"), _("resolve {object}")),
