@@ -6,7 +6,9 @@ and integers below 2^53, so that sorted compact JSON is RFC 8785 (checked agains
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Set
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +28,8 @@ _CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _CAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,39}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _VKEY = re.compile(r"[^\s+\x00-\x20\x7f]{1,128}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{43,200}={0,2}\Z")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 #: The five verbs that carry one member more, and its name. No other verb may (docs/audit-format.md).
 SPECIAL = {
     "system.malformed": "raw",
@@ -97,9 +101,12 @@ class Outcome:
 ALLOWED = Outcome("allowed")
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+
+
 def canonical(value: Any) -> str:
     """Return the RFC 8785 text of a validated entry or line."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def build(
@@ -126,23 +133,21 @@ def build(
     entry: dict[str, Any] = {
         "v": VERSION,
         "uid": str(uid),
-        "actor": _present(actor),
+        "actor": _checked_actor(actor),
         "verb": verb,
-        "object": _present(ref),
-        "reason": _present(reason) if reason else None,
-        "recipients": [str(name) for name in recipients] if recipients else None,
+        "object": {"type": ref.type, "id": ref.id, "agency": ref.agency},
         "outcome": _present(outcome),
-        "req": req,
-        "parent": parent,
-        "old": old,
-        "new": new,
-        "detail": detail,
     }
-    entry = {key: value for key, value in entry.items() if value is not None}
+    if reason:
+        entry["reason"] = _present(reason)
+    if recipients:
+        entry["recipients"] = [str(name) for name in recipients]
+    texts = {"req": req, "parent": parent, "old": old, "new": new, "detail": detail}
+    entry.update({name: text for name, text in texts.items() if text is not None})
     if extra:
         _extra_of(verb, extra)
         entry |= extra
-    validate(entry)
+    _validate(entry, actor_is_checked=True)
     body = canonical(entry)
     if len(body.encode()) > MAX_BODY_BYTES:
         raise BadEntry("too-large")
@@ -151,14 +156,19 @@ def build(
 
 def validate(entry: Any) -> None:
     """Check a parsed body against the closed schema. Errors: BadEntry."""
+    _validate(entry, actor_is_checked=False)
+
+
+def _validate(entry: Any, *, actor_is_checked: bool) -> None:
     special = SPECIAL.get(entry["verb"]) if isinstance(entry, dict) and _has_verb(entry) else None
     _members(entry, "entry", _REQUIRED, _OPTIONAL | {special} if special else _OPTIONAL)
     if entry["v"] != VERSION or isinstance(entry["v"], bool):
         raise BadEntry("v")
-    _uuid(entry["uid"], "uid", version=7)
+    _match(_UUID7, entry["uid"], "uid")
     if not isinstance(entry["verb"], str) or entry["verb"] not in VERBS:
         raise BadEntry("verb")
-    _actor(entry["actor"])
+    if not actor_is_checked:
+        _actor(entry["actor"])
     _object(entry["object"])
     _outcome(entry["outcome"])
     if "reason" in entry:
@@ -168,7 +178,7 @@ def validate(entry: Any) -> None:
     if "req" in entry:
         _text(entry["req"], "req", 64)
     if "parent" in entry:
-        _uuid(entry["parent"], "parent")
+        _match(_UUID, entry["parent"], "parent")
     for key in ("old", "new", "detail"):
         if key in entry:
             _match(_DIGEST, entry[key], key)
@@ -176,6 +186,7 @@ def validate(entry: Any) -> None:
         _special(entry, special)
 
 
+_ACTOR_TEXTS = {"badge": 32, "role": 128, "agency": 64, "session": 64, "ip": 64, "auth": 64, "name": 200}
 _REQUIRED = {"v", "uid", "actor", "verb", "object", "outcome"}
 _OPTIONAL = {"reason", "recipients", "req", "parent", "old", "new", "detail"}
 
@@ -226,11 +237,27 @@ def _erased(value: Any) -> None:
 
 
 def _present(value: Any) -> dict[str, Any]:
-    return {key: item for key, item in asdict(value).items() if item is not None}
+    return {name: item for name in value.__slots__ if (item := getattr(value, name)) is not None}
 
 
-def _members(value: Any, name: str, required: set[str], optional: set[str]) -> None:
-    if not isinstance(value, dict) or not required <= set(value) <= required | optional:
+def _checked_actor(actor: Actor) -> dict[str, Any]:
+    """Return the actor's part, checked. The same person acts again and again: their part is remembered."""
+    try:
+        return _remembered_actor(actor)
+    except TypeError:  # a member that cannot even be hashed is no text
+        raise BadEntry("actor") from None
+
+
+@lru_cache(maxsize=1024)
+def _remembered_actor(actor: Actor) -> dict[str, Any]:
+    """What is not valid raises, and is so never remembered. Nobody may change the returned part."""
+    part = _present(actor)
+    _actor(part)
+    return part
+
+
+def _members(value: Any, name: str, required: Set[str], optional: Set[str]) -> None:
+    if not isinstance(value, dict) or not (required <= value.keys() <= required | optional):
         raise BadEntry(name)
 
 
@@ -249,22 +276,12 @@ def _match(pattern: re.Pattern[str], value: Any, name: str) -> None:
         raise BadEntry(name)
 
 
-def _uuid(value: Any, name: str, version: int | None = None) -> None:
-    try:
-        parsed = UUID(value)
-    except (ValueError, TypeError, AttributeError):
-        raise BadEntry(name) from None
-    if str(parsed) != value or version not in (None, parsed.version):
-        raise BadEntry(name)
-
-
 def _actor(value: Any) -> None:
-    texts = {"badge": 32, "role": 128, "agency": 64, "session": 64, "ip": 64, "auth": 64, "name": 200}
-    _members(value, "actor", {"kind", "id"}, set(texts))
-    if value["kind"] not in ACTOR_KINDS:
+    _members(value, "actor", {"kind", "id"}, _ACTOR_TEXTS.keys())
+    if not isinstance(value["kind"], str) or value["kind"] not in ACTOR_KINDS:
         raise BadEntry("actor.kind")
     _text(value["id"], "actor.id", 128)
-    for key, limit in texts.items():
+    for key, limit in _ACTOR_TEXTS.items():
         if key in value:
             _text(value[key], f"actor.{key}", limit, empty=True)
 
@@ -278,7 +295,7 @@ def _object(value: Any) -> None:
 
 def _outcome(value: Any) -> None:
     _members(value, "outcome", {"result"}, {"code", "n", "bytes"})
-    if value["result"] not in RESULTS:
+    if not isinstance(value["result"], str) or value["result"] not in RESULTS:
         raise BadEntry("outcome.result")
     if "code" in value:
         _match(_CODE, value["code"], "outcome.code")

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 import rfc8785
@@ -189,3 +190,142 @@ def test_the_most_commitments_fit_into_one_body() -> None:
 def test_a_verb_that_is_none_is_a_bad_entry(verb: Any) -> None:
     with pytest.raises(audit.BadEntry):
         entry.validate(json.loads(build()) | {"verb": verb})
+
+
+ANYTHING = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=140) | st.binary(max_size=4)
+    | st.lists(st.text(max_size=3), max_size=2) | st.just({})
+)  # fmt: skip
+#: Mostly what belongs, sometimes anything at all.
+TEXTS = st.none() | st.text(max_size=40) | NAMES | ANYTHING
+ACTORS = st.builds(
+    audit.Actor, st.sampled_from(sorted(entry.ACTOR_KINDS)) | ANYTHING, NAMES | ANYTHING, TEXTS, TEXTS, TEXTS,
+    TEXTS, TEXTS, TEXTS, TEXTS,
+)  # fmt: skip
+CODES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True)
+REFS = st.builds(audit.Ref, CODES | ANYTHING, NAMES | ANYTHING, st.text(max_size=70) | ANYTHING)
+REASONS = st.none() | st.builds(audit.Reason, CODES | ANYTHING, st.none() | CODES | ANYTHING, TEXTS)
+OUTCOMES = st.builds(
+    audit.Outcome, st.sampled_from(sorted(entry.RESULTS)) | ANYTHING, st.none() | CODES | ANYTHING,
+    st.none() | st.integers(0, 2**54) | ANYTHING, st.none() | st.integers(0, 9) | ANYTHING,
+)  # fmt: skip
+DIGESTS = st.none() | st.just(HEX) | ANYTHING
+UIDS = st.builds(uuid7) | st.uuids() | st.uuids(version=4) | ANYTHING
+VERB_NAMES = st.sampled_from(["alert.close", "detail.erase", "audit.export"]) | ANYTHING
+
+
+def plainly(**given_: Any) -> str:
+    """What ``build`` is a fast way of: the whole entry as one value, validated as the sequencer does."""
+    extra = given_.pop("extra") or {}
+    if extra and (not isinstance(given_["verb"], str) or set(extra) != {entry.SPECIAL.get(given_["verb"])}):
+        raise audit.BadEntry("extra")
+    names = given_.pop("recipients")
+    value = {
+        "v": 1,
+        "uid": str(given_.pop("uid")),
+        "recipients": [str(name) for name in names] if names else None,
+    }
+    parts = {"actor": given_.pop("actor"), "object": given_.pop("ref")}
+    parts |= {name: given_.pop(name) for name in ("outcome", "reason")}
+    for name, part in parts.items():
+        if part is not None:
+            fields = {field: getattr(part, field) for field in part.__slots__}
+            value[name] = {field: item for field, item in fields.items() if item is not None}
+    whole = {name: item for name, item in (value | given_).items() if item is not None} | extra
+    entry.validate(whole)
+    return rfc8785.dumps(whole).decode()
+
+
+def outcome_of(make: Any, given_: dict[str, Any]) -> tuple[str, str]:
+    """The text, or that it was refused."""
+    try:
+        return "made", make(**dict(given_))
+    except audit.BadEntry:
+        return "refused", ""
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    uid=UIDS, actor=ACTORS, verb=VERB_NAMES, ref=REFS, reason=REASONS, outcome=OUTCOMES,
+    recipients=st.none() | st.lists(NAMES | st.text(max_size=3), max_size=3), req=TEXTS,
+    parent=st.none() | st.builds(lambda: str(uuid7())) | ANYTHING, old=DIGESTS, new=DIGESTS, detail=DIGESTS,
+    extra=st.none() | st.sampled_from([{"erased": [HEX]}, {"digest": HEX}, {"raw": "x"}]),
+)  # fmt: skip
+def test_the_fast_way_writes_what_the_plain_one_would_and_refuses_what_it_would(**given_: Any) -> None:
+    assert outcome_of(entry.build, given_) == outcome_of(plainly, given_)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(entry.ACTOR_KINDS)), identity=NAMES, name=st.none() | NAMES,
+    ref=st.builds(audit.Ref, CODES, NAMES, st.text("abc DEF-09", max_size=64)),
+    reason=st.none() | st.builds(audit.Reason, CODES, st.none() | CODES),
+    outcome=st.builds(audit.Outcome, st.sampled_from(sorted(entry.RESULTS)), st.none() | CODES),
+    recipients=st.none() | st.lists(NAMES, min_size=1, max_size=3), digest=st.none() | st.just(HEX),
+)  # fmt: skip
+def test_every_entry_of_the_documented_shape_is_made(
+    kind: str, identity: str, name: Any, digest: Any, **given_: Any
+) -> None:
+    given_ |= {"uid": uuid7(), "verb": "alert.close", "actor": audit.Actor(kind, identity, name=name)}
+    whole = given_ | {
+        "req": None,
+        "parent": None,
+        "old": digest,
+        "new": digest,
+        "detail": digest,
+        "extra": None,
+    }
+    for _time in range(2):  # the second time the actor is remembered
+        made, text = outcome_of(entry.build, whole)
+        assert (made, text) == outcome_of(plainly, whole) and made == "made"
+
+
+def test_a_remembered_actor_is_never_one_that_was_refused() -> None:
+    for _time in range(2):
+        for bad in (
+            audit.Actor("robot", "x"),
+            audit.Actor("person", ["x"]),
+            audit.Actor("person", "u-1", badge=7),
+        ):  # type: ignore[arg-type]
+            with pytest.raises(audit.BadEntry):
+                build(actor=bad)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+SOUND: list[dict[str, Any]] = [
+    json.loads(
+        build(verb=verb, extra=extra, reason=audit.Reason("gunshot", "26-1", "act"), parent=str(uuid7()),
+              recipients=["x"], detail=HEX, outcome=audit.Outcome("allowed", "c", 1, 2))
+    )
+    for verb, extra in SPECIAL.items()
+]  # fmt: skip
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [way, *(place for key, item in inner for place in places(item, (*way, key)))]
+
+
+@settings(max_examples=1500, deadline=None)
+@given(data=st.data())
+def test_one_wrong_value_anywhere_is_wrapped_and_never_stops_the_sequencer(data: st.DataObject) -> None:
+    sound = data.draw(st.sampled_from(SOUND))
+    way = data.draw(st.sampled_from(places(sound)))
+    bad = json.loads(json.dumps(sound))
+    place = bad
+    for key in way[:-1]:
+        place = place[key]
+    value = data.draw(JSON)
+    if way:
+        place[way[-1]] = value
+    else:
+        bad = value
+    uid = bad["uid"] if isinstance(bad, dict) and bad.get("uid") == sound["uid"] else sound["uid"]
+    parsed = parse(Waiting(7, UUID(uid), json.dumps(bad, ensure_ascii=False), clock.now()))
+    assert parsed["verb"] == "system.malformed" or entry.canonical(parsed) == entry.canonical(bad)
+    entry.validate(parsed)
