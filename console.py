@@ -4,7 +4,7 @@
   python3 console.py run     the whole console on this machine, with demo people and trailers
   python3 console.py test    lint, types, unit, integration and browser tests; closes with one line
   python3 console.py bench   measure it (`bench --help` lists the measurements)
-  python3 console.py doctor  say what is wrong here and what to do
+  python3 console.py doctor  say what is wrong here and what to do (--data DIR: with the console there)
   python3 console.py help    this text
 
 Options of `run`:
@@ -194,7 +194,11 @@ def bench(words: list) -> int:
 
 def doctor(words: list) -> int:
     """Look at everything a run or a test needs; say what is wrong and what to do."""
-    wrong = 0
+    parser = argparse.ArgumentParser(prog="console.py doctor", description=doctor.__doc__)
+    parser.add_argument(
+        "--data", type=Path, default=stages.ROOT / ".local", metavar="DIR", help="default .local"
+    )
+    data, wrong = parser.parse_args(words).data.resolve(), 0
     for title, look in (
         ("Python", lambda: check_python() or "%d.%d.%d" % sys.version_info[:3]),
         (
@@ -207,13 +211,14 @@ def doctor(words: list) -> int:
         ("port 8000", lambda: check_port(8000) or "free"),
         ("libraries", look_at_libraries),
         ("test browser", look_at_browser),
-        ("data", look_at_data),
+        ("data", lambda: look_at_data(data)),
     ):
         try:
             print("ok     %-13s %s" % (title, look()))
         except Trouble as trouble:
             wrong += 1
             print("WRONG  %-13s %s\n       %-13s -> %s" % (title, trouble, "", trouble.todo))
+    wrong += look_at_log(data)
     print(
         "note   %-13s The embedded PostgreSQL trusts every program that runs as this user (and root): its"
         % "trust"
@@ -247,21 +252,40 @@ def look_at_browser() -> str:
     return "its libraries are here"
 
 
-def look_at_data() -> str:
-    """Say whether a console runs on the default data directory."""
-    lock = stages.ROOT / ".local" / "lock"
+def look_at_data(data: Path) -> str:
+    """Say whether a console runs on a data directory."""
+    lock = data / "lock"
     if not lock.exists():
-        return ".local does not exist yet"
+        return "%s does not exist yet" % data
     with lock.open() as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            return "a console is running on .local (process %s)" % (held.read().strip() or "?")
-    if (stages.ROOT / ".local" / "run.json").exists():
+            return "a console is running on %s (process %s)" % (data, held.read().strip() or "?")
+    if (data / "run.json").exists():
         raise Trouble(
-            SERVER_FAILED, "The last run on .local ended without cleaning up.", "rm .local/run.json"
+            SERVER_FAILED,
+            "The last run on %s ended without cleaning up." % data,
+            "rm %s" % (data / "run.json"),
         )
-    return "no console is running on .local"
+    return "no console is running on %s" % data
+
+
+def look_at_log(data: Path) -> int:
+    """Print what is wrong with the audit log of the console that runs on ``data``; count what to mend."""
+    if not (data / "run.json").exists() or not stages.PYTHON.exists():
+        return 0
+    code, output = stages.follow([stages.PYTHON, "-m", "csoc.health", "doctor", "--data", data], stages.ROOT)
+    findings = [line.split("\t") for line in output.splitlines() if line.count("\t") == 3]
+    if code and not findings:
+        findings = [
+            ["WRONG", "audit log", "It cannot be looked at: " + output.strip()[-200:], "Report this."]
+        ]
+    for weight, about, fact, todo in findings:
+        print("%-6s %-13s %s\n       %-13s -> %s" % (weight, about, fact, "", todo))
+    if not findings:
+        print("ok     %-13s %s" % ("audit log", "signed, cosigned, and room for more"))
+    return sum(weight == "WRONG" for weight, _about, _fact, _todo in findings)
 
 
 # -- the command line ------------------------------------------------------------------------------

@@ -1,11 +1,15 @@
 """Doors that belong to no app: health, and what an unknown address, a lost token or our own fault says."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from csoc import health
 from csoc.lib.errors import Refused, nothing_here
 from csoc.lib.problems import refused, wants_json
 from vault.selectors import overdue
@@ -19,11 +23,22 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Ready: an alert can be taken, which needs PostgreSQL and nothing else.
 
-    ``purge_overdue`` is the watchdog that needs no Celery: something outlived 47 h 30.
+    ``purge_overdue`` is the watchdog that needs no Celery: something outlived 47 h 30. ``sequencer`` and
+    ``publisher`` say how the log's own processes are, ``ok`` or a code; entries are safe without them.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-    return JsonResponse({"ready": True, "env": settings.ENV.env, "purge_overdue": overdue()})
+    told = {"ready": True, "env": settings.ENV.env, "purge_overdue": overdue()}
+    return JsonResponse(told | {name: _health(look) for name, look in health.ONE.items()})
+
+
+def _health(look: Callable[[Any], health.Finding | None]) -> str:
+    try:
+        with connection.cursor() as cursor:
+            finding = look(cursor)
+    except DatabaseError:
+        return "unknown"
+    return finding.code if finding else "ok"
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

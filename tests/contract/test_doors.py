@@ -113,4 +113,5 @@ def test_a_host_that_is_not_ours_is_a_problem_and_leaves_no_trace(place: Place, 
 
 def test_health_tells_nothing_and_needs_nobody(place: Place, nobody: Browser) -> None:
     assert nobody.get("/healthz").json() == {"alive": True}
-    assert set(nobody.get("/readyz").json()) == {"ready", "env", "purge_overdue"}
+    ready = nobody.get("/readyz").json()
+    assert set(ready) == {"ready", "env", "purge_overdue", "sequencer", "publisher"}

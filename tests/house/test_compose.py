@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from audit.checkpoints import read_witnesses
+
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
 
@@ -33,9 +35,10 @@ def test_it_is_valid_by_the_compose_schema(tmp_path: Path) -> None:
 def test_every_process_is_there() -> None:
     services = compose()["services"]
     assert set(services) == {
-        "postgres", "valkey", "migrate", "web-1", "web-2", "worker", "beat", "sequencer", "gateway", "proxy",
+        "postgres", "valkey", "prepare", "migrate", "guards", "web-1", "web-2", "worker", "beat", "sequencer",
+        "publisher", "gateway", "proxy",
     }  # fmt: skip
-    for name in ("web-1", "web-2", "worker", "beat", "sequencer"):
+    for name in ("web-1", "web-2", "worker", "beat", "sequencer", "publisher"):
         assert services[name]["environment"]["CSOC_ENV"] == "production"
         assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
 
@@ -48,6 +51,7 @@ def test_each_process_has_the_database_role_it_needs_and_no_other() -> None:
     }
     assert roles["migrate"] == ["csoc_owner"]
     assert roles["sequencer"] == ["csoc_sequencer"]
+    assert roles["publisher"] == ["csoc_publisher"]
     assert all(roles[name] == ["csoc_app"] for name in ("web-1", "web-2", "worker", "beat"))
     assert roles["gateway"] == []
 
@@ -67,3 +71,33 @@ def test_only_the_proxy_and_the_media_ports_are_published() -> None:
     }
     assert set(published) == {"proxy", "gateway"}
     assert all(port.endswith("/udp") for port in published["gateway"])
+
+
+def test_the_guards_are_lifted_before_a_migration_and_stand_again_after_it() -> None:
+    services = compose()["services"]
+    order = {"prepare": "postgres", "migrate": "prepare", "guards": "migrate"}
+    for name, before in order.items():
+        assert set(services[name]["depends_on"]) == {before}
+    assert "DROP SCHEMA IF EXISTS csoc_guard" in " ".join(services["prepare"]["command"])
+    assert services["guards"]["command"][-1] == "/sql/guards.sql"
+
+
+def test_the_logs_key_and_head_are_the_sequencers_alone() -> None:
+    """Whoever holds the key could sign another history; whoever writes the head could hide an old backup."""
+    holders: dict[str, set[str]] = {"log-keys": set(), "head": set()}
+    for name, service in compose()["services"].items():
+        for volume in service.get("volumes", []):
+            holders.get(volume.split(":")[0], set()).add(name)
+    assert holders == {"log-keys": {"sequencer"}, "head": {"sequencer"}}
+    assert compose()["services"]["sequencer"]["environment"]["CSOC_AUDIT_HEAD_DIR"] == "/head"
+
+
+def test_the_logs_processes_are_asked_how_they_are() -> None:
+    for name in ("sequencer", "publisher"):
+        assert compose()["services"][name]["healthcheck"]["test"][-2:] == ["csoc.health", name]
+
+
+def test_nobody_witnesses_themselves() -> None:
+    assert not any("witness.py" in str(service.get("command")) for service in compose()["services"].values())
+    listed, faults = read_witnesses(ROOT / "deploy" / "witnesses.txt")
+    assert (listed, faults) == ([], [])
