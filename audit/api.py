@@ -3,38 +3,57 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit import permissions, questions, selectors, sentences
+from audit import flags, permissions, proofs, questions, selectors, sentences
 from audit.guard import guard
 from audit.views import PAGE_ROWS, log_ref
 from csoc.lib import clock
 
 
 class Entries(APIView):
-    """``GET /api/v1/audit/entries/?actor&object&verb&since&before``: newest first, paged by index."""
+    """``GET /api/v1/audit/entries/?q&before``: newest first, paged by index.
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    ``actor``, ``object``, ``verb`` and ``since`` may stand alone instead of in ``q``. A question that cannot
+    be understood is 400 ``bad-filter`` with ``start`` and ``end``, the place in ``q``.
+    """
+
+    @extend_schema(
+        parameters=[OpenApiParameter("q", str), OpenApiParameter("before", int)],
+        responses=OpenApiTypes.OBJECT,
+    )
     @guard("audit.view", object=log_ref)
     def get(self, request: Request) -> Response:
-        """Return one page of entries as lines and sentences."""
+        """Return one page of entries: sentence, line, proof state and flags of each."""
         permissions.require_reader(request.user)
-        found = selectors.entries(questions.parse(request.query_params), PAGE_ROWS + 1)
-        rows = [_wire(sentences.tell(row)) for row in found[:PAGE_ROWS]]
-        next_before = found[PAGE_ROWS - 1].idx if len(found) > PAGE_ROWS else None
-        response = Response({"entries": rows, "next_before": next_before})
+        query = request.query_params
+        question = questions.parse(questions.from_query(query))
+        found = selectors.page(question, PAGE_ROWS, questions.index(query, "before"))
+        states, raised = proofs.of_entries(found.rows), flags.of_entries(row.idx for row in found.rows)
+        rows = [_wire(sentences.tell(row), states[row.idx], raised.get(row.idx, [])) for row in found.rows]
+        response = Response(
+            {
+                "question": question.canonical,
+                "entries": rows,
+                "next_before": found.rows[-1].idx if found.more else found.searched_to,
+                "count": found.count,
+                "searched_to": found.searched_to,
+            }
+        )
         response.audit_n = len(rows)  # type: ignore[attr-defined]
         return response
 
 
-def _wire(told: sentences.Told) -> dict[str, Any]:
+def _wire(told: sentences.Told, state: str, raised: list[str]) -> dict[str, Any]:
     return {
         "index": told.idx,
         "at": clock.wire(told.at),
         "sentence": f"{told.who} {told.what}" + (f", {told.why}" if told.why else ""),
+        "proof": state,
+        "flags": raised,
         "entry": told.entry,
         "line": told.line,
         "leaf": told.leaf,

@@ -13,7 +13,35 @@ from audit.questions import Token
 
 #: Words that only hold a sentence together.
 _FILLERS = frozenset(
-    "who what which when where why and or the a an of by on in to at did was were is has have been all show me".split()
+    [
+        "who",
+        "what",
+        "which",
+        "when",
+        "where",
+        "why",
+        "and",
+        "or",
+        "the",
+        "a",
+        "an",
+        "of",
+        "by",
+        "on",
+        "in",
+        "to",
+        "at",
+        "did",
+        "was",
+        "were",
+        "is",
+        "has",
+        "have",
+        "been",
+        "all",
+        "show",
+        "me",
+    ]
 )
 #: Words for an act: the terms they stand for.
 _ACTS = {
@@ -24,8 +52,17 @@ _ACTS = {
     **dict.fromkeys(("purge", "purges", "purged"), (("verb", "purge.*"),)),
     "break-glass": (("verb", "access.break_glass*"),),
 }
-_EDGES = {"after": "since", "since": "since", "from": "since", "before": "until", "until": "until", "till": "until"}
-_DAYS = frozenset("today yesterday monday tuesday wednesday thursday friday saturday sunday".split())
+_EDGES = {
+    "after": "since",
+    "since": "since",
+    "from": "since",
+    "before": "until",
+    "until": "until",
+    "till": "until",
+}
+_DAYS = frozenset(
+    ["today", "yesterday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\S+\Z")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?\Z")
@@ -37,7 +74,8 @@ _PERSON = re.compile(r"u-\d+\Z", re.I)
 _OBJECT = re.compile(r"(?:dep-\d{4}-\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z", re.I)
 _VERB = re.compile(r"[a-z_]+\.[a-z_.*]+\Z", re.I)
 _SHAPES = (
-    (_CAD, "cad"), (_LONG, "entry"), (_TRAILER, "object"), (_PERSON, "actor"), (_OBJECT, "object"), (_VERB, "verb"),
+    (_CAD, "cad"), (_LONG, "entry"), (_TRAILER, "object"), (_PERSON, "actor"), (_OBJECT, "object"),
+    (_VERB, "verb"),
 )  # fmt: skip
 #: A noun before an id, and the field it makes of it.
 _NOUNS = {"trailer": "object", "trl": "object", "camera": "object", "alert": "object", "deployment": "object",

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-_CLOCK = re.compile(r"(?:(?P<day>.*?)[ ,T]+)?(?:at +)?(?P<clock>\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)\Z", re.I)
+_CLOCK = re.compile(
+    r"(?:(?P<day>.*?)[ ,T]+)?(?:at +)?(?P<clock>\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)\Z", re.I
+)
 _AGO = re.compile(r"(?P<n>\d{1,6}) *(?P<unit>[a-z]+) +ago\Z", re.I)
 _UNITS = {
     "s": 1, "sec": 1, "second": 1, "seconds": 1, "min": 60, "m": 60, "minute": 60, "minutes": 60,
@@ -118,9 +120,7 @@ def _edge_of(day: date, zone: ZoneInfo, *, end: bool) -> datetime:
         raise BadMoment(_("That day lies outside any calendar.")) from None
 
 
-def _nearest(
-    clock: time, now: datetime, zone: ZoneInfo, *, end: bool, after: datetime | None
-) -> datetime:
+def _nearest(clock: time, now: datetime, zone: ZoneInfo, *, end: bool, after: datetime | None) -> datetime:
     """Return the time of day nearest to what was meant: the first after ``after``, else the latest past."""
     start = after if end and after else now
     day = start.astimezone(zone).date()

@@ -25,7 +25,8 @@ from csoc.lib.errors import Refused
 MAX_TEXT = 500
 MAX_TERMS = 24
 FIELDS = (
-    "verb", "object", "actor", "since", "until", "agency", "outcome", "cad", "reason", "flag", "session", "entry",
+    "verb", "object", "actor", "since", "until", "agency", "outcome", "cad", "reason", "flag",
+    "session", "entry",
 )  # fmt: skip
 NONE = "none"
 
@@ -42,7 +43,10 @@ TYPES = (
     "log", "epoch", "page", "agency", "unit", "entry", "export", "request", "inbox",
 )  # fmt: skip
 #: An object's key stands for itself: its type is not a field.
-_KEY = re.compile(rf"(?P<minus>-)?(?P<field>)(?P<quoted>\b\B)?(?P<plain>(?:{'|'.join(set(TYPES) - set(FIELDS))}):[^\s\"]+)", re.I)
+_KEY = re.compile(
+    rf"(?P<minus>-)?(?P<field>)(?P<quoted>\b\B)?(?P<plain>(?:{'|'.join(set(TYPES) - set(FIELDS))}):[^\s\"]+)",
+    re.I,
+)
 
 
 class BadQuestion(Refused):
@@ -124,7 +128,9 @@ def parse(text: str, now: datetime | None = None) -> Question:
     terms: list[Term] = []
     for token in bare.understood(tokens(text)):
         if len(terms) >= MAX_TERMS:
-            raise BadQuestion(_("Ask at most %(n)d things at once.") % {"n": MAX_TERMS}, token.start, len(text))
+            raise BadQuestion(
+                _("Ask at most %(n)d things at once.") % {"n": MAX_TERMS}, token.start, len(text)
+            )
         terms.append(_term(token, terms, now))
     return _in_order(Question(text.strip(), tuple(terms)))
 
@@ -165,7 +171,7 @@ def tokens(text: str) -> list[Token]:
 
 def _whole(text: str, match: re.Match[str], end: int) -> None:
     """Refuse a quotation mark that opens and never closes, or that stands in the middle of a word."""
-    if end < len(text) and text[end] == '"' or text[match.start() : end] == '"':
+    if (end < len(text) and text[end] == '"') or text[match.start() : end] == '"':
         sentence = _("A quotation mark opens here and does not close.")
         if match["quoted"] is not None or match["plain"]:
             sentence = _("Put a space before this quotation mark, or the quotation marks around it all.")
@@ -185,9 +191,11 @@ def _field(match: re.Match[str]) -> str:
     if not field or field in FIELDS:
         return field
     near = difflib.get_close_matches(field, FIELDS, 1)
-    hint = _("Did you mean %(near)s:?") % {"near": near[0]} if near else _("The fields are %(all)s.") % {
-        "all": ", ".join(FIELDS)
-    }
+    hint = (
+        _("Did you mean %(near)s:?") % {"near": near[0]}
+        if near
+        else _("The fields are %(all)s.") % {"all": ", ".join(FIELDS)}
+    )
     sentence = _("There is no field called “%(field)s”. %(hint)s") % {"field": match["field"], "hint": hint}
     raise BadQuestion(sentence, match.start("field"), match.end("field") + 1)
 

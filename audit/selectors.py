@@ -5,8 +5,8 @@ within its time: a question that finds too little in the time it has says how fa
 """
 
 import json
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -32,19 +32,19 @@ MOST_COUNTED = 10_000
 PAGE_MS = 700
 WINDOW = 40_000
 #: Times are not sorted: a line lags the newest before it by at most 300 s. Bounds are taken twice as wide.
-LAG = timedelta(seconds=600)
+LAG = "600 s"
 RECENT = 4_000
 
 EARLIEST = """
 WITH edge AS (SELECT at FROM audit_log WHERE at >= %(at)s AND idx < %(size)s ORDER BY at LIMIT 1),
 near AS MATERIALIZED (SELECT l.idx FROM edge, audit_log l
-    WHERE l.at BETWEEN edge.at AND edge.at + %(lag)s AND l.idx < %(size)s)
+    WHERE l.at BETWEEN edge.at AND edge.at + %(lag)s::interval AND l.idx < %(size)s)
 SELECT min(idx) FROM near
 """
 LATEST = """
 WITH edge AS (SELECT at FROM audit_log WHERE at < %(at)s AND idx < %(size)s ORDER BY at DESC LIMIT 1),
 near AS MATERIALIZED (SELECT l.idx FROM edge, audit_log l
-    WHERE l.at BETWEEN edge.at - %(lag)s AND edge.at AND l.idx < %(size)s)
+    WHERE l.at BETWEEN edge.at - %(lag)s::interval AND edge.at AND l.idx < %(size)s)
 SELECT max(idx) FROM near
 """
 #: Each different name once, by leaping through its index.

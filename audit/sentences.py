@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from audit.models import Entry
 from audit.verbs import VERBS
 
+_TRAILER = re.compile(r"TRL-0*(\d+)\Z")
 _LONG_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 
 
@@ -32,6 +33,16 @@ class Told:
     leaf: str
     actor_id: str
     object_key: str
+
+    @property
+    def role(self) -> str:
+        """What the actor was then: "dispatcher and supervisor"."""
+        return str(self.entry["actor"].get("role", "")).replace("_", " ").replace("+", ", ")
+
+    @property
+    def of(self) -> str:
+        """The object, named as in the sentence."""
+        return thing(self.entry["object"])
 
     @property
     def day(self) -> str:
@@ -85,6 +96,8 @@ def thing(ref: dict[str, Any]) -> str:
     identity = str(ref["id"])
     if _LONG_ID.match(identity):
         identity = "…" + identity[-8:]
+    elif ref["type"] == "trailer" and (number := _TRAILER.match(identity)):
+        identity = f"{int(number[1]):02d}"
     return f"{ref['type'].replace('_', ' ')} {identity}"
 
 

@@ -38,6 +38,8 @@ UNGUARDED = {
     "mfa_download_recovery_codes": "one's own codes", "mfa_generate_recovery_codes": "its service records",
     "account_change_password": "its service records", "account_reauthenticate": "its service records",
     "mfa_index": "a redirect", "mfa_deactivate_totp": "a redirect",
+    "audit-strip": "how far the log is verified: figures, no entry; an open page asks every few seconds",
+    "audit-questions": "one's own saved questions: texts, no entry",
     "retention": "figures of the purge, no content of any alert",
     "live": "the empty page of the board; its data comes from the routes below",
     "live-snapshot": "time, kind, place, state: on the screen all day; content is alert-detail",
