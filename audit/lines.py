@@ -1,16 +1,17 @@
-"""One sealed line and its leaf hash: pure functions, the same bytes on every machine."""
+"""One sealed line: pure functions, the same bytes on every machine."""
 
-import hashlib
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from audit.entry import VERSION, BadEntry, Ref, canonical, validate
 
-#: RFC 6962 2.1: a leaf and an inner node never hash alike.
-LEAF_PREFIX = b"\x00"
+#: A line's time may lag the newest before it by so much; more is a clock that ran backwards.
+MAX_LAG = timedelta(seconds=300)
+#: Only the sequencer writes these. In the inbox they are somebody's attempt to speak in its name.
+OWN_VERBS = frozenset({"log.genesis", "log.rotate", "log.halt", "log.resume", "system.malformed"})
 SEQUENCER = {"kind": "system", "id": "sequencer"}
 
 
@@ -39,6 +40,8 @@ def parse(row: Waiting) -> dict[str, Any]:
             raise BadEntry("not-canonical")
         if entry["uid"] != str(row.uid):
             raise BadEntry("uid")
+        if entry["verb"] in OWN_VERBS:
+            raise BadEntry("reserved-verb")
     except BadEntry as error:
         return _wrapped(row, error.code)
     except (ValueError, RecursionError):
@@ -49,8 +52,9 @@ def parse(row: Waiting) -> dict[str, Any]:
 def line(entry: dict[str, Any], idx: int, at: datetime, actor: Last | None, ref: Last | None) -> str:
     """Return the canonical line.
 
-    t: the inbox's own time, UTC, to the microsecond. pa, po: index of this actor's and this object's
-    previous entry (null for the first). na, no: how many they have, this one included.
+    at: the inbox's own time, or see ``written_at``; t: the same, UTC, to the microsecond. pa, po: index
+    of this actor's and this object's previous entry (null for the first). na, no: how many they have,
+    this one included.
     """
     return canonical(
         {
@@ -65,9 +69,13 @@ def line(entry: dict[str, Any], idx: int, at: datetime, actor: Last | None, ref:
     )
 
 
-def leaf(text: str) -> bytes:
-    """Return the RFC 6962 leaf hash of a line."""
-    return hashlib.sha256(LEAF_PREFIX + text.encode()).digest()
+def written_at(at: datetime, newest: datetime | None, now: datetime) -> datetime:
+    """Return the time of a line.
+
+    That of its writing; but an entry whose transaction stayed open for more than 300 s has the time at
+    which it got its place (``now``, by the same clock), or it would look like a clock run backwards.
+    """
+    return now if newest is not None and at < newest - MAX_LAG else at
 
 
 def actor_key(entry: dict[str, Any]) -> str:
@@ -83,6 +91,26 @@ def object_key(entry: dict[str, Any]) -> str:
 def genesis(uid: UUID) -> dict[str, Any]:
     """Return the log's first entry."""
     return _own(uid, "log.genesis", Ref("log", "audit"), {"result": "allowed"})
+
+
+def rotation(uid: UUID, vkey: str) -> dict[str, Any]:
+    """Return the entry that names the key which signs from here on."""
+    return _own(uid, "log.rotate", Ref("log", "audit"), {"result": "allowed"}) | {"vkey": vkey}
+
+
+def halted(uid: UUID, fault: str) -> dict[str, Any]:
+    """Return the entry that says why this log had halted."""
+    return _own(uid, "log.halt", Ref("log", "audit"), {"result": "failed", "code": fault})
+
+
+def resumed(uid: UUID, halt: UUID, reason: str, officer: str, second: str) -> dict[str, Any]:
+    """Return the entry of the two people who let it go on: the officer acts, the second stands by it."""
+    entry = _own(uid, "log.resume", Ref("log", "audit"), {"result": "allowed"})
+    return entry | {
+        "actor": {"kind": "person", "id": officer, "auth": "console"},
+        "reason": {"code": reason, "authority": f"second person: {second}"},
+        "parent": str(halt),
+    }
 
 
 def _wrapped(row: Waiting, fault: str) -> dict[str, Any]:

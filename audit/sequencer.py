@@ -1,21 +1,34 @@
-"""The sequencer: moves committed rows of the inbox into the log, in order, each exactly once.
+"""The sequencer: moves committed rows of the inbox into the log, in order, each exactly once, and signs.
 
 It deletes what it moved, in the same transaction: rows become visible out of order, so a cursor
 (``seq > last``) skips some; membership in the inbox skips none. A session advisory lock on the *same*
 connection that writes keeps a second sequencer waiting, and the primary key on ``idx`` is the last
-fence. What a crash leaves: before COMMIT the inbox as it was, after it the log as it shall be.
+fence. One batch, and what a crash after each step leaves:
+
+    moved      nothing: the inbox as it was, the log as it was
+    committed  lines without a signature: the next start derives them anew and signs them
+    signed     the same: the signature was in memory only, and signing again gives the same bytes
+    headed     a note in the head file that the table lacks: the next start stores it
+    kept       nothing to do
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import psycopg
 
-from audit import lines
-from audit.lines import Last, Waiting
+from audit import lines, opening
+from audit.appender import Appender, New
+from audit.halt import Halt
+from audit.head import Head
+from audit.lines import Waiting
+from audit.logkeys import LogKeys
+from audit.notes import Checkpoint
+from audit.opening import Opening
+from audit.orders import Orders, Resume
 from csoc.lib.ids import uuid7
 
 log = logging.getLogger(__name__)
@@ -23,11 +36,7 @@ log = logging.getLogger(__name__)
 #: Any number that no other advisory lock of ours uses.
 LOCK = 0x61756469_74
 BATCH_ROWS = 4_000
-INTERVAL_S = 0.1
 PULSE_S = 1.0
-RETRY_S = 1.0
-#: Newest entries kept in memory; past it the log itself is asked again.
-REMEMBERED = 50_000
 
 TAKE = """
 WITH taken AS (
@@ -37,127 +46,239 @@ WITH taken AS (
 )
 SELECT seq, uid, body, at FROM taken ORDER BY seq
 """
-APPEND = "COPY audit_log (idx, uid, line, leaf) FROM STDIN"
-NEWEST = """
-SELECT DISTINCT ON ({column}) {column}, idx, (line::jsonb ->> '{count}')::bigint
-FROM audit_log WHERE {column} = ANY(%s) ORDER BY {column}, idx DESC
-"""
+NOW = "SELECT clock_timestamp()"
+KEEP = "INSERT INTO audit_checkpoint (size, root, note) VALUES (%s, %s, %s)"
+KEEP_KEY = "INSERT INTO audit_log_key (generation, n, vkey, from_size) VALUES (%s, %s, %s, %s)"
 PULSE = """
-INSERT INTO audit_pulse (id, at, size, pid) VALUES (1, clock_timestamp(), %s, pg_backend_pid())
-ON CONFLICT (id) DO UPDATE SET at = excluded.at, size = excluded.size, pid = excluded.pid
+INSERT INTO audit_pulse (id, at, size, pid, state, fault, signed_size)
+VALUES (1, clock_timestamp(), %s, pg_backend_pid(), 'working', '', %s)
+ON CONFLICT (id) DO UPDATE SET at = excluded.at, size = excluded.size, pid = excluded.pid,
+    state = excluded.state, fault = excluded.fault, signed_size = excluded.signed_size
 """
 
 
 class Sequencer:
-    """One connection, one lock, one log. Lost connection: throw it away and make another."""
+    """One connection, one lock, one log. Lost connection, halt or error: throw it away, make another.
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    ``after`` is told the name of each step that is done; tests die there.
+    """
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        keys: LogKeys,
+        head: Head,
+        after: Callable[[str], None] = lambda step: None,
+    ) -> None:
         self.connection = connection
-        self.size = 0
-        self._actors: dict[str, Last] = {}
-        self._objects: dict[str, Last] = {}
+        self.keys = keys
+        self.head = head
+        self.orders = Orders(keys.folder)
+        self.signed = 0
+        self._after = after
+        self._head_note: str | None = None
+        self._known: list[str] = []
+        self._appender: Appender | None = None
         self._pulse_at = 0.0
 
+    @property
+    def size(self) -> int:
+        """Return how many lines the log has."""
+        return self._appender.frontier.size if self._appender else 0
+
+    # -- taking office -----------------------------------------------------------------------------
+
     def take_office(self) -> bool:
-        """Take the lock and read where the log ends; False while another sequencer holds it."""
+        """Take the lock, check the log and finish what a crash left; False while another holds the lock.
+
+        Errors: Halt.
+        """
         row = self.connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
         self.connection.commit()
         if not (row and row[0]):
             return False
-        found = self.connection.execute("SELECT coalesce(max(idx) + 1, 0) FROM audit_log").fetchone()
-        self.size = found[0] if found else 0
-        self.connection.commit()
-        if self.size == 0:
-            self._begin()
+        try:
+            self._begin(self._open())
+        except BaseException:
+            self.connection.close()
+            raise
         return True
 
-    def step(self) -> int:
-        """Move one batch; return how many rows it had. Nothing of it stands unless all of it does."""
+    def _open(self) -> Opening:
+        """Check the log; where two people ended a halt, in the state they decided for."""
         try:
-            with self.connection.transaction():
-                rows = [Waiting(*row) for row in self.connection.execute(TAKE, [BATCH_ROWS])]
-                if rows:
-                    self._append([(row.uid, lines.parse(row), row.at) for row in rows])
+            self._head_note = self.head.read()
+            if not self.keys.exist and self._head_note is None and opening.is_new(self.connection):
+                self.keys.create()
+            return opening.check(self.connection, self.keys, self._head_note)
+        except Halt:
+            order = self.orders.resume()
+            if order is None or not self._is_open(order):
+                raise
+            self._begin_generation(order)
+            return opening.check(self.connection, self.keys, self._head_note)
+
+    def _is_open(self, order: Resume) -> bool:
+        """True until the generation that ``order`` asks for has signed."""
+        begun = order.generation == self.keys.generation and self.keys.unsigned
+        return begun or order.generation > self.keys.generation
+
+    def _begin_generation(self, order: Resume) -> None:
+        """Leave the refused head and the old origin behind; a crash leaves the order, and all is done again.
+
+        The number goes first: were it the head, a crash would leave the old origin free to sign without one.
+        """
+        self.connection.rollback()
+        self.keys.begin_generation(order.generation)
+        self._after("generation")
+        if not (self._head_note or "").startswith(f"{self.keys.origin}\n"):
+            self.head.set_aside()
+            self._head_note = None
+        self._after("aside")
+        if not self.keys.exist:
+            self.keys.create()
+
+    def _begin(self, opened: Opening) -> None:
+        # Checking read only; what follows commits on its own.
+        self.connection.commit()
+        self.signed, self._known = opened.signed, opened.keys
+        self._appender = Appender(self.connection, opened.frontier, opened.newest)
+        if not self._known:
+            self._write_first_lines()
+        if self.signed < self.size:
+            self._sign()
+        else:
+            # The head file has it; a crash may have come before the table did.
+            self._finish(self._head_note or "", stored=opened.stored == self.size)
+        if order := self.orders.resume():
+            if order.generation > self.keys.generation:
+                log.warning("sequencer: an order to resume is dropped, the log is in order")
+            self.orders.done(self.orders.resumption)
+        self._pulse(force=True)
+
+    def _write_first_lines(self) -> None:
+        """Write what this origin's log begins with, and its key. A crash before COMMIT leaves nothing."""
+        entries = []
+        if self.size == 0:
+            uid = uuid7()
+            entries.append((uid, lines.genesis(uid)))
+        if order := self.orders.resume():
+            halt, resume = uuid7(), uuid7()
+            entries.append((halt, lines.halted(halt, order.fault)))
+            entries.append((resume, lines.resumed(resume, halt, order.reason, order.officer, order.second)))
+            self._log.newest = None
+        with self.connection.transaction():
+            now = self._now()
+            self._log.append([New(uid, entry, now) for uid, entry in entries], now)
+            self._keep_key(self.keys.vkey.text, self.size if order else 0)
+        self._after("first-lines")
+
+    # -- one batch ---------------------------------------------------------------------------------
+
+    def step(self) -> int:
+        """Move and sign one batch; return how many rows it had. Errors: Halt."""
+        try:
+            if self.orders.rotation.exists():
+                self._rotate()
+            moved = self._move()
+            if moved:
+                self._sign()
         except BaseException:
             # Memory may be ahead of the log now, so nobody may use it again.
             self.connection.close()
             raise
-        self.size += len(rows)
-        self._pulse(force=bool(rows))
+        self._pulse(force=False)
+        return moved
+
+    def _move(self) -> int:
+        """Move one batch. Nothing of it stands unless all of it does."""
+        with self.connection.transaction():
+            rows = [Waiting(*row) for row in self.connection.execute(TAKE, [BATCH_ROWS])]
+            if rows:
+                self._log.append([New(row.uid, lines.parse(row), row.at) for row in rows], self._now())
+                self._after("moved")
+        if rows:
+            self._after("committed")
         return len(rows)
 
-    def _begin(self) -> None:
-        row = self.connection.execute("SELECT clock_timestamp()").fetchone()
-        uid = uuid7()
-        self._append([(uid, lines.genesis(uid), row[0] if row else None)])
-        self.connection.commit()
-        self.size = 1
+    def _sign(self) -> None:
+        """Sign what is committed, write the head file, and only then let anybody see the note."""
+        checkpoint = Checkpoint(self.keys.origin, self.size, self._log.frontier.root())
+        note = self.keys.note(checkpoint, by_next=self._rotating)
+        self._after("signed")
+        if self.head.read() != self._head_note:
+            # Another sequencer signs under our name. It may come between this look and the next line; then
+            # our next batch finds out.
+            raise Halt("head-changed", str(self.head.path))
+        self.head.write(note)
+        self._head_note, self.signed = note, self.size
+        self._after("headed")
+        self._finish(note, stored=False)
 
-    def _append(self, entries: list[tuple[UUID, dict[str, Any], Any]]) -> None:
-        actors = [lines.actor_key(entry) for _uid, entry, _at in entries]
-        objects = [lines.object_key(entry) for _uid, entry, _at in entries]
-        self._recall(self._actors, "actor", "na", actors)
-        self._recall(self._objects, "object", "no", objects)
-        with self.connection.cursor() as cursor, cursor.copy(APPEND) as copy:
-            for offset, (uid, entry, at) in enumerate(entries):
-                idx = self.size + offset
-                actor, ref = self._actors.get(actors[offset]), self._objects.get(objects[offset])
-                text = lines.line(entry, idx, at, actor, ref)
-                copy.write_row((idx, uid, text, lines.leaf(text)))
-                self._actors[actors[offset]] = Last(idx, actor.total + 1 if actor else 1)
-                self._objects[objects[offset]] = Last(idx, ref.total + 1 if ref else 1)
+    def _finish(self, note: str, *, stored: bool) -> None:
+        """Do what follows the head file; each part is done again if a crash comes before it."""
+        if self.keys.unsigned:
+            self.keys.first_note_kept()
+        if not stored:
+            self.connection.execute(KEEP, [self.size, self._log.frontier.root(), note])
+            self._pulse(force=True)
+            self._after("kept")
+        if self._rotating:
+            self.keys.advance()
+            self._after("advanced")
+        if self.orders.rotation.exists() and not self.keys.next_vkey:
+            self.orders.done(self.orders.rotation)
 
-    def _recall(self, memory: dict[str, Last], column: str, count: str, keys: Iterable[str]) -> None:
-        """Fetch the newest entry of those this process has not seen yet."""
-        if len(memory) > REMEMBERED:
-            memory.clear()
-        unknown = [key for key in set(keys) if key not in memory]
-        if not unknown:
+    # -- rotation ----------------------------------------------------------------------------------
+
+    @property
+    def _rotating(self) -> bool:
+        """True from the line that names the next key until that key is the current one."""
+        return bool(self.keys.next_vkey) and self._known[-1:] == [str(self.keys.next_vkey)]
+
+    def _rotate(self) -> None:
+        """Name the next key in a line, sign that line with both keys, go on with the next.
+
+        A crash before COMMIT leaves the order; after it the start finds the new key in the table and the
+        old one in its folder, and does the rest.
+        """
+        vkey = self.keys.next_vkey
+        if vkey is None:
+            log.error("sequencer: no next key is prepared; nothing is rotated")
+            self.orders.done(self.orders.rotation)
             return
-        query = NEWEST.format(column=column, count=count)
-        for key, idx, number in self.connection.execute(query, [unknown]):
-            memory[key] = Last(idx, number)
+        uid = uuid7()
+        with self.connection.transaction():
+            now = self._now()
+            self._log.append([New(uid, lines.rotation(uid, vkey.text), now)], now)
+            self._keep_key(vkey.text, self.size)
+        self._after("rotation-line")
+        self._sign()
+        log.warning("sequencer: the log signs with %s from line %d on", vkey, self.size)
+
+    # -- small parts -------------------------------------------------------------------------------
+
+    @property
+    def _log(self) -> Appender:
+        if self._appender is None:
+            raise RuntimeError("a sequencer takes office before it works")
+        return self._appender
+
+    def _keep_key(self, vkey: str, from_size: int) -> None:
+        self._known = [*self._known, vkey]
+        self.connection.execute(KEEP_KEY, [self.keys.generation, len(self._known), vkey, from_size])
+
+    def _now(self) -> datetime:
+        row = self.connection.execute(NOW).fetchone()
+        if row is None:
+            raise RuntimeError("the database does not tell the time")
+        now: datetime = row[0]
+        return now
 
     def _pulse(self, *, force: bool) -> None:
         """Tell people how far the log is: after every batch, and once a second when it is quiet."""
         if not force and time.monotonic() - self._pulse_at < PULSE_S:
             return
-        self.connection.execute(PULSE, [self.size])
+        self.connection.execute(PULSE, [self.size, self.signed])
         self.connection.commit()
         self._pulse_at = time.monotonic()
-
-
-def run(connect: Callable[[], psycopg.Connection[Any]], stopping: Callable[[], bool]) -> None:
-    """Sequence until ``stopping()``; a lost connection is said loudly and made again.
-
-    Errors: any other database error ends the process (the supervisor starts it again): a log that
-    cannot be written must be seen, not retried in silence.
-    """
-    while not stopping():
-        try:
-            with connect() as connection:
-                _serve(Sequencer(connection), stopping)
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            log.error("sequencer: the database went away (%s); trying again", type(error).__name__)
-            _pause(RETRY_S, stopping)
-
-
-def _serve(sequencer: Sequencer, stopping: Callable[[], bool]) -> None:
-    told = False
-    while not sequencer.take_office():
-        if not told:
-            log.warning("sequencer: another one is at work; standing by")
-            told = True
-        if stopping():
-            return
-        _pause(RETRY_S, stopping)
-    log.info("sequencer: at work, %d entries in the log", sequencer.size)
-    while not stopping():
-        if sequencer.step() < BATCH_ROWS:
-            time.sleep(INTERVAL_S)
-
-
-def _pause(seconds: float, stopping: Callable[[], bool]) -> None:
-    until = time.monotonic() + seconds
-    while not stopping() and time.monotonic() < until:
-        time.sleep(0.05)

@@ -9,15 +9,14 @@ from __future__ import annotations
 import argparse
 import functools
 import hashlib
-import http.client
 import json
+import math
 import os
 import secrets
 import signal
-import socket
+import subprocess
 import sys
 import time
-import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
+from csoc import health
+from csoc.demo_witness import DemoWitness, WitnessFailed
 from csoc.embedded import DATABASE, ServerError, Servers
 from csoc.lib.keyfiles import write_private
+from csoc.ports import answers_at, free_ports, port_answers, speaks_at
 from csoc.supervisor import NotReady, Program, Stopping, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +65,8 @@ class Launcher:
             self.data / "logs", started=options.started, mark=mark, database_dir=self.data / "pg"
         )
         self.servers = Servers(self.data, postgres=not options.database_url, valkey=not options.redis_url)
-        self.gateway_port, self.control_port = free_ports(2)
+        self.gateway_port, self.control_port, witness_port = free_ports(3)
+        self.witness = DemoWitness(self.data / "witness", witness_port)
         self.ready_at = ""
 
     # -- from nothing to ready ---------------------------------------------------------------------
@@ -80,17 +83,35 @@ class Launcher:
         if self.demo:
             say("Preparing the demonstration …")
             self._manage("seed", "csoc_app", "make_seed")
-        programs = self._programs()
-        for program in programs:
-            self.supervisor.begin(program)
-        self.supervisor.wait_ready([program.name for program in programs], READY_WITHIN_S)
+        self._begin(self._programs())
         if self.demo:
-            simulator = self._simulator()
-            self.supervisor.begin(simulator)
-            self.supervisor.wait_ready([simulator.name], READY_WITHIN_S)
+            self._introduce_witness()
+            self._begin([self._demo_witness(), self._publisher(), self._simulator()])
             self.ready_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             self.write_run_file()
             self.supervisor.on_restart = self.write_run_file
+        else:
+            self._begin([self._publisher()])
+
+    def _begin(self, programs: list[Program]) -> None:
+        for program in programs:
+            self.supervisor.begin(program)
+        self.supervisor.wait_ready([program.name for program in programs], READY_WITHIN_S)
+
+    def _introduce_witness(self) -> None:
+        """Let the demonstration's witness and the log know each other's keys, as two agencies would."""
+        with health.connect(self.database_url("csoc_app")) as connection:
+            rows = connection.execute("SELECT vkey FROM audit_log_key ORDER BY generation, n").fetchall()
+        try:
+            self.witness.prepare([vkey for (vkey,) in rows])
+        except (WitnessFailed, OSError, subprocess.TimeoutExpired) as error:
+            raise NotReady(f"the witness cannot start: {error}") from None
+        self.witness.enlist(self.witness_list)
+
+    @property
+    def witness_list(self) -> Path:
+        """Return the file that lists who may cosign the log."""
+        return Path(os.environ.get("CSOC_AUDIT_WITNESSES") or self.data / "witnesses.txt")
 
     def _adopt_servers(self) -> None:
         """Hand the running servers to the supervisor, which brings back one that dies."""
@@ -154,10 +175,48 @@ class Launcher:
             ),
             self._program("worker", [*celery, "-q", "worker", "-P", "solo", *level], more=quiet),
             self._program("beat", [*celery, "-q", "beat", *level, *beat_file], more=few),
-            self._program(
-                "sequencer", [python, "manage.py", "audit_sequence"], role="csoc_sequencer", more=few
-            ),
+            self._sequencer(),
         ]
+
+    def _sequencer(self) -> Program:
+        command = [sys.executable, "manage.py", "audit_sequence"]
+        program = self._program("sequencer", command, role="csoc_sequencer", more={"CSOC_POOL_MAX": "4"})
+        # Ready with its first pulse: working, or halted and saying so.
+        program.ready = lambda: self._pulse_age() < time.monotonic() - program.started_at
+        program.answers = lambda: self._sequences(program)
+        return program
+
+    def _publisher(self) -> Program:
+        command = [sys.executable, "manage.py", "audit_publish"]
+        program = self._program("publisher", command, role="csoc_publisher", more={"CSOC_POOL_MAX": "4"})
+        program.answers = lambda: self._publishes(program)
+        return program
+
+    def _demo_witness(self) -> Program:
+        env = self.witness.environment()
+        start = functools.partial(self.supervisor.spawn, "witness", self.witness.command, env, ROOT)
+        address = f"{self.witness.url}/"
+        return Program("witness", start, ready=lambda: speaks_at(address), answers=lambda: speaks_at(address))
+
+    def _pulse_age(self) -> float:
+        """Return the seconds since the sequencer's last sign of life; for ever when there is none."""
+        try:
+            return health.pulse(self.database_url("csoc_app"))
+        except psycopg.Error:
+            return math.inf
+
+    def _sequences(self, program: Program) -> bool:
+        """False when it has pulsed since it was started and then fell silent: before, it checks the log."""
+        silent_s, running_s = self._pulse_age(), time.monotonic() - program.started_at
+        return silent_s > running_s or silent_s < health.SEQUENCER_HANGS_S
+
+    def _publishes(self, program: Program) -> bool:
+        """False when it finished nothing for long; a database that does not answer is not its fault."""
+        try:
+            silent_s = health.silence_of_publisher(self.database_url("csoc_app"))
+        except psycopg.Error:
+            return True
+        return min(silent_s, time.monotonic() - program.started_at) < health.PUBLISHER_HANGS_S
 
     def _simulator(self) -> Program:
         command = [sys.executable, "-m", "agent.simulator", "--seed-file", str(self.data / "seed.json")]
@@ -209,7 +268,7 @@ class Launcher:
     def database_url(self, role: str) -> str:
         """Return the URL for ``role``: embedded, or your server's with the user name exchanged.
 
-        CSOC_OWNER_DATABASE_URL and CSOC_SEQUENCER_DATABASE_URL name the other two where passwords differ.
+        CSOC_OWNER_, CSOC_SEQUENCER_ and CSOC_PUBLISHER_DATABASE_URL name the others where passwords differ.
         """
         if not self.options.database_url:
             return self.servers.url(role)
@@ -242,6 +301,11 @@ class Launcher:
             "people": seed["people"],
             "trailers": trailers,
             "hotlist": {"list_id": hotlist["list_id"], "version": hotlist["version"], "sample": sample},
+            "audit": {
+                "log_vkeys": self.witness.log_vkeys,
+                "witness": {"url": self.witness.url, "vkey": self.witness.vkey},
+                "witness_list": str(self.witness_list),
+            },
             "database_url": self.database_url("csoc_app"),
             "redis_url": self.options.redis_url or self.servers.redis_url(),
             "pids": {name: p.process.pid for name, p in self.supervisor.programs.items() if p.process},
@@ -294,36 +358,6 @@ class Launcher:
         return left
 
 
-def free_ports(count: int) -> list[int]:
-    """Return distinct loopback ports that nobody listens on now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
-
-
-def answers_at(url: str, timeout_s: float = 5.0) -> bool:
-    """True if ``url`` answers 200 within ``timeout_s`` seconds."""
-    try:
-        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
-            return bool(answer.status == 200)
-    except (OSError, http.client.HTTPException):
-        return False
-
-
-def port_answers(port: int) -> bool:
-    """True when something listens on 127.0.0.1:port."""
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
 def kept_secret(path: Path) -> str:
     """Return the random text in ``path``, made on the first call (mode 0600)."""
     if not path.exists():
@@ -346,8 +380,8 @@ def refuse_incomplete_production(options: argparse.Namespace) -> str:
     if options.no_demo and not (options.database_url and options.redis_url):
         return (
             "--no-demo means production: the embedded servers trust every local user and are refused there.\n"
-            "Give --database-url and --redis-url, and set CSOC_SECRET_KEY, CSOC_GATEWAY_SECRET and "
-            "CSOC_PUBLIC_URL."
+            "Give --database-url and --redis-url, and set CSOC_SECRET_KEY, CSOC_GATEWAY_SECRET, "
+            "CSOC_PUBLIC_URL and CSOC_AUDIT_ORIGIN."
         )
     return ""
 

@@ -1,15 +1,19 @@
 """Actors and real second connections for the log's tests."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 import audit
+from audit.head import Head
+from audit.logkeys import LogKeys
 from audit.sequencer import Sequencer
 from tests.servers import TestServers
 
+ORIGIN = "csoc-test.invalid/audit"
 PERSON = audit.Actor(
     "person", "u-1042", badge="4471", role="dispatcher", agency="DEMO-PS", name="Avery Singh"
 )
@@ -54,11 +58,25 @@ def intruder(
 
 
 @pytest.fixture
-def sequence(connect_as: Callable[[str], psycopg.Connection[Any]]) -> Callable[[], int]:
-    """Move everything that waits into the log, in this process; returns the log's size."""
+def log_keys(tmp_path: Path) -> LogKeys:
+    """The throw-away keys that ``sequence`` signs with."""
+    return LogKeys(tmp_path / "audit-log", ORIGIN)
+
+
+@pytest.fixture
+def log_head(tmp_path: Path) -> Head:
+    """The head file that ``sequence`` writes."""
+    return Head(tmp_path / "head")
+
+
+@pytest.fixture
+def sequence(
+    connect_as: Callable[[str], psycopg.Connection[Any]], log_keys: LogKeys, log_head: Head
+) -> Callable[[], int]:
+    """Move everything that waits into the log and sign it, in this process; returns the log's size."""
     connection = connect_as("csoc_sequencer")
     connection.autocommit = False
-    sequencer = Sequencer(connection)
+    sequencer = Sequencer(connection, log_keys, log_head)
 
     def run() -> int:
         if not sequencer.size:

@@ -10,7 +10,10 @@ import pytest
 from psycopg import errors
 
 from audit import checks
+from audit.head import Head
+from audit.logkeys import LogKeys
 from audit.sequencer import Sequencer
+from tests.audit.conftest import ORIGIN
 from tests.servers import TestServers
 
 Connect = Callable[[str], psycopg.Connection[Any]]
@@ -18,7 +21,7 @@ INSERT = "INSERT INTO audit_inbox (uid, body) VALUES (gen_random_uuid(), 'x')"
 
 
 @pytest.fixture(scope="module")
-def filled(servers: TestServers) -> Iterator[Connect]:
+def filled(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connect]:
     """One line in the log, one row in the inbox. Shared: what is refused changes nothing."""
     name = f"t_roles_{os.getpid()}"
     servers.clone(name)
@@ -31,7 +34,8 @@ def filled(servers: TestServers) -> Iterator[Connect]:
 
     connect("csoc_app").execute(INSERT)
     with psycopg.connect(servers.url("csoc_sequencer", name)) as connection:
-        sequencer = Sequencer(connection)
+        folder = tmp_path_factory.mktemp("log")
+        sequencer = Sequencer(connection, LogKeys(folder / "keys", ORIGIN), Head(folder / "head"))
         assert sequencer.take_office()
         sequencer.step()
     connect("csoc_app").execute(INSERT)
@@ -138,9 +142,12 @@ def test_the_check_names_what_an_unsafe_role_could_do(own_database: str) -> None
     assert "audit_log: UPDATE" in found and "audit_inbox: ownership" in found
 
 
-def test_production_refuses_a_role_that_got_too_much(connect_as: Connect, settings: Any) -> None:
+def test_production_refuses_a_role_that_got_too_much(
+    servers: TestServers, own_database: str, connect_as: Connect, settings: Any
+) -> None:
     settings.IS_DEMO = False
     assert checks.unsafe_role(None, databases=["default"]) == []
+    servers.unguard(own_database)
     connect_as("csoc_owner").execute("GRANT SELECT (body) ON audit_inbox TO csoc_app")
     (fault,) = checks.unsafe_role(None, databases=["default"])
     assert fault.id == "audit.E001" and "column SELECT" in fault.msg

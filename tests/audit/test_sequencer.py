@@ -22,6 +22,8 @@ from psycopg import errors
 
 import audit
 from audit import selectors
+from audit.head import Head
+from audit.logkeys import LogKeys
 from audit.record import INSERT
 from audit.sequencer import Sequencer
 from csoc.lib.ids import uuid7
@@ -70,12 +72,14 @@ def check(rows: list[tuple[int, uuid.UUID, str, bytes]]) -> None:
             known[key] = (idx, number + 1)
 
 
-def test_lines_count_on_across_restarts(connect_as: Connect, sequence: Callable[[], int]) -> None:
+def test_lines_count_on_across_restarts(
+    connect_as: Connect, sequence: Callable[[], int], log_keys: LogKeys, log_head: Head
+) -> None:
     app = connect_as("csoc_app")
     first = write(app, 20)
     assert sequence() == 21
     second = write(app, 20)
-    successor = Sequencer(_plain(connect_as))
+    successor = Sequencer(_plain(connect_as), log_keys, log_head)
     assert not successor.take_office(), "the lock is held by the first"
     sequence()
     rows = read_log(app)
@@ -84,12 +88,14 @@ def test_lines_count_on_across_restarts(connect_as: Connect, sequence: Callable[
     assert json.loads(rows[0][2])["e"]["verb"] == "log.genesis"
 
 
-def test_a_successor_continues_where_the_log_ends(connect_as: Connect) -> None:
+def test_a_successor_continues_where_the_log_ends(
+    connect_as: Connect, log_keys: LogKeys, log_head: Head
+) -> None:
     app = connect_as("csoc_app")
     for _round in range(3):
         write(app, 5)
         connection = _plain(connect_as)
-        sequencer = Sequencer(connection)
+        sequencer = Sequencer(connection, log_keys, log_head)
         assert sequencer.take_office()
         sequencer.step()
         connection.close()
@@ -136,7 +142,9 @@ def test_a_long_transaction_neither_stalls_nor_loses(
     assert [uid for _idx, uid, _line, _leaf in read_log(app)[1:]] == late + early
 
 
-def test_nothing_stands_of_a_batch_that_failed(connect_as: Connect, sequence: Callable[[], int]) -> None:
+def test_nothing_stands_of_a_batch_that_failed(
+    connect_as: Connect, sequence: Callable[[], int], log_keys: LogKeys, log_head: Head
+) -> None:
     app = connect_as("csoc_app")
     write(app, 3)
     sequence()
@@ -147,7 +155,7 @@ def test_nothing_stands_of_a_batch_that_failed(connect_as: Connect, sequence: Ca
         sequence()
     owner.execute("GRANT INSERT ON audit_log TO csoc_sequencer")
     assert len(read_log(app)) == 4
-    successor = Sequencer(_plain(connect_as))
+    successor = Sequencer(_plain(connect_as), log_keys, log_head)
     assert successor.take_office(), "a failed sequencer gives its lock back"
     assert successor.step() == 3
     check(read_log(app))
@@ -166,7 +174,7 @@ def test_the_status_tells_what_waits_and_what_is_sealed(
 
 
 def test_a_dozen_kills_lose_and_double_nothing(
-    servers: TestServers, own_database: str, connect_as: Connect
+    servers: TestServers, own_database: str, connect_as: Connect, tmp_path: Path
 ) -> None:
     """Two sequencer processes, one killed after the other while writers write and roll back."""
     chance = random.Random(20261121)
@@ -177,7 +185,7 @@ def test_a_dozen_kills_lose_and_double_nothing(
     ]
     for thread in writers:
         thread.start()
-    processes = [_start(servers, own_database) for _ in range(2)]
+    processes = [_start(servers, own_database, tmp_path) for _ in range(2)]
     app = connect_as("csoc_app")
     try:
         for kill in range(KILLS):
@@ -186,7 +194,7 @@ def test_a_dozen_kills_lose_and_double_nothing(
             victim = processes[_at_work(app, processes)]
             victim.send_signal(signal.SIGKILL)
             victim.wait()
-            processes[processes.index(victim)] = _start(servers, own_database)
+            processes[processes.index(victim)] = _start(servers, own_database, tmp_path)
             assert seen > kill
         stop.set()
         for thread in writers:
@@ -205,8 +213,10 @@ def test_a_dozen_kills_lose_and_double_nothing(
     assert sorted(moved) == sorted(written), "all that committed, once, and nothing that rolled back"
 
 
-def test_the_process_stops_when_told(servers: TestServers, own_database: str, connect_as: Connect) -> None:
-    process = _start(servers, own_database)
+def test_the_process_stops_when_told(
+    servers: TestServers, own_database: str, connect_as: Connect, tmp_path: Path
+) -> None:
+    process = _start(servers, own_database, tmp_path)
     _grown(connect_as("csoc_app"), beyond=0)
     process.terminate()
     assert process.wait(10) == 0
@@ -218,8 +228,11 @@ def _plain(connect_as: Connect) -> psycopg.Connection[Any]:
     return connection
 
 
-def _start(servers: TestServers, database: str) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"CSOC_DATABASE_URL": servers.url("csoc_sequencer", database)}
+def _start(servers: TestServers, database: str, data: Path) -> subprocess.Popen[bytes]:
+    environment = os.environ | {
+        "CSOC_DATABASE_URL": servers.url("csoc_sequencer", database),
+        "CSOC_DATA_DIR": str(data),
+    }
     return subprocess.Popen(
         [sys.executable, "manage.py", "audit_sequence"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
     )

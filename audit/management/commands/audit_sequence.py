@@ -8,7 +8,7 @@ import psycopg
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-from audit.sequencer import run
+from audit.serving import run
 
 
 def connect() -> psycopg.Connection[Any]:
@@ -22,9 +22,9 @@ def connect() -> psycopg.Connection[Any]:
 
 
 class Command(BaseCommand):
-    """Move entries from the inbox to the log until SIGTERM or SIGINT."""
+    """Move entries from the inbox to the log, and sign it, until SIGTERM or SIGINT."""
 
-    help = "Move committed audit entries from the inbox into the immutable log."
+    help = "Move committed audit entries from the inbox into the immutable log, and sign it."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
