@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import socket
-import urllib.error
 import urllib.request
 
 
@@ -27,17 +26,6 @@ def answers_at(url: str, timeout_s: float = 5.0) -> bool:
             return bool(answer.status == 200)
     except (OSError, http.client.HTTPException):
         return False
-
-
-def speaks_at(url: str, timeout_s: float = 5.0) -> bool:
-    """True if ``url`` answers anything at all in HTTP."""
-    try:
-        urllib.request.urlopen(url, timeout=timeout_s).close()
-    except urllib.error.HTTPError:
-        return True
-    except (OSError, http.client.HTTPException):
-        return False
-    return True
 
 
 def port_answers(port: int) -> bool:

@@ -75,6 +75,8 @@ class Supervisor:
         self.mark = mark
         self.programs: dict[str, Program] = {}
         self.on_restart: Callable[[], None] = lambda: None
+        #: Programs whose words go to their log file only.
+        self.quiet: set[str] = set()
         self._started = started
         self._screen = threading.Lock()
         self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -106,7 +108,7 @@ class Supervisor:
                 log.close()
                 path.replace(path.with_suffix(".log.1"))
                 log = path.open("ab")
-            if raw.strip():
+            if raw.strip() and name not in self.quiet:
                 self._print(f"{prefix} {raw.decode(errors='replace').rstrip()}")
         log.close()
         process.stdout.close()

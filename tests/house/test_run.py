@@ -8,15 +8,25 @@ import subprocess
 import sys
 import time
 import urllib.request
+from hashlib import sha256
 from pathlib import Path
 
 import psycopg
 import redis
 
-from csoc.launcher import free_ports
+from audit.checkpoints import read_witnesses
+from audit.notes import VerifierKey, open_note
+from csoc.ports import answers_at, free_ports
 from tests.running import ROOT, RunningConsole
 
-PROCESSES = {"postgres", "valkey", "web", "worker", "beat", "sequencer", "gateway", "simulator"}
+PROCESSES = {
+    "postgres", "valkey", "web", "worker", "beat", "sequencer", "publisher", "witness", "gateway",
+    "simulator",
+}  # fmt: skip
+
+
+#: RUN_MARK and the rest are the supervisor's, so that nothing is left behind.
+ENVIRONMENT_OF_A_WITNESS = {b"PATH", b"LANG", b"CSOC_RUN", b"PYTHONUNBUFFERED", b"LC_CTYPE"}
 
 
 def test_a_whole_run_from_ready_to_nothing_left(tmp_path: Path) -> None:
@@ -25,6 +35,7 @@ def test_a_whole_run_from_ready_to_nothing_left(tmp_path: Path) -> None:
         the_run_file_is_private_and_complete(running)
         a_second_run_on_the_same_data_is_refused(running)
         a_killed_process_comes_back(running)
+        the_log_is_cosigned_by_the_witness(running)
     finally:
         code = running.stop()
     assert code == 0, running.output[-3000:]
@@ -58,6 +69,25 @@ def the_run_file_is_private_and_complete(running: RunningConsole) -> None:
         assert client.ping()
     with urllib.request.urlopen(f"{running.url}/readyz", timeout=5) as answer:
         assert answer.status == 200
+
+
+def the_log_is_cosigned_by_the_witness(running: RunningConsole) -> None:
+    """By a process that has nothing of ours: no setting, no database, no key but its own."""
+    told = running.info["audit"]
+    listed, faults = read_witnesses(Path(told["witness_list"]))
+    assert faults == []
+    assert [(one.vkey.text, one.url) for one in listed] == [(told["witness"]["vkey"], told["witness"]["url"])]
+    environ = Path(f"/proc/{running.info['pids']['witness']}/environ").read_bytes().split(b"\0")
+    assert {word.split(b"=")[0] for word in environ if word} <= ENVIRONMENT_OF_A_WITNESS
+    keys = [VerifierKey.parse(text) for text in told["log_vkeys"]]
+    address = f"{listed[0].url}/{sha256(keys[0].name.encode()).hexdigest()}/checkpoint"
+    deadline = time.monotonic() + 30
+    while not answers_at(address):
+        assert time.monotonic() < deadline, running.output[-2000:]
+        time.sleep(0.1)
+    with urllib.request.urlopen(address, timeout=5) as answer:
+        opened = open_note(answer.read().decode(), [*keys, listed[0].vkey], strict=True)
+    assert opened.checkpoint.size > 0 and len(opened.cosignatures) == 1
 
 
 def a_second_run_on_the_same_data_is_refused(running: RunningConsole) -> None:
