@@ -57,7 +57,7 @@ def people(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @never_cache
-@audit.guard("user.create", object=_list_ref, acts=True)
+@audit.guard("user.create", object=_list_ref, acts=True, shows="user.view")
 def add(request: HttpRequest) -> HttpResponse:
     """Add a person with a sign-in; the answer shows the initial password once."""
     policies.require_role(request.user, Role.ADMINISTRATOR)
@@ -74,7 +74,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @never_cache
-@audit.guard("user.update", object=_person_ref, acts=True)
+@audit.guard("user.update", object=_person_ref, acts=True, shows="user.view")
 def person(request: HttpRequest, number: int) -> HttpResponse:
     """One person: their roles, and what can be done for them."""
     user = _found(request, number)
@@ -101,7 +101,7 @@ def reset_second_factor(request: HttpRequest, number: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @never_cache
-@audit.guard("user.leave", object=_person_ref, acts=True)
+@audit.guard("user.leave", object=_person_ref, acts=True, shows="user.view")
 def leave(request: HttpRequest, number: int) -> HttpResponse:
     """Ask once, then end a person's service."""
     user = _found(request, number)

@@ -1,15 +1,18 @@
 """Who acts right now: a context variable, so that no call can forget to pass it on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import structlog.contextvars
 
 from audit.entry import Actor
+from csoc.lib.errors import Misuse
 
 _actor: ContextVar[Actor | None] = ContextVar("audit_actor", default=None)
 _request: ContextVar[str | None] = ContextVar("audit_request", default=None)
+_written: ContextVar[list[str] | None] = ContextVar("audit_written", default=None)
+_sealed_off: ContextVar[bool] = ContextVar("audit_no_entries", default=False)
 
 
 class NoActor(RuntimeError):
@@ -45,3 +48,37 @@ def current_request() -> str | None:
     """Return the id of the request, if one is known."""
     known = _request.get() or structlog.contextvars.get_contextvars().get("request_id")
     return str(known)[:64] if known else None
+
+
+@contextmanager
+def counting_entries() -> Iterator[list[str]]:
+    """Collect the verbs of the entries that commit inside the block, for the guard of a view that acts."""
+    written: list[str] = []
+    token = _written.set(written)
+    try:
+        yield written
+    finally:
+        _written.reset(token)
+
+
+@contextmanager
+def no_entries() -> Iterator[None]:
+    """Let nothing inside the block write an entry: what it sends would be out before its entry stands."""
+    token = _sealed_off.set(True)
+    try:
+        yield
+    finally:
+        _sealed_off.reset(token)
+
+
+def about_to_write() -> None:
+    """Raise Misuse inside a stream that runs already."""
+    if _sealed_off.get():
+        raise Misuse("an entry from inside a running stream comes after the bytes that it is about")
+
+
+def wrote(verb: str, on_commit: Callable[[Callable[[], None]], None]) -> None:
+    """Count the entry, for the guard around it, once its transaction commits."""
+    written = _written.get()
+    if written is not None:
+        on_commit(lambda: written.append(verb))

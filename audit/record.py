@@ -134,12 +134,14 @@ def _write(
     kept: dict[str, details.Document],
     extra: dict[str, Any] | None,
 ) -> Receipt:
+    context.about_to_write()
     uid = uuid7()
     text = _body(uid, verb, ref, reason, outcome, parent, recipients, kept, extra)
     with connections[using].cursor() as cursor:
         for document in kept.values():
             cursor.execute(details.INSERT, document.row())
         cursor.execute(INSERT, [uid, text])
+    context.wrote(verb, connections[using].on_commit)
     return Receipt(uid, verb, outcome.result)
 
 
