@@ -29,7 +29,7 @@ BEGIN
         ('asked', 'approved'), ('asked', 'refused'), ('asked', 'withdrawn'),
         ('approved', 'building'), ('approved', 'cancelled'), ('approved', 'expired'),
         ('building', 'ready'), ('building', 'failed'), ('building', 'cancelled'),
-        ('failed', 'approved'), ('failed', 'expired'), ('ready', 'expired')
+        ('ready', 'expired')
     ) THEN
         RAISE EXCEPTION 'an export does not go from % to %', OLD.state, NEW.state
             USING ERRCODE = 'check_violation';
@@ -204,6 +204,7 @@ class Migration(migrations.Migration):
                 ("lease", models.UUIDField(null=True)),
                 ("beat_at", models.DateTimeField(null=True)),
                 ("work", models.UUIDField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
                 ("fault", models.CharField(blank=True, max_length=32)),
                 ("seal", models.UUIDField(null=True)),
                 ("digest", models.BinaryField(null=True)),

@@ -88,6 +88,7 @@ class ExportRequest(models.Model):
     lease = models.UUIDField(null=True)
     beat_at = models.DateTimeField(null=True)
     work = models.UUIDField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
     fault = models.CharField(max_length=32, blank=True)
 
     #: Of a sealed build: its ``audit.export`` entry and the SHA-256 of its manifest.json.
@@ -98,7 +99,8 @@ class ExportRequest(models.Model):
     #: Details that are gone although no line says so: the verifier will name them.
     missing = models.BigIntegerField(default=0)
 
-    #: Of a file: the checkpoint's size, its witnesses' names, the zip itself, and when it is deleted.
+    #: Of a file: the checkpoint's size, its witnesses' names, the zip itself, and when it is deleted (from
+    #: the seal on: no later than this, because of the details in it).
     size = models.BigIntegerField(null=True)
     witnesses = models.TextField(blank=True)
     bytes = models.BigIntegerField(null=True)
@@ -183,6 +185,10 @@ class ExportRequest(models.Model):
         self.approver, self.approver_name, self.decided_at = by, name, at
 
     def move(self, state: str, *, fault: str = "") -> None:
-        """Step to ``state``, which nobody builds any more; ``fault`` says why it failed."""
+        """Step to ``state``, in which nobody builds; ``fault`` says why it failed."""
         self.state, self.fault = state, fault
-        self.lease = self.beat_at = None
+        self.lease = self.beat_at = self.work = None
+
+    def forget_build(self) -> None:
+        """Let the next attempt begin with nothing: what an earlier one sealed is damaged or outdated."""
+        self.seal = self.digest = self.sealed_at = self.expires_at = self.work = None

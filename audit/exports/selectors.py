@@ -1,0 +1,85 @@
+"""Reads of requests for exports."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from audit.context import current_actor
+from audit.entry import Ref
+from audit.models import ExportRequest
+from csoc.lib.errors import nothing_here
+
+#: A builder that has not beaten for so long is dead, and another takes over.
+LEASE = timedelta(seconds=120)
+#: An approval that nobody built from lapses.
+APPROVAL_LASTS = timedelta(days=7)
+
+
+def ref(request: ExportRequest) -> Ref:
+    """Return how the log names an export."""
+    return Ref("export", request.name, request.agency)
+
+
+def visible_to_actor() -> QuerySet[ExportRequest]:
+    """Return the requests of the reader's own agency, newest first."""
+    return ExportRequest.objects.filter(agency=current_actor().agency or "").order_by("-asked_at", "-id")
+
+
+def by_name(name: str) -> ExportRequest:
+    """Return one request of the reader's agency. Errors: nothing_here."""
+    year, serial = number(name)
+    found = visible_to_actor().filter(year=year, serial=serial).first()
+    if found is None:
+        raise nothing_here()
+    return found
+
+
+def locked(name: str) -> ExportRequest:
+    """Return the request, of any agency, locked until the transaction ends. Errors: nothing_here."""
+    year, serial = number(name)
+    found = ExportRequest.objects.select_for_update().filter(year=year, serial=serial).first()
+    if found is None:
+        raise nothing_here()
+    return found
+
+
+def number(name: str) -> tuple[int, int]:
+    """Return year and serial of ``EXP-2026-0007``. Errors: nothing_here."""
+    head, _dash, rest = name.partition("-")
+    year, _dash, serial = rest.partition("-")
+    digits = year.isascii() and year.isdigit() and serial.isascii() and serial.isdigit()
+    if head != "EXP" or not digits or len(year) != 4 or len(serial) > 9:
+        raise nothing_here()
+    return int(year), int(serial)
+
+
+def unbuilt(now: datetime) -> QuerySet[ExportRequest]:
+    """Return what nobody builds and somebody should, oldest first."""
+    waiting = ExportRequest.objects.filter(state__in=("approved", "building"))
+    return waiting.filter(_not_held(now)).order_by("id")
+
+
+def dead(now: datetime) -> QuerySet[ExportRequest]:
+    """Return builds whose builder died before the seal: their folder may hold details and is of no use."""
+    return ExportRequest.objects.filter(_not_held(now), state="building", seal=None, work__isnull=False)
+
+
+def overtaken(now: datetime) -> QuerySet[ExportRequest]:
+    """Return sealed builds that waited so long that a detail in them is due for deletion."""
+    return ExportRequest.objects.filter(state="building", expires_at__lte=now)
+
+
+def _not_held(now: datetime) -> Q:
+    """Match what no living builder holds; a moved clock must not make a lease last for ever."""
+    return Q(lease=None) | Q(beat_at__lte=now - LEASE) | Q(beat_at__gte=now + LEASE)
+
+
+def due(now: datetime) -> QuerySet[ExportRequest]:
+    """Return files whose time is over and approvals that lapsed."""
+    lapsed = Q(state="approved", decided_at__lt=now - APPROVAL_LASTS)
+    return ExportRequest.objects.filter(Q(state="ready", expires_at__lte=now) | lapsed)
+
+
+def waiting_for(person: str) -> int:
+    """Return how many requests of the reader's agency wait for a decision that ``person`` may take."""
+    return visible_to_actor().filter(state="asked").exclude(requester=person).count()
