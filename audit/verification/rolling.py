@@ -14,12 +14,15 @@ import psycopg
 from django.utils.translation import gettext as _
 
 from audit.notes import BadNote, Checkpoint, VerifierKey
+from audit.tree import EMPTY_ROOT
 from audit.verification import whole
 from audit.verification.details import Erased
 from audit.verification.findings import Finding, told
 from audit.verification.signatures import Keyring, judge_rotations
 from audit.verification.slices import Broken, Slice
 
+#: What is remembered before anything was seen.
+NOTHING = Checkpoint("own", 0, EMPTY_ROOT)
 #: Old lines looked at again in one round; a smaller log is looked at whole in every round.
 OLD_LINES = 50_000
 #: A round without news is written down once in this time.
@@ -58,7 +61,7 @@ class Rolling:
         self._head, self._witnesses, self._outside, self._told_change = head, witnesses, outside, told_change
         self._erased = Erased(connection)
         self._cursor = 0
-        self._seen = Checkpoint("own", 0, b"")
+        self._seen = NOTHING
         self._written: tuple[bool, list[Finding]] | None = None
         self._written_at = 0.0
         self._daily_at = -DAILY_S
@@ -138,7 +141,7 @@ class Rolling:
         ]
         try:
             findings += whole.judge_head(self.connection, self._head, ring, size)
-            compared = whole.compare(self.connection, self._seen, size, _("This verification itself"))
+            compared = whole.compare(self.connection, self._seen, size, _("An earlier verification"))
             if compared:
                 findings.append(compared)
             elif size:
@@ -152,7 +155,7 @@ class Rolling:
         generation = ring.keys[-1].generation if ring.keys else 0
         if self._generation not in (None, generation):
             self.open, self.full, self.done = [], False, 0
-            self._seen = Checkpoint("own", 0, b"")
+            self._seen = NOTHING
         self._generation = generation
 
     def _replace_whole(self, findings: list[Finding]) -> None:

@@ -82,6 +82,7 @@ class Slice:
 
     def _chunk(self, start: int, end: int) -> int:
         rows = self._lines.read(self.connection, start, end)
+        known = len(self._lines.findings)
         stored = self._stored_nodes(start, end)
         signed = {size: (bytes(root), note) for size, root, note in self._rows(CHECKPOINTS, start, end)}
         wrong: list[tuple[int, int]] = []
@@ -95,7 +96,8 @@ class Slice:
         if self._tree.size != end:
             # Lines are missing, and named: from here on the stored tree is all there is to go by.
             self._tree = Frontier(end, stored_peaks(self.connection, end))
-        self._judge_checkpoints(start, signed, roots, bool(wrong) or len(rows) < end - start)
+        damaged = bool(wrong) or len(self._lines.findings) > known
+        self._judge_checkpoints(start, signed, roots, damaged)
         self._judge_cosignatures(start, end)
         self.report.findings += self._details.settle()
         self.report.lines += len(rows)
@@ -137,6 +139,7 @@ class Slice:
     def _judge_checkpoints(
         self, start: int, signed: dict[int, tuple[bytes, str]], roots: dict[int, bytes], damaged: bool
     ) -> None:
+        """Check each signature, and the root: a wrong one says something new only where no line is wrong."""
         previous = self._rows(BEFORE, start)[0][0] if signed else 0
         for size, (root, note) in signed.items():
             self.report.checkpoints += 1

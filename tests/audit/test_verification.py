@@ -1,0 +1,481 @@
+"""Verification from inside: a whole log holds, each kind of damage has its finding, red stays red."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+import audit
+from audit import census, notes, tree, verification
+from audit.context import acting_as, system
+from audit.head import Head
+from audit.logkeys import LogKeys
+from audit.models import Verification
+from audit.notes import Checkpoint
+from audit.verification import whole
+from audit.verification.rolling import Rolling
+from audit.verification.signatures import Keyring
+from csoc.lib import clock
+from tests.audit.conftest import ALERT, PERSON
+from tests.audit.test_notes import WITNESS_VKEY, cosign
+from tests.audit.test_sequencer import write
+
+Connect = Callable[[str], psycopg.Connection[Any]]
+Sequence = Callable[[], int]
+
+
+@pytest.fixture
+def filled(connect_as: Connect, sequence: Sequence) -> psycopg.Connection[Any]:
+    """A signed log of some 150 lines in several checkpoints, with a detail and a census; as the publisher."""
+    app = connect_as("csoc_app")
+    for _batch in range(6):
+        write(app, 20)
+        sequence()
+    with acting_as(PERSON):
+        audit.commit("alert.note", ALERT, detail={"note": "said in confidence"})
+    with acting_as(system("publisher")):
+        census.take()
+    sequence()
+    write(app, 22)
+    sequence()
+    return connect_as("csoc_publisher")
+
+
+def codes(report: verification.Report) -> set[str]:
+    return {finding.code for finding in report.findings}
+
+
+def test_a_whole_log_holds(filled: psycopg.Connection[Any], sequence: Sequence) -> None:
+    report = verification.verify(filled)
+    assert report.findings == [] and report.status == 0
+    assert report.lines == report.size == sequence()
+    assert (report.checkpoints, report.censuses) == (9, 1)
+    assert report.root == tree.root(lambda c: _stored(filled, c), report.size)
+
+
+def _stored(connection: psycopg.Connection[Any], wanted: list[tuple[int, int]]) -> list[bytes]:
+    from audit.nodes import reader
+
+    return reader(connection)(wanted)
+
+
+def test_every_slice_of_a_whole_log_holds(filled: psycopg.Connection[Any]) -> None:
+    size = verification.verify(filled).size
+    for since in range(0, size, 13):
+        for until in (since, since + 1, since + 40, None):
+            report = verification.verify(filled, since, until)
+            assert report.findings == [], (since, until)
+
+
+def test_progress_is_told(filled: psycopg.Connection[Any]) -> None:
+    told: list[tuple[int, int]] = []
+    report = verification.verify(filled, 10, progress=lambda done, total: told.append((done, total)))
+    assert told == [(report.size - 10, report.size - 10)]
+
+
+#: What somebody with every right may do -> the findings' codes, the worst of which decides.
+DAMAGE: dict[str, tuple[str, set[str]]] = {
+    "a word of a line": (
+        "UPDATE audit_log SET line = replace(line, 'allowed', 'denied') WHERE idx = 40",
+        {"line"},
+    ),
+    "a line and its hash": (
+        "UPDATE audit_log SET line = replace(line, 'allowed', 'denied'), leaf = sha256('\\x00'::bytea || "
+        "convert_to(replace(line, 'allowed', 'denied'), 'UTF8')) WHERE idx = 40",
+        {"line"},
+    ),
+    "a leaf": ("UPDATE audit_log SET leaf = sha256('x') WHERE idx = 40", {"line"}),
+    "the newest leaf of an odd log": (
+        "UPDATE audit_log SET leaf = sha256('x') WHERE idx = (SELECT max(idx) FROM audit_log)",
+        {"line"},
+    ),
+    "the newest line of an odd log and its hash": (
+        "UPDATE audit_log SET line = replace(line, 'allowed', 'denied'), leaf = sha256('\\x00'::bytea || "
+        "convert_to(replace(line, 'allowed', 'denied'), 'UTF8')) "
+        "WHERE idx = (SELECT max(idx) FROM audit_log)",
+        {"fork"},
+    ),
+    "a line that is not JSON": (
+        "ALTER TABLE audit_log ALTER at DROP EXPRESSION, ALTER actor DROP EXPRESSION,"
+        "ALTER verb DROP EXPRESSION,"
+        "ALTER object DROP EXPRESSION, ALTER agency DROP EXPRESSION, ALTER outcome DROP EXPRESSION,"
+        "ALTER cad DROP EXPRESSION, ALTER actor_agency DROP EXPRESSION, ALTER name DROP EXPRESSION,"
+        "ALTER reason DROP EXPRESSION; UPDATE audit_log SET line = 'nothing' WHERE idx = 40",
+        {"line", "missing"},
+    ),
+    "a searched column": (
+        "ALTER TABLE audit_log ALTER name DROP EXPRESSION; UPDATE audit_log SET name = 'x' WHERE idx = 40",
+        {"line"},
+    ),
+    "the time pages show": (
+        "ALTER TABLE audit_log ALTER at DROP EXPRESSION;"
+        "UPDATE audit_log SET at = at - interval '1 second' WHERE idx = 40",
+        {"line"},
+    ),
+    "a line deleted": ("DELETE FROM audit_log WHERE idx = 40", {"missing"}),
+    "the newest lines deleted": (
+        "DELETE FROM audit_log WHERE idx > (SELECT max(idx) FROM audit_log) - 3",
+        {"rollback"},
+    ),
+    "the first line deleted": ("DELETE FROM audit_log WHERE idx = 0", {"missing"}),
+    "two lines exchanged": (
+        "UPDATE audit_log a SET line = b.line, leaf = b.leaf, uid = b.uid FROM audit_log b "
+        "WHERE (a.idx, b.idx) IN ((40, 41), (41, 40))",
+        {"line"},
+    ),
+    "an id twice": (
+        "UPDATE audit_log SET uid = (SELECT uid FROM audit_log WHERE idx = 39) WHERE idx = 40",
+        {"line"},
+    ),
+    "a low node": ("UPDATE audit_node SET hash = sha256('x') WHERE level = 2 AND n = 5", {"node"}),
+    "a high node": ("UPDATE audit_node SET hash = sha256('x') WHERE level = 6 AND n = 1", {"node"}),
+    "a node gone": ("DELETE FROM audit_node WHERE level = 3 AND n = 4", {"node"}),
+    "a checkpoint's root": (
+        "UPDATE audit_checkpoint SET root = sha256('x') WHERE size = 61",
+        {"note"},
+    ),
+    "a checkpoint's size": ("UPDATE audit_checkpoint SET size = 60 WHERE size = 61", {"note"}),
+    "a checkpoint's note": ("UPDATE audit_checkpoint SET note = 'nothing' WHERE size = 61", {"note"}),
+    "a checkpoint's signature": (
+        "UPDATE audit_checkpoint SET note = split_part(note, E'\\n\\n', 1) || E'\\n\\n' || split_part(("
+        "SELECT note FROM audit_checkpoint WHERE size = 41), E'\\n\\n', 2) WHERE size = 61",
+        {"wrong-key"},
+    ),
+    "the log's keys gone": ("DELETE FROM audit_log_key", {"missing-key"}),
+    "a key nobody announced": (
+        "INSERT INTO audit_log_key (generation, n, vkey, from_size) VALUES "
+        "(1, 2, 'PEERIES/Test+00000000+none', 50)",
+        {"missing-key"},
+    ),
+    "a detail gone": ("DELETE FROM audit_detail", {"detail"}),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_damage_is_found(
+    what: str,
+    filled: psycopg.Connection[Any],
+    intruder: psycopg.Connection[Any],
+    log_head: Head,
+) -> None:
+    statement, wanted = DAMAGE[what]
+    for part in statement.split(";"):
+        intruder.execute(part)  # type: ignore[arg-type]
+    if what == "a key nobody announced":
+        rolling = Rolling(filled, log_head.path, tuple)
+        list(rolling.round())
+        assert {finding.code for finding in rolling.open} == wanted
+        return
+    report = verification.verify(filled)
+    size = whole.ends(filled)[1]
+    report.findings += whole.judge_head(filled, log_head.path, Keyring.of(filled), size)
+    assert wanted <= codes(report), report.findings
+    assert report.status == min(verification.STATUS[code] for code in codes(report))
+    assert all(finding.sentence and "%(" not in finding.sentence for finding in report.findings)
+
+
+def test_what_was_damaged_is_named(
+    filled: psycopg.Connection[Any], intruder: psycopg.Connection[Any]
+) -> None:
+    intruder.execute("DELETE FROM audit_log WHERE idx BETWEEN 40 AND 42")
+    report = verification.verify(filled)
+    assert "Entries 40 to 42 are missing." in {finding.sentence for finding in report.findings}
+    assert len([f for f in report.findings if f.code == "missing"]) < 30
+
+
+def test_damage_outside_the_slice_is_not_its_business(
+    filled: psycopg.Connection[Any], intruder: psycopg.Connection[Any]
+) -> None:
+    intruder.execute("UPDATE audit_log SET line = replace(line, 'allowed', 'denied') WHERE idx = 40")
+    assert verification.verify(filled, 41).findings == []
+    assert verification.verify(filled, 0, 40).findings == []
+    assert codes(verification.verify(filled, 40, 41)) == {"line"}
+
+
+def test_an_erasure_in_the_log_explains_an_absent_detail(
+    filled: psycopg.Connection[Any], intruder: psycopg.Connection[Any], sequence: Sequence
+) -> None:
+    [(commitment,)] = intruder.execute("DELETE FROM audit_detail RETURNING commitment").fetchall()
+    with acting_as(system("purge")):
+        audit.commit("detail.erase", audit.Ref("log", "audit"), extra={"erased": [bytes(commitment).hex()]})
+    sequence()
+    assert verification.verify(filled).findings == []
+
+
+def test_an_erasure_still_in_the_inbox_is_waited_for(
+    filled: psycopg.Connection[Any], intruder: psycopg.Connection[Any], sequence: Sequence
+) -> None:
+    from audit.verification.details import Details, Erased
+
+    [(commitment,)] = intruder.execute("DELETE FROM audit_detail RETURNING commitment").fetchall()
+    with acting_as(system("purge")):
+        audit.commit("detail.erase", audit.Ref("log", "audit"), extra={"erased": [bytes(commitment).hex()]})
+    details = Details(filled, Erased(filled))
+    details.note(121, {"detail": bytes(commitment).hex()})
+    naps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        sequence()
+
+    assert details.settle(sleep) == []
+    assert len(naps) == 1
+
+
+def test_a_census_that_counts_too_few_is_found(filled: psycopg.Connection[Any], sequence: Sequence) -> None:
+    counted = census.count().member()
+    with acting_as(system("publisher")):
+        audit.commit("log.census", audit.Ref("log", "audit"), extra={"census": counted | {"root": "0" * 64}})
+    size = sequence()
+    for since in (0, 30):
+        report = verification.verify(filled, since)
+        assert codes(report) == {"census"} and report.status == 18
+        assert report.findings[0].index == size - 1
+
+
+def test_the_clock_may_lag_300_seconds_and_no_more(
+    connect_as: Connect, sequence: Sequence, intruder: psycopg.Connection[Any]
+) -> None:
+    """Written by somebody who can set the clock, with every hash right: only the clock is wrong."""
+    write(connect_as("csoc_app"), 3)
+    sequence()
+    rows = intruder.execute("SELECT idx, line FROM audit_log ORDER BY idx").fetchall()
+    late = json.loads(rows[3][1])
+    from datetime import datetime
+
+    newest = datetime.fromisoformat(json.loads(rows[2][1])["t"])
+    for lag, wanted in ((299, set()), (301, {"clock"})):
+        late["t"] = (newest - timedelta(seconds=lag)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        line = json.dumps(late, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        leaf = hashlib.sha256(b"\x00" + line.encode()).digest()
+        intruder.execute("UPDATE audit_log SET line = %s, leaf = %s WHERE idx = 3", [line, leaf])
+        found = codes(verification.verify(connect_as("csoc_publisher")))
+        assert found & {"clock"} == wanted
+
+
+def rewritten(intruder: psycopg.Connection[Any], keys: LogKeys) -> None:
+    """Change line 40 and everything that follows from it, signed with the log's own key."""
+    intruder.execute(
+        "UPDATE audit_log SET line = replace(line, 'allowed', 'denied'), leaf = sha256('\\x00'::bytea || "
+        "convert_to(replace(line, 'allowed', 'denied'), 'UTF8')) WHERE idx = 40"
+    )
+    frontier, roots = tree.Frontier(), {}
+    sizes = {size for (size,) in intruder.execute("SELECT size FROM audit_checkpoint")}
+    for (leaf,) in intruder.execute("SELECT leaf FROM audit_log ORDER BY idx").fetchall():
+        for level, n, value in frontier.append(bytes(leaf)):
+            query = "UPDATE audit_node SET hash = %s WHERE level = %s AND n = %s"
+            intruder.execute(query, [value, level, n])
+        roots[frontier.size] = frontier.root()
+    for size in sizes:
+        note = keys.note(Checkpoint(keys.origin, size, roots[size]))
+        query = "UPDATE audit_checkpoint SET root = %s, note = %s WHERE size = %s"
+        intruder.execute(query, [roots[size], note, size])
+
+
+def witnessed(connection: psycopg.Connection[Any], size: int | None = None) -> str:
+    """The note of ``size`` (None: the newest), cosigned by the test's witness."""
+    query = "SELECT size, root, note FROM audit_checkpoint WHERE size = coalesce(%s, size) ORDER BY size DESC"
+    found = connection.execute(query, [size]).fetchone()
+    assert found
+    origin = found[2].split("\n", 1)[0]
+    return str(found[2]) + cosign(Checkpoint(origin, found[0], bytes(found[1])), 1_700_000_000) + "\n"
+
+
+def seen_by_witness(connection: psycopg.Connection[Any], note: str) -> set[str]:
+    """The codes of holding the log against a witness's note."""
+    found, seen = whole.judge_seen(note, Keyring.of(connection).verifiers(), [WITNESS_VKEY], "the witness")
+    if seen:
+        compared = whole.compare(connection, seen, whole.ends(connection)[1], "The witness")
+        found += [compared] if compared else []
+    return {finding.code for finding in found}
+
+
+def test_only_a_witness_sees_a_rewriting_with_the_logs_own_key(
+    filled: psycopg.Connection[Any], intruder: psycopg.Connection[Any], log_keys: LogKeys
+) -> None:
+    note = witnessed(filled)
+    assert seen_by_witness(filled, note) == set()
+    rewritten(intruder, log_keys)
+    assert verification.verify(filled).findings == []
+    assert seen_by_witness(filled, note) == {"fork"}
+
+
+def test_only_a_witness_sees_a_truncation_of_everything(
+    filled: psycopg.Connection[Any], intruder: psycopg.Connection[Any]
+) -> None:
+    note = witnessed(filled)
+    intruder.execute("DELETE FROM audit_log WHERE idx >= 61")
+    intruder.execute("DELETE FROM audit_node WHERE (n + 1) << level > 61")
+    intruder.execute("DELETE FROM audit_checkpoint WHERE size > 61")
+    assert verification.verify(filled).findings == []
+    assert seen_by_witness(filled, note) == {"rollback"}
+
+
+def test_a_witnesss_note_needs_both_signatures(filled: psycopg.Connection[Any]) -> None:
+    note = witnessed(filled)
+    lines = note.splitlines(keepends=True)
+    assert seen_by_witness(filled, "".join(lines[:-1])) == {"witness"}
+    assert seen_by_witness(filled, "".join(lines[:4] + lines[5:])) == {"missing-key"}
+    assert seen_by_witness(filled, note.replace(lines[1], "3\n", 1)) == {"wrong-key"}
+    assert seen_by_witness(filled, "nothing") == {"note"}
+
+
+def test_cosignatures_are_judged_by_the_list(
+    filled: psycopg.Connection[Any], intruder: psycopg.Connection[Any]
+) -> None:
+    line = witnessed(filled, 61).splitlines()[-1]
+    query = "INSERT INTO audit_cosignature (size, witness, line) VALUES (%s, %s, %s)"
+    filled.execute(query, [61, WITNESS_VKEY.name, line])
+    report = verification.verify(filled, witnesses=[WITNESS_VKEY])
+    assert (report.findings, report.cosignatures, report.strangers) == ([], 1, 0)
+    report = verification.verify(filled)
+    assert (report.findings, report.cosignatures, report.strangers) == ([], 0, 1)
+    filled.execute(query, [41, WITNESS_VKEY.name, line])
+    report = verification.verify(filled, witnesses=[WITNESS_VKEY])
+    assert codes(report) == {"wrong-key"} and report.findings[0].index == 40
+
+
+# -- without end -----------------------------------------------------------------------------------
+
+
+class Watch:
+    """A rolling verification with what it told."""
+
+    def __init__(self, connection: psycopg.Connection[Any], head: Head) -> None:
+        self.changes: list[bool] = []
+        self.rolling = Rolling(
+            connection, head.path, tuple, told_change=lambda ok, findings: self.changes.append(ok)
+        )
+
+    def round(self) -> None:
+        for _chunk in self.rolling.round():
+            pass
+
+
+EDIT = "UPDATE audit_log SET line = replace(line, 'allowed', 'denied') WHERE idx = 40"
+MEND = "UPDATE audit_log SET line = replace(line, 'denied', 'allowed') WHERE idx = 40"
+
+
+def test_an_edit_of_an_old_row_turns_the_state_red_in_the_next_round(
+    filled: psycopg.Connection[Any], intruder: psycopg.Connection[Any], log_head: Head
+) -> None:
+    assert verification.state().word == "never"
+    watch = Watch(filled, log_head)
+    watch.round()
+    told = verification.state()
+    assert (told.word, told.ok) == ("verified", True) and told.size == whole.ends(filled)[1]
+    intruder.execute(EDIT)
+    watch.round()
+    told = verification.state()
+    assert (told.word, told.ok) == ("broken", False)
+    assert told.sentence == "Entry 40 is not what was sealed: its hash differs."
+    assert told.findings[0]["code"] == "line" and told.findings[0]["index"] == 40
+    watch.round()
+    assert watch.changes == [False] and Verification.objects.count() == 2
+    intruder.execute(MEND)
+    watch.round()
+    assert verification.state().word == "verified" and watch.changes == [False, True]
+
+
+def test_a_restart_never_turns_red_to_green_unlooked(
+    filled: psycopg.Connection[Any], intruder: psycopg.Connection[Any], log_head: Head
+) -> None:
+    intruder.execute(EDIT)
+    Watch(filled, log_head).round()
+    again = Watch(filled, log_head)
+    assert [finding.index for finding in again.rolling.open] == [40]
+    again.round()
+    assert verification.state().word == "broken" and again.changes == []
+
+
+def test_it_remembers_over_a_restart_what_it_has_seen(
+    filled: psycopg.Connection[Any], intruder: psycopg.Connection[Any], log_head: Head, log_keys: LogKeys
+) -> None:
+    Watch(filled, log_head).round()
+    log_head.path.unlink()
+    rewritten(intruder, log_keys)
+    Watch(filled, log_head).round()
+    told = verification.state()
+    assert told.findings[0]["code"] == "fork" and "other entries" in told.sentence
+
+
+def test_a_large_log_is_looked_at_again_slice_by_slice(
+    filled: psycopg.Connection[Any],
+    intruder: psycopg.Connection[Any],
+    log_head: Head,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("audit.verification.rolling.OLD_LINES", 50)
+    watch = Watch(filled, log_head)
+    watch.round()
+    intruder.execute(EDIT.replace("40", "70"))
+    rounds = 0
+    while verification.state().word != "broken":
+        watch.round()
+        rounds += 1
+        assert rounds < 4
+    assert rounds == 2
+    for _round in range(6):
+        watch.round()
+        assert verification.state().word == "broken"
+
+
+def test_what_is_new_is_verified_in_the_next_round(
+    filled: psycopg.Connection[Any], connect_as: Connect, sequence: Sequence, log_head: Head
+) -> None:
+    watch = Watch(filled, log_head)
+    watch.round()
+    write(connect_as("csoc_app"), 30)
+    size = sequence()
+    watch.round()
+    assert watch.rolling.done == size and not watch.rolling.open
+    # Nothing changed but the size, and a minute is not over: no new row.
+    assert Verification.objects.count() == 1
+
+
+def test_silence_shows(filled: psycopg.Connection[Any], log_head: Head) -> None:
+    Watch(filled, log_head).round()
+    assert verification.state(clock.now() + timedelta(minutes=2)).word == "verified"
+    told = verification.state(clock.now() + timedelta(minutes=4))
+    assert told.word == "silent" and "publisher is not running" in told.sentence
+
+
+def test_the_whole_of_a_log_is_verified_at_a_good_pace(filled: psycopg.Connection[Any]) -> None:
+    """No benchmark: that is ``bench audit``. Only that nothing is quadratic."""
+    began = time.monotonic()
+    for _ in range(3):
+        verification.verify(filled)
+    assert time.monotonic() - began < 5
+
+
+def test_the_app_may_not_say_that_all_is_well(connect_as: Connect) -> None:
+    app = connect_as("csoc_app")
+    for statement in (
+        'INSERT INTO audit_verification (at, since, until, root, "full", ok, findings, took_ms) '
+        "VALUES (now(), 0, 0, '', true, true, '[]', 0)",
+        "UPDATE audit_verification SET ok = true",
+        "DELETE FROM audit_verification",
+        "UPDATE audit_witness_state SET fault = ''",
+        "UPDATE audit_witness_file SET taken_at = now()",
+        "DELETE FROM audit_witness_file",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            app.execute(statement)
+
+
+def test_a_note_of_the_head_that_is_not_ours_is_found(
+    filled: psycopg.Connection[Any], log_head: Head, log_keys: LogKeys
+) -> None:
+    ring, size = Keyring.of(filled), whole.ends(filled)[1]
+    assert whole.judge_head(filled, log_head.path, ring, size) == []
+    log_head.write(log_keys.note(Checkpoint(log_keys.origin, size + 5, bytes(32))))
+    assert [f.code for f in whole.judge_head(filled, log_head.path, ring, size)] == ["rollback"]
+    log_head.write(log_keys.note(Checkpoint(log_keys.origin, size, bytes(32))))
+    assert [f.code for f in whole.judge_head(filled, log_head.path, ring, size)] == ["fork"]
+    log_head.write(notes.note(Checkpoint(log_keys.origin, size, bytes(32)), ["— nobody AAAAAAAA"]))
+    assert [f.code for f in whole.judge_head(filled, log_head.path, ring, size)] == ["missing-key"]
