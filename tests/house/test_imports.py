@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("accounts", "audit", "vault", "trailers", "deployments", "alerts", "live", "agent")
 MODULES = (
-    "urls", "asgi", "celery", "settings", "embedded", "launcher", "supervisor", "demo_witness", "health", "ports",
+    "urls", "asgi", "celery", "settings", "embedded", "launcher", "supervisor", "demo_witness", "health",
+    "ports",
 )  # fmt: skip
 
 
