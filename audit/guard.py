@@ -42,10 +42,13 @@ class Guard(NamedTuple):
     shows: str
     streams: bool
 
-    def keep(self, request: Any, kwargs: dict[str, Any], outcome: Outcome, verb: str = "") -> None:
+    def keep(
+        self, request: Any, kwargs: dict[str, Any], outcome: Outcome, verb: str = "", parent: Any = None
+    ) -> None:
         """Commit the entry."""
         why = self.reason(request, **kwargs) if callable(self.reason) else self.reason
-        commit(verb or self.verb, _nameable(self.object(request, **kwargs)), reason=why, outcome=outcome)
+        ref = _nameable(self.object(request, **kwargs))
+        commit(verb or self.verb, ref, reason=why, outcome=outcome, parent=parent)
 
     def let_go(self, request: Any, kwargs: dict[str, Any], response: Any, written: list[str]) -> Any:
         """Commit what this answer calls for, and return it fit to leave."""
@@ -53,7 +56,7 @@ class Guard(NamedTuple):
             self._declared(request, kwargs, response)
         outcome = _shown(request, response)
         if outcome.result != "allowed" or not self.acts:
-            self.keep(request, kwargs, outcome)
+            self.keep(request, kwargs, outcome, parent=getattr(response, "audit_parent", None))
         elif not written and _has_content(response):
             self._keep_without_act(request, kwargs, response, outcome)
         # What a browser keeps it can show again without an entry.
@@ -95,8 +98,9 @@ def guard(
     object, reason: called with the request and the view's keyword arguments.
     acts: its service records what was done. shows: the verb of what its GET shows, if it has one.
     streams: it may answer with a stream, whose entry commits before the first chunk is asked for.
-    The view may set ``response.audit_n`` to tell how many objects it showed, and for a stream
-    ``response.audit_bytes`` (or Content-Length) how many bytes.
+    The view may set ``response.audit_n`` to tell how many objects it showed, for a stream
+    ``response.audit_bytes`` (or Content-Length) how many bytes, and ``response.audit_parent`` to name the
+    entry (its uid) that gave the right to look.
     """
     for name in (verb, shows) if shows else (verb,):
         if name not in VERBS:

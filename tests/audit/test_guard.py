@@ -366,6 +366,18 @@ def test_a_bad_answer_without_an_exception_is_a_refusal(inbox: Inbox) -> None:
         assert inbox()[-1]["outcome"] == {"result": result, "code": f"http-{status}"}
 
 
+def test_a_view_names_the_entry_that_gave_the_right_to_look(inbox: Inbox) -> None:
+    first = audit.commit("access.break_glass", ALERT)
+
+    def shown(request: HttpRequest) -> HttpResponse:
+        response = HttpResponse(SECRET)
+        response.audit_parent = first.uid  # type: ignore[attr-defined]
+        return response
+
+    audit.guard("alert.view", object=ref)(shown)(GET)
+    assert inbox()[1]["parent"] == str(first.uid)
+
+
 def test_a_guard_names_verbs_that_exist() -> None:
     with pytest.raises(ValueError, match="not an audit verb"):
         audit.guard("alert.close", object=ref, shows="alert.peep")
