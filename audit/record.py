@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import DatabaseError, OperationalError, connections, transaction
 
 from audit import context, entry
 from audit import detail as details
 from audit.entry import ALLOWED, Outcome, Reason, Ref
-from csoc.lib.errors import Misuse
+from csoc.lib.errors import LogDown, Misuse
 from csoc.lib.ids import uuid7
 
 INSERT = "INSERT INTO audit_inbox (uid, body) VALUES (%s, %s)"
@@ -70,7 +70,7 @@ def record(
     captured_at: these values are of the public, captured then: they die with the key of that hour, and
     are left out when it is already due.
     extra: the one member more that five verbs carry (``audit.entry.SPECIAL``).
-    Errors: Misuse outside a transaction, NoActor, BadEntry.
+    Errors: Misuse outside a transaction, NoActor, BadEntry, LogDown and other database errors.
     """
     if not connections[using].in_atomic_block:
         raise Misuse("audit.record() belongs inside the transaction of what it records")
@@ -95,8 +95,8 @@ def commit(
 ) -> Receipt:
     """Write the entry on a connection of its own and return after COMMIT: views, downloads, denials.
 
-    It stands whatever becomes of the caller's transaction. Errors: NoActor, BadEntry, database errors:
-    then nothing may be shown.
+    It stands whatever becomes of the caller's transaction. Errors: NoActor, BadEntry, LogDown and
+    other database errors: then nothing may be shown.
     """
     with transaction.atomic(using="audit", durable=True):
         return _write(
@@ -138,9 +138,14 @@ def _write(
     uid = uuid7()
     text = _body(uid, verb, ref, reason, outcome, parent, recipients, kept, extra)
     with connections[using].cursor() as cursor:
-        for document in kept.values():
-            cursor.execute(details.INSERT, document.row())
-        cursor.execute(INSERT, [uid, text])
+        try:
+            for document in kept.values():
+                cursor.execute(details.INSERT, document.row())
+            cursor.execute(INSERT, [uid, text])
+        except OperationalError:
+            raise  # the whole database is away, not the log alone
+        except DatabaseError as error:
+            raise LogDown("the audit log takes no entry") from error
     context.wrote(verb, connections[using].on_commit)
     return Receipt(uid, verb, outcome.result)
 

@@ -2,11 +2,16 @@
 
 from typing import Any
 
+from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
 
 class Misuse(RuntimeError):
     """The code was called in a way it never may be: a fault of ours, not of a person."""
+
+
+class LogDown(DatabaseError):
+    """The audit log does not take an entry, so what it would tell of may not be done or shown (H13)."""
 
 
 class Refused(Exception):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf
 
-from csoc.lib.errors import Refused, nothing_here
+from csoc.lib.errors import LogDown, Refused, nothing_here
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,9 @@ def _known(error: Exception) -> HttpResponse | None:
             return problem("slow-down", _("Too many requests. Wait and try again."), 429)
         case drf.APIException():
             return problem("bad-request", str(error.detail), error.status_code)
+        case LogDown():
+            log.error("the audit log takes no entry: %s", type(error.__cause__).__name__)
+            return problem("log-down", _("The log is down: nothing was done or shown. Act by radio."), 500)
         case OperationalError() | PoolTimeout():
             log.error("database unavailable: %s", type(error).__name__)
             return problem("unavailable", _("The database does not answer. Try again in a moment."), 503)
@@ -90,7 +93,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
 
 
 class RefusedMiddleware:
-    """Turn a refusal or a lost database outside DRF into a problem (API) or an error page (pages)."""
+    """Turn a refusal, a dead log or a lost database outside DRF into a problem (API) or a page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -100,13 +103,14 @@ class RefusedMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer the errors that have a sentence; leave the rest to Django."""
-        if not isinstance(error, Refused | OperationalError | PoolTimeout):
+        if not isinstance(error, Refused | LogDown | OperationalError | PoolTimeout):
             return None
         answer = _known(error)
         if answer is None or wants_json(request):
             return answer
-        sentence = json.loads(answer.content)["detail"]
-        return render(request, "refused.html", {"sentence": sentence}, status=answer.status_code)
+        told = json.loads(answer.content)
+        shown = {"sentence": told["detail"], "break_glass": told.get("break_glass")}
+        return render(request, "refused.html", shown, status=answer.status_code)
 
 
 def wants_json(request: HttpRequest) -> bool:

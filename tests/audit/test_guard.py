@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied
-from django.db import ProgrammingError, transaction
+from django.db import transaction
 from django.http import (
     FileResponse,
     Http404,
@@ -29,7 +29,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
-from csoc.lib.errors import Misuse, Refused
+from csoc.lib.errors import LogDown, Misuse, Refused
 from tests.audit.conftest import ALERT
 
 Connect = Callable[[str], psycopg.Connection[Any]]
@@ -210,17 +210,18 @@ def test_a_hostile_address_does_not_break_the_entry(inbox: Inbox) -> None:
 
 def test_with_the_log_broken_not_one_byte_leaves(broken: None) -> None:
     for view in (shows, streams, acts, undeclared, from_file, page):
-        with pytest.raises(ProgrammingError):
+        with pytest.raises(LogDown):
             view(GET)
-    with pytest.raises(ProgrammingError):
+    with pytest.raises(LogDown):
         acts(RequestFactory().post("/x/"))
-    with pytest.raises(ProgrammingError):
-        Shows.as_view()(GET)
+    told = Shows.as_view()(GET)
+    assert (told.status_code, json.loads(told.content)["type"]) == (500, "/problems/log-down")
+    assert b"ABCD123" not in told.content
     assert RAN == [], "no stream began to run"
 
 
 def test_with_the_log_broken_a_refusal_still_shows_nothing(broken: None) -> None:
-    with pytest.raises(ProgrammingError):
+    with pytest.raises(LogDown):
         fails(Refused("not-acknowledged", "No.", 403))(GET)
 
 
@@ -392,7 +393,7 @@ def test_an_async_view_is_guarded_too(inbox: Inbox, connect_as: Connect) -> None
     assert asyncio.run(ask()).content == SECRET
     assert len(inbox()) == 1
     connect_as("csoc_owner").execute("REVOKE INSERT (uid, body) ON audit_inbox FROM csoc_app")
-    with pytest.raises(ProgrammingError):
+    with pytest.raises(LogDown):
         asyncio.run(ask())
 
 
