@@ -1,6 +1,8 @@
 """The links at the left of every page: what the person's roles can open, and nothing else."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -9,26 +11,40 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Role
 from accounts.selectors import roles_of
 from alerts.policies import VIEWERS
+from audit.review_selectors import open_count
 from vault.views import READERS
 
 
 @dataclass(frozen=True)
 class Item:
-    """One link. `url` is absolute within the site, `icon` a Lucide name."""
+    """One link. `url` is absolute within the site, `icon` a Lucide name, `count` what waits there."""
 
     label: object
     icon: str
     url: str
     current: bool
+    count: int = 0
 
 
-# Words, icon, URL name, roles (None: everybody).
+class Page(NamedTuple):
+    """One page: words, icon, URL name, roles (None: everybody), and what counts its waiting work."""
+
+    label: Any
+    icon: str
+    name: str
+    roles: frozenset[str] | None
+    waiting: Callable[[Any], int] | None = None
+
+
+_OFFICER = frozenset({Role.PRIVACY_OFFICER})
+_SECOND = frozenset({Role.PRIVACY_OFFICER, Role.SUPERVISOR})
 PAGES = (
-    (_("Live board"), "radio-tower", "live", set(VIEWERS)),
-    (_("Audit"), "scroll-text", "audit", {Role.PRIVACY_OFFICER}),
-    (_("Retention"), "shredder", "retention", set(READERS)),
-    (_("Access"), "key-round", "access", {Role.ADMINISTRATOR}),
-    (_("Own account"), "user-round", "account", None),
+    Page(_("Live board"), "radio-tower", "live", frozenset(VIEWERS)),
+    Page(_("Audit"), "scroll-text", "audit", _OFFICER),
+    Page(_("Reviews"), "eye", "audit-reviews", _SECOND, open_count),
+    Page(_("Retention"), "shredder", "retention", frozenset(READERS)),
+    Page(_("Access"), "key-round", "access", frozenset({Role.ADMINISTRATOR})),
+    Page(_("Own account"), "user-round", "account", None),
 )
 
 
@@ -38,9 +54,18 @@ def navigation(request: HttpRequest) -> dict[str, object]:
     if user is None or not user.is_authenticated:
         return {"navigation": []}
     roles = roles_of(user)
-    items = []
-    for label, icon, name, allowed in PAGES:
-        url = reverse(name)
-        if allowed is None or roles & allowed:
-            items.append(Item(label, icon, url, request.path.startswith(url)))
+    pages = [page for page in PAGES if page.roles is None or roles & page.roles]
+    urls = {page.name: reverse(page.name) for page in pages}
+    # /audit/reviews/ lies below /audit/: the longest address that fits is the page we are on.
+    here = max((url for url in urls.values() if request.path.startswith(url)), key=len, default="")
+    items = [
+        Item(
+            label=page.label,
+            icon=page.icon,
+            url=urls[page.name],
+            current=urls[page.name] == here,
+            count=page.waiting(user) if page.waiting else 0,
+        )
+        for page in pages
+    ]
     return {"navigation": items}
