@@ -4,7 +4,7 @@ It remembers what the next line needs: the tree's peaks, the newest time, and ea
 newest line. After a rollback that memory is ahead of the log, so whoever rolled back throws it away.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,14 +13,14 @@ import psycopg
 
 from audit import lines
 from audit.halt import Halt
-from audit.lines import Last
+from audit.lines import Last, Sealable
 from audit.tree import Frontier, leaf_hash
 
 #: Newest lines kept in memory; past it the log itself is asked again.
 REMEMBERED = 50_000
 
-LINES = "COPY audit_log (idx, uid, line, leaf) FROM STDIN"
-NODES = "COPY audit_node (level, n, hash) FROM STDIN"
+LINES = "COPY audit_log (idx, uid, line, leaf) FROM STDIN (FORMAT BINARY)"
+NODES = "COPY audit_node (level, n, hash) FROM STDIN (FORMAT BINARY)"
 #: The upper bound lets PostgreSQL leave out the partitions that are still empty.
 NEWEST = """
 SELECT wanted.key, found.idx, found.total
@@ -36,7 +36,7 @@ class New(NamedTuple):
     """An entry that gets its place: ``at`` is when it was written, by the database's clock."""
 
     uid: UUID
-    entry: dict[str, Any]
+    sealable: Sealable
     at: datetime
 
 
@@ -55,33 +55,39 @@ class Appender:
     def append(self, entries: list[New], now: datetime) -> None:
         """Write ``entries`` in order. ``now``: the database's clock. Errors: Halt, nothing stands then."""
         self._refuse_backwards(now)
-        self._recall(self._actors, "actor", "na", {lines.actor_key(new.entry) for new in entries})
-        self._recall(self._objects, "object", "no", {lines.object_key(new.entry) for new in entries})
-        rows, nodes = [], []
+        self._recall(self._actors, "actor", "na", {new.sealable.actor for new in entries})
+        self._recall(self._objects, "object", "no", {new.sealable.object for new in entries})
+        nodes: list[tuple[int, int, bytes]] = []
+        self._copy(LINES, ["int8", "uuid", "text", "bytea"], self._lines(entries, now, nodes))
+        self._copy(NODES, ["int2", "int8", "bytea"], nodes)
+
+    def _lines(
+        self, entries: list[New], now: datetime, nodes: list[tuple[int, int, bytes]]
+    ) -> Iterator[tuple[int, UUID, str, bytes]]:
+        """Make the lines while PostgreSQL already takes in the first; ``nodes`` gets what they complete."""
         for new in entries:
             idx, text = self.frontier.size, self._line(new, now)
             leaf = leaf_hash(text)
-            rows.append((idx, new.uid, text, leaf))
             nodes += self.frontier.append(leaf)
-        self._copy(LINES, rows)
-        self._copy(NODES, nodes)
+            yield idx, new.uid, text, leaf
 
     def _line(self, new: New, now: datetime) -> str:
-        idx, actor, ref = self.frontier.size, lines.actor_key(new.entry), lines.object_key(new.entry)
+        idx, actor, ref = self.frontier.size, new.sealable.actor, new.sealable.object
         before, ref_before = self._actors.get(actor), self._objects.get(ref)
         at = lines.written_at(new.at, self.newest, now)
         self.newest = max(at, self.newest or at)
         self._actors[actor] = Last(idx, before.total + 1 if before else 1)
         self._objects[ref] = Last(idx, ref_before.total + 1 if ref_before else 1)
-        return lines.line(new.entry, idx, at, before, ref_before)
+        return lines.line(new.sealable.body, idx, at, before, ref_before)
 
     def _refuse_backwards(self, now: datetime) -> None:
         if self.newest is not None and now < self.newest - lines.MAX_LAG:
             raise Halt("clock-backwards", f"it says {now:%F %T}, the newest line {self.newest:%F %T}")
 
-    def _copy(self, command: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _copy(self, command: str, types: list[str], rows: Iterable[tuple[Any, ...]]) -> None:
         try:
             with self.connection.cursor() as cursor, cursor.copy(command) as copy:
+                copy.set_types(types)
                 for row in rows:
                     copy.write_row(row)
         except psycopg.errors.CheckViolation as error:

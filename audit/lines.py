@@ -13,6 +13,7 @@ MAX_LAG = timedelta(seconds=300)
 #: Only the sequencer writes these. In the inbox they are somebody's attempt to speak in its name.
 OWN_VERBS = frozenset({"log.genesis", "log.rotate", "log.halt", "log.resume", "system.malformed"})
 SEQUENCER = {"kind": "system", "id": "sequencer"}
+LOG = Ref("log", "audit")
 
 
 class Waiting(NamedTuple):
@@ -31,7 +32,24 @@ class Last(NamedTuple):
     total: int
 
 
-def parse(row: Waiting) -> dict[str, Any]:
+class Sealable(NamedTuple):
+    """An entry on its way into a line: ``body`` is the canonical text of ``entry``."""
+
+    entry: dict[str, Any]
+    body: str
+
+    @property
+    def actor(self) -> str:
+        """Return what ``audit_log.actor`` generates from the line."""
+        return str(self.entry["actor"]["id"])
+
+    @property
+    def object(self) -> str:
+        """Return what ``audit_log.object`` generates from the line."""
+        return f"{self.entry['object']['type']}:{self.entry['object']['id']}"
+
+
+def parse(row: Waiting) -> Sealable:
     """Return the entry in ``row``; one that is not canonical and valid comes back wrapped, never dropped."""
     try:
         entry = json.loads(row.body)
@@ -46,27 +64,20 @@ def parse(row: Waiting) -> dict[str, Any]:
         return _wrapped(row, error.code)
     except (ValueError, RecursionError):
         return _wrapped(row, "not-json")
-    return dict(entry)
+    return Sealable(entry, row.body)
 
 
-def line(entry: dict[str, Any], idx: int, at: datetime, actor: Last | None, ref: Last | None) -> str:
-    """Return the canonical line.
+def line(body: str, idx: int, at: datetime, actor: Last | None, ref: Last | None) -> str:
+    """Return the canonical line around a canonical ``body``: its keys are in order as they stand here.
 
     at: the inbox's own time, or see ``written_at``; t: the same, UTC, to the microsecond. pa, po: index
     of this actor's and this object's previous entry (null for the first). na, no: how many they have,
     this one included.
     """
-    return canonical(
-        {
-            "e": entry,
-            "i": idx,
-            "na": actor.total + 1 if actor else 1,
-            "no": ref.total + 1 if ref else 1,
-            "pa": actor.idx if actor else None,
-            "po": ref.idx if ref else None,
-            "t": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        }
-    )
+    na, no = actor.total + 1 if actor else 1, ref.total + 1 if ref else 1
+    pa, po = actor.idx if actor else "null", ref.idx if ref else "null"
+    t = at.astimezone(UTC).isoformat(timespec="microseconds")[:26]
+    return f'{{"e":{body},"i":{idx},"na":{na},"no":{no},"pa":{pa},"po":{po},"t":"{t}Z"}}'
 
 
 def written_at(at: datetime, newest: datetime | None, now: datetime) -> datetime:
@@ -78,45 +89,40 @@ def written_at(at: datetime, newest: datetime | None, now: datetime) -> datetime
     return now if newest is not None and at < newest - MAX_LAG else at
 
 
-def actor_key(entry: dict[str, Any]) -> str:
-    """Return what ``audit_log.actor`` generates from the entry."""
-    return str(entry["actor"]["id"])
-
-
-def object_key(entry: dict[str, Any]) -> str:
-    """Return what ``audit_log.object`` generates from the entry."""
-    return f"{entry['object']['type']}:{entry['object']['id']}"
-
-
-def genesis(uid: UUID) -> dict[str, Any]:
+def genesis(uid: UUID) -> Sealable:
     """Return the log's first entry."""
-    return _own(uid, "log.genesis", Ref("log", "audit"), {"result": "allowed"})
+    return _sealable(_own(uid, "log.genesis", LOG, {"result": "allowed"}))
 
 
-def rotation(uid: UUID, vkey: str) -> dict[str, Any]:
+def rotation(uid: UUID, vkey: str) -> Sealable:
     """Return the entry that names the key which signs from here on."""
-    return _own(uid, "log.rotate", Ref("log", "audit"), {"result": "allowed"}) | {"vkey": vkey}
+    return _sealable(_own(uid, "log.rotate", LOG, {"result": "allowed"}) | {"vkey": vkey})
 
 
-def halted(uid: UUID, fault: str) -> dict[str, Any]:
+def halted(uid: UUID, fault: str) -> Sealable:
     """Return the entry that says why this log had halted."""
-    return _own(uid, "log.halt", Ref("log", "audit"), {"result": "failed", "code": fault})
+    return _sealable(_own(uid, "log.halt", LOG, {"result": "failed", "code": fault}))
 
 
-def resumed(uid: UUID, halt: UUID, reason: str, officer: str, second: str) -> dict[str, Any]:
+def resumed(uid: UUID, halt: UUID, reason: str, officer: str, second: str) -> Sealable:
     """Return the entry of the two people who let it go on: the officer acts, the second stands by it."""
-    entry = _own(uid, "log.resume", Ref("log", "audit"), {"result": "allowed"})
-    return entry | {
+    entry = _own(uid, "log.resume", LOG, {"result": "allowed"}) | {
         "actor": {"kind": "person", "id": officer, "auth": "console"},
         "reason": {"code": reason, "authority": f"second person: {second}"},
         "parent": str(halt),
     }
+    return _sealable(entry)
 
 
-def _wrapped(row: Waiting, fault: str) -> dict[str, Any]:
+def _wrapped(row: Waiting, fault: str) -> Sealable:
     """Keep a malformed body exactly as it came, inside an entry of the sequencer's own."""
     outcome = {"result": "failed", "code": fault.lower().replace(" ", "-")}
-    return _own(row.uid, "system.malformed", Ref("inbox", str(row.seq)), outcome) | {"raw": row.body}
+    entry = _own(row.uid, "system.malformed", Ref("inbox", str(row.seq)), outcome)
+    return _sealable(entry | {"raw": row.body})
+
+
+def _sealable(entry: dict[str, Any]) -> Sealable:
+    return Sealable(entry, canonical(entry))
 
 
 def _own(uid: UUID, verb: str, ref: Ref, outcome: dict[str, str]) -> dict[str, Any]:

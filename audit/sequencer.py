@@ -193,7 +193,8 @@ class Sequencer:
     def _move(self) -> int:
         """Move one batch. Nothing of it stands unless all of it does."""
         with self.connection.transaction():
-            rows = [Waiting(*row) for row in self.connection.execute(TAKE, [BATCH_ROWS])]
+            taken = self.connection.execute(TAKE, [BATCH_ROWS], binary=True)
+            rows = [Waiting(*row) for row in taken]
             if rows:
                 self._log.append([New(row.uid, lines.parse(row), row.at) for row in rows], self._now())
                 self._after("moved")

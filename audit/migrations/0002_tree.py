@@ -15,16 +15,42 @@ $$;
 SET LOCAL statement_timeout = 0;
 """
 
-COLUMNS = """
-ALTER TABLE audit_log
+COLUMNS = r"""
+-- One member of a line's "actor" or "object". Parsing the line as JSON for each column took two thirds of
+-- the time that sealing takes. In a line without a backslash every double quote begins or ends a string,
+-- so what stands between '"id":"' and the next quote is the value; all other lines are parsed. "actor" is
+-- the first member of "e", and no other before "object" has an "id", "agency" or "name".
+CREATE OR REPLACE FUNCTION audit_member(line text, part text, key text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN strpos(line, '\') = 0 THEN
+        split_part(split_part(
+            split_part(line, ',"object":{', CASE part WHEN 'actor' THEN 1 ELSE 2 END),
+            '"' || key || '":"', 2), '"', 1)
+    ELSE coalesce(line::json #>> ARRAY['e', part, key], '') END
+$$;
+-- A member whose value is a code and needs no escapes, and whose key stands nowhere else; '' if absent.
+CREATE OR REPLACE FUNCTION audit_code(line text, key text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT split_part(split_part(line, '"' || key || '":"', 2), '"', 1)
+$$;
+-- All computed columns anew: one rewrite of the table for the old and the new ones together.
+ALTER TABLE audit_log DROP at, DROP actor, DROP verb, DROP object, DROP agency, DROP outcome, DROP cad,
+    ADD at timestamptz NOT NULL GENERATED ALWAYS AS (public.audit_time(left(right(line, 29), 27))) STORED,
+    ADD actor text NOT NULL GENERATED ALWAYS AS (public.audit_member(line, 'actor', 'id')) STORED,
+    ADD verb text NOT NULL GENERATED ALWAYS AS (public.audit_code(line, 'verb')) STORED,
+    ADD object text NOT NULL GENERATED ALWAYS AS (
+        public.audit_code(line, 'type') || ':' || public.audit_member(line, 'object', 'id')) STORED,
+    ADD agency text NOT NULL GENERATED ALWAYS AS (public.audit_member(line, 'object', 'agency')) STORED,
+    ADD outcome text NOT NULL GENERATED ALWAYS AS (public.audit_code(line, 'result')) STORED,
+    ADD cad text GENERATED ALWAYS AS (nullif(public.audit_code(line, 'cad'), '')) STORED,
     ADD actor_agency text NOT NULL GENERATED ALWAYS AS (
-        coalesce(line::jsonb #>> '{e,actor,agency}', '')) STORED,
-    ADD name text GENERATED ALWAYS AS (line::jsonb #>> '{e,actor,name}') STORED,
-    ADD reason text GENERATED ALWAYS AS (line::jsonb #>> '{e,reason,code}') STORED;
--- A page of the log goes back by idx within each; few lines carry a CAD number, few are refusals.
-CREATE INDEX audit_log_name ON audit_log (lower(name), idx) WHERE name IS NOT NULL;
-CREATE INDEX audit_log_cad ON audit_log (cad, idx) WHERE cad IS NOT NULL;
-CREATE INDEX audit_log_refused ON audit_log (outcome, idx) WHERE outcome <> 'allowed';
+        public.audit_member(line, 'actor', 'agency')) STORED,
+    ADD name text GENERATED ALWAYS AS (nullif(public.audit_member(line, 'actor', 'name'), '')) STORED,
+    ADD reason text GENERATED ALWAYS AS (
+        nullif(public.audit_code(split_part(line, '"reason":{', 2), 'code'), '')) STORED;
+CREATE INDEX audit_log_at ON audit_log (at);
+CREATE INDEX audit_log_actor ON audit_log (actor, idx);
+CREATE INDEX audit_log_object ON audit_log (object, idx);
+CREATE INDEX audit_log_verb ON audit_log (verb text_pattern_ops, idx);
+CREATE INDEX audit_log_name ON audit_log (lower(name));
 """
 
 TREE = """

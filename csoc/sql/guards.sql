@@ -33,10 +33,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
         (SELECT format('%s %s %s %s %s', relkind, pg_get_userbyid(relowner), relrowsecurity,
             relforcerowsecurity, (SELECT count(*) FROM pg_policy WHERE polrelid = relation))
             FROM pg_class WHERE oid = relation),
-        (SELECT string_agg(format('%s %s %s %s %s', CASE WHEN attisdropped THEN 'dropped' ELSE attname END,
+        (SELECT string_agg(format('%s %s %s %s %s', attname,
             format_type(atttypid, atttypmod), attnotnull, attgenerated,
             (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = relation AND adnum = attnum)),
-            E'\n' ORDER BY attisdropped, attname) FROM pg_attribute WHERE attrelid = relation AND attnum > 0),
+            E'\n' ORDER BY attname)
+            FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped),
         (SELECT string_agg(format('%s %s %s %s', tgname, tgenabled, tgtype, tgfoid::regprocedure), E'\n'
             ORDER BY tgname) FROM pg_trigger WHERE tgrelid = relation),
         (SELECT string_agg(pg_get_ruledef(oid), E'\n' ORDER BY rulename)
@@ -54,6 +55,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
     SELECT concat_ws(E'\n',
         (SELECT string_agg(r::regclass || E'\n' || csoc_guard.shape(r), E'\n' ORDER BY r::regclass::text)
             FROM csoc_guard.relations() AS r),
+        -- A column dropped and added again in one command has another number.
+        (SELECT string_agg(attname || attnum, ' ' ORDER BY attrelid::regclass::text, attnum)
+            FROM pg_attribute WHERE attrelid IN (SELECT csoc_guard.relations()) AND NOT attisdropped),
         (SELECT string_agg(DISTINCT csoc_guard.shape(p), E'\n') FROM csoc_guard.partitions() AS p),
         (SELECT string_agg(pg_get_functiondef(oid) || pg_get_userbyid(proowner), E'\n'
             ORDER BY oid::regprocedure::text)
