@@ -118,9 +118,10 @@ class Asking:
     ) -> None:
         self.connection, self.witness, self._speaks = connection, witness, speaks
 
-    def ask(self) -> Came | None:
+    def ask(self, *, again: bool = False) -> Came | None:
         """Ask for a cosignature on the newest checkpoint; None when the witness has signed it already.
 
+        again: ask even then. A database put back from a backup does not know that the witness has seen more.
         Whatever a witness does is an outcome, never an error. Errors: database errors.
         """
         signed = newest(self.connection)
@@ -128,7 +129,7 @@ class Asking:
             return None
         key = self.witness.vkey
         known = known_to(self.connection, key, signed.origin)
-        if known == signed.size and self._has_cosigned(signed):
+        if not again and known == signed.size and self._has_cosigned(signed):
             return None
         try:
             came = self._came_of(signed, known)

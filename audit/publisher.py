@@ -34,6 +34,8 @@ CHANNEL = "audit_witness"
 RETRY_S = 1.0
 #: Longest nap: a stop is noticed within it.
 NAP_S = 0.5
+#: At the start, and once in this time, a witness is asked even if it has signed the newest checkpoint.
+AGAIN_S = 600.0
 #: A census that failed is tried again after this.
 CENSUS_RETRY_S = 600.0
 #: Witnesses asked at the same time.
@@ -64,7 +66,7 @@ class Publisher:
         self.every_s = every_s
         self._list, self._speaks, self._take_census = witnesses, speaks, take_census
         self._woken = False
-        self._census_at = 0.0
+        self._census_at = self._again_at = 0.0
         self._faults: list[str] = []
         self.rolling = Rolling(
             connection,
@@ -97,12 +99,15 @@ class Publisher:
         listed = self.witnesses()
         witness_files.take(self.connection, listed)
         reachable = [witness for witness in listed if witness.url]
+        again = time.monotonic() >= self._again_at
+        if again:
+            self._again_at = time.monotonic() + AGAIN_S
         if len(reachable) == 1:
-            self._asking(reachable[0]).ask()
+            self._asking(reachable[0]).ask(again=again)
         elif reachable:
             # psycopg lets threads take turns on one connection; the waiting is for the witnesses.
             with ThreadPoolExecutor(min(AT_ONCE, len(reachable))) as pool:
-                list(pool.map(lambda witness: self._asking(witness).ask(), reachable))
+                list(pool.map(lambda witness: self._asking(witness).ask(again=again), reachable))
 
     def work(self, stopping: Callable[[], bool]) -> None:
         """Ask, verify and count until ``stopping()``. Errors: database errors."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
 from socket import SHUT_RDWR
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
@@ -81,28 +82,47 @@ def _ask(method: str, prefix: str, path: str, body: bytes | None, words: str, de
         if parts.scheme == "https"
         else http.client.HTTPConnection(host, port, timeout=deadline_s)
     )
-    late = threading.Event()
-    # A timeout of the socket begins anew with every byte: who sends one a second would hold us for hours.
-    watch = threading.Timer(deadline_s, _cut, [connection, late])
-    watch.daemon = True
-    watch.start()
+    watch = _Watch(connection, deadline_s)
     try:
+        connection.connect()
+        watch.socket = connection.sock
         headers = {"Content-Type": "text/plain; charset=utf-8", "Accept-Encoding": "identity"}
         connection.request(method, parts.path.rstrip("/") + path, body, headers)
-        response = connection.getresponse()
-        data = response.read(MAX_ANSWER_BYTES + 1)
+        with connection.getresponse() as response:
+            data = response.read(MAX_ANSWER_BYTES + 1)
     except ssl.SSLError as error:
         raise Unreachable("tls", _("Its certificate was not accepted: %(why)s") % {"why": error}) from error
     except (OSError, http.client.HTTPException) as error:
-        if late.is_set() or isinstance(error, TimeoutError):
+        if watch.late or isinstance(error, TimeoutError):
             raise _late(deadline_s) from error
         raise Unreachable("unreachable", _("It did not answer: %(why)s") % {"why": error}) from error
     finally:
         watch.cancel()
         connection.close()
-    if late.is_set():
+    if watch.late:
         raise _late(deadline_s)
     return _answer(response, data)
+
+
+class _Watch(threading.Timer):
+    """Cuts the line at the deadline. A socket's own timeout begins anew with every byte: who sends one a
+    second would hold us for hours."""
+
+    def __init__(self, connection: http.client.HTTPConnection, deadline_s: float) -> None:
+        super().__init__(deadline_s, self._cut)
+        self.daemon = True
+        self.late = False
+        #: Kept here because the connection forgets it once the answer has begun.
+        self.socket: Any = None
+        self._connection = connection
+        self.start()
+
+    def _cut(self) -> None:
+        self.late = True
+        held = self.socket or self._connection.sock
+        if held is not None:
+            with suppress(OSError):
+                held.shutdown(SHUT_RDWR)
 
 
 def _answer(response: http.client.HTTPResponse, data: bytes) -> Answer:
@@ -117,13 +137,6 @@ def _answer(response: http.client.HTTPResponse, data: bytes) -> Answer:
         return Answer(response.status, response.headers.get_content_type(), data.decode())
     except UnicodeDecodeError as error:
         raise Unreachable("not-text", _("Its answer was not text.")) from error
-
-
-def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
-    late.set()
-    if connection.sock is not None:
-        with suppress(OSError):
-            connection.sock.shutdown(SHUT_RDWR)
 
 
 def _late(deadline_s: float) -> Unreachable:
