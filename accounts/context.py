@@ -1,15 +1,31 @@
-"""Template context about the person who looks."""
+"""Template context about the person who looks, and what stands open by break-glass."""
 
 from typing import Any
 
 from django.http import HttpRequest
 
-from accounts import selectors
+from accounts import break_glass, policies, selectors
 from accounts.models import Role
+from csoc.lib import clock
+
+#: Who is shown, on every page, that somebody broke the glass. Dispatchers see it on the board.
+TOLD = frozenset({Role.SUPERVISOR, Role.PRIVACY_OFFICER})
 
 
 def person(request: HttpRequest) -> dict[str, Any]:
-    """`role_label`: the person's roles as words, "" before sign-in."""
-    user = getattr(request, "user", None)
+    """`role_label`: the person's roles as words, "" before sign-in. `broken_glass`: see `_glass`."""
+    user: Any = getattr(request, "user", None)
     held = selectors.roles_of(user)
-    return {"role_label": ", ".join(str(role.label) for role in Role if role in held)}
+    label = ", ".join(str(role.label) for role in Role if role in held)
+    return {"role_label": label, "broken_glass": _glass(user, held)}
+
+
+def _glass(user: Any, held: frozenset[str]) -> dict[str, Any]:
+    """`own`: what this person has open, with its page. `others`: what they are told of other people."""
+    may = bool(held & (policies.WITH_CONTENT | {Role.APPLICANT}))
+    if not may and not held & TOLD:
+        return {"own": [], "others": []}
+    standing = list(selectors.glass_of_agency(user.person.agency_id, clock.now()))
+    own = [one for one in standing if one.user_id == user.pk]
+    others = [one for one in standing if one.user_id != user.pk] if held & TOLD else []
+    return {"own": break_glass.standing(own), "others": others}

@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 
 from accounts import selectors
-from accounts.models import Agency, Role, Unit, User, plain_text
+from accounts.models import Agency, BreakGlass, Role, Unit, User, plain_text
 
 # With one step of tolerance a code is good for 90 s; remember it for longer than that.
 _USED_CODE_S = 120
@@ -139,3 +139,36 @@ class FilterForm(forms.Form):
     q = forms.CharField(label=_("Name, badge or username"), max_length=120, required=False)
     role = forms.ChoiceField(label=_("Role"), choices=[("", _("Any role")), *Role.choices], required=False)
     left = forms.BooleanField(label=_("Left staff"), required=False)
+
+
+class BreakGlassForm(forms.Form):
+    """What must be read, and why it cannot wait."""
+
+    what = forms.CharField(
+        label=_("What you need to read"),
+        max_length=60,
+        help_text=_("The alert's id, or the deployment's number (DEP-2026-0031)."),
+    )
+    why = forms.ChoiceField(label=_("Why"), choices=BreakGlass.Why.choices, widget=forms.RadioSelect)
+    words = forms.CharField(
+        label=_("In your words"),
+        max_length=1_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("What happened, and whom you tried to reach first. Whoever reviews it reads this."),
+    )
+    cad = forms.RegexField(
+        r"^[A-Za-z0-9][A-Za-z0-9-]{0,23}$",
+        label=_("CAD number"),
+        required=False,
+        help_text=_("Leave empty if there is none yet."),
+        error_messages={"invalid": _("Letters, digits and hyphens, such as 26-118204.")},
+    )
+
+    def clean_what(self) -> tuple[str, str]:
+        """Return (kind, id)."""
+        from accounts.break_glass import kind_of
+
+        kind, target = kind_of(self.cleaned_data["what"])
+        if not kind:
+            raise forms.ValidationError(_("This is neither an alert's id nor a deployment's number."))
+        return kind, target

@@ -1,6 +1,8 @@
 """People. A `Person` is whoever acts; a `User` is how that person signs in. Four eyes compares persons."""
 
 import unicodedata
+import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
@@ -9,6 +11,9 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+
+#: H16: so long is one thing open to somebody who broke the glass.
+GLASS_LIFE = timedelta(minutes=30)
 
 USERNAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{1,62}$"
 
@@ -201,3 +206,74 @@ class User(AbstractUser):
         self.save(update_fields=["is_active"])
         self.person.active = True
         self.person.save(update_fields=["active"])
+
+
+class BreakGlass(models.Model):
+    """One thing that one person may read for 30 minutes, outside their grant (H16).
+
+    ``kind`` and ``target``: what it is (alert and its UUID, deployment and its number). ``entry``: the
+    uid of the ``access.break_glass`` entry; every read under it names it as its parent. No job ends it: each
+    door asks ``holds_at``.
+    """
+
+    class Kind(models.TextChoices):
+        ALERT = "alert", _("alert")
+        DEPLOYMENT = "deployment", _("deployment")
+
+    class Why(models.TextChoices):
+        OFFICER_SAFETY = "officer-safety", _("An officer is in danger")
+        PUBLIC_SAFETY = "public-safety", _("Somebody else is in danger")
+        CANNOT_WAIT = "cannot-wait", _("It cannot wait for whoever may read it")
+        NOBODY_THERE = "nobody-there", _("Nobody who may read it can be reached")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="+")
+    auth_epoch = models.PositiveIntegerField()
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    target = models.CharField(max_length=40)
+    why = models.CharField(max_length=16, choices=Why.choices)
+    entry = models.UUIDField()
+    opened_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "kind", "target"],
+                condition=models.Q(ended_at__isnull=True),
+                name="glass_once_per_thing",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    expires_at__gt=models.F("opened_at"), expires_at__lte=models.F("opened_at") + GLASS_LIFE
+                ),
+                name="glass_30_min",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=("alert", "deployment")), name="glass_kind_known"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["agency", "expires_at"], condition=models.Q(ended_at__isnull=True), name="glass_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.target}"
+
+    def holds_at(self, moment: datetime, auth_epoch: int) -> bool:
+        """True while it opens its one thing: not ended, not over, and no right was taken away since."""
+        return (
+            self.ended_at is None
+            and self.auth_epoch == auth_epoch
+            and self.opened_at <= moment < self.expires_at
+        )
+
+    def end(self, at: datetime) -> None:
+        """Close it: now, or when its time was over if that came first."""
+        self.ended_at = min(at, self.expires_at)
+        self.save(update_fields=["ended_at"])

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 import audit
-from accounts import selectors
+from accounts import selectors, sessions
 from accounts.models import Role, User
 from csoc.lib.errors import Refused
 
@@ -75,3 +75,25 @@ def must_be_active(user: User) -> None:
     """Refuse (409) to change the rights of someone who has left staff."""
     if not user.is_active:
         raise Refused("left-staff", _("%(name)s has left staff.") % {"name": user.person.name}, 409)
+
+
+def works_with_content(user: Any) -> bool:
+    """Whether the glass may be broken for this person at all: never for a role that may never see content."""
+    held = selectors.roles_of(user)
+    return bool(held & (WITH_CONTENT | {Role.APPLICANT})) and not held & WITHOUT_CONTENT
+
+
+def no_glass_for(user: Any) -> str:
+    """The sentence that says why this person may not break the glass at all; "" if they may."""
+    if works_with_content(user):
+        return ""
+    return _("Your role works without content. Nothing opens it, in no emergency.")
+
+
+def may_break_glass(actor: Any, login: Any) -> None:
+    """Refuse (403 `not-permitted`, `step-up`) unless a role allows it and the second factor is fresh."""
+    sentence = no_glass_for(actor)
+    if sentence:
+        raise Refused("not-permitted", sentence)
+    if not sessions.is_fresh(login, actor):
+        raise Refused("step-up", _("Confirm first who you are, with a code of your second factor."))

@@ -1,16 +1,18 @@
 """Reading about people. Nothing here changes anything."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.contrib.sessions.models import Session
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 import audit
 from accounts import sessions
-from accounts.models import Agency, Person, Role, Unit, User
+from accounts.models import Agency, BreakGlass, Person, Role, Unit, User
+from csoc.lib import clock
 
 
 class Rights(NamedTuple):
@@ -151,3 +153,31 @@ def second_factor_kinds(user: User) -> frozenset[str]:
 def active_administrators() -> QuerySet[User]:
     """Everyone who could still give out roles."""
     return User.objects.filter(is_active=True, groups__name=Role.ADMINISTRATOR)
+
+
+def glass_of_agency(agency_id: int, now: datetime) -> QuerySet[BreakGlass]:
+    """What is open by break-glass in this agency now, newest first."""
+    return (
+        BreakGlass.objects.select_related("person", "user")
+        .filter(agency_id=agency_id, ended_at__isnull=True, opened_at__lte=now, expires_at__gt=now)
+        .filter(auth_epoch=F("user__auth_epoch"), user__is_active=True)
+        .order_by("-opened_at")
+    )
+
+
+def open_glass(user: User, kind: str, target: str, now: datetime) -> BreakGlass | None:
+    """What opens exactly this thing to this user now."""
+    return glass_of_agency(user.person.agency_id, now).filter(user=user, kind=kind, target=target).first()
+
+
+def glass_wire(glass: BreakGlass) -> dict[str, Any]:
+    """`id, object {type, id}, person, reason, opened_at, expires_at, ended_at`; never the words."""
+    return {
+        "id": str(glass.pk),
+        "object": {"type": glass.kind, "id": glass.target},
+        "person": person_wire(glass.person),
+        "reason": glass.why,
+        "opened_at": clock.wire(glass.opened_at),
+        "expires_at": clock.wire(glass.expires_at),
+        "ended_at": clock.wire(glass.ended_at),
+    }

@@ -197,8 +197,11 @@ class Detail(APIView):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     @audit.guard("alert.view", object=_ref)
     def get(self, request: Request, alert_id: UUID) -> Response:
-        """Unseal."""
-        return Response(selectors.detail(selectors.visible_alert(request.user, alert_id)))
+        """Unseal; under a break-glass the entry names it as its parent."""
+        alert, glass = selectors.readable_alert(request.user, alert_id)
+        response = Response(selectors.detail(alert))
+        response.audit_parent = glass and glass.entry  # type: ignore[attr-defined]
+        return response
 
 
 class Timeline(APIView):

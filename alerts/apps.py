@@ -9,9 +9,12 @@ class AlertsConfig(AppConfig):
     name = "alerts"
 
     def ready(self) -> None:
-        """Tell the vault which rows die with an epoch."""
+        """Tell the vault which rows die with an epoch, and people what a break-glass may open."""
         import vault
-        from alerts import services
+        from accounts import break_glass
+        from alerts import selectors, services
+
+        break_glass.register("alert", selectors.thing_of)
 
         vault.register_purgeable("alert_detail", services.delete_detail_of, services.oldest_detail)
         vault.register_purgeable("hotlist_removed", services.delete_removed_entries)

@@ -10,10 +10,13 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 import vault
-from accounts.models import User
-from accounts.selectors import person_wire
+from accounts import break_glass
+from accounts.models import BreakGlass, User
+from accounts.selectors import has_role, person_wire
 from alerts import policies, sealed
 from alerts.models import Alert, AlertNote, Hotlist
 from csoc.lib import clock
@@ -35,6 +38,37 @@ def visible_alert(user: User, alert_id: UUID) -> Alert:
     if found is None:
         raise nothing_here()
     return found
+
+
+def readable_alert(user: User, alert_id: UUID) -> tuple[Alert, BreakGlass | None]:
+    """Return one alert to read, and the break-glass that opens it where the role does not (H16).
+
+    For reading its detail only: every act asks ``visible_alert`` and its own policy.
+    Errors: Refused ``not-permitted`` (with ``break_glass`` where there is a way), ``not-found``.
+    """
+    if has_role(user, *policies.VIEWERS):
+        return visible_alert(user, alert_id), None
+    glass = break_glass.glass_for(user, BreakGlass.Kind.ALERT, str(alert_id))
+    own = Alert.objects.select_related(*_WITH).filter(agency_id=user.person.agency_id)
+    found = own.filter(pk=alert_id).first() if glass else None
+    if found is None:
+        sentence = _("Only a dispatcher or a supervisor reads an alert.")
+        raise break_glass.refusal(user, BreakGlass.Kind.ALERT, str(alert_id), sentence)
+    return found, glass
+
+
+def thing_of(alert_id: str) -> break_glass.Thing | None:
+    """Return an alert as what a break-glass may open; None when there is none of that id."""
+    try:
+        found = Alert.objects.select_related("agency").filter(pk=UUID(alert_id)).first()
+    except ValueError:
+        return None
+    if found is None:
+        return None
+    return break_glass.Thing(
+        BreakGlass.Kind.ALERT, str(found.pk), found.agency_id, found.agency.code,
+        reverse("alert-page", args=[found.pk]), lambda user: has_role(user, *policies.VIEWERS),
+    )  # fmt: skip
 
 
 def locked(alert_id: UUID) -> Alert:

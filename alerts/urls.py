@@ -7,6 +7,7 @@ from alerts import api, device_api, views
 
 urlpatterns = [
     path("live/", views.board, name="live"),
+    path("alerts/<uuid:alert_id>/", views.alert_page, name="alert-page"),
     path("api/v1/live/snapshot/", api.Snapshot.as_view(), name="live-snapshot"),
     path("api/v1/live/shift/", api.StartShift.as_view(), name="live-shift"),
     path("api/v1/alerts/", csrf_exempt(device_api.AlertDoor.as_view()), name="device-alerts"),

@@ -1,14 +1,19 @@
 """Pages of alerts."""
 
+from uuid import UUID
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+import audit
 from accounts.selectors import person_wire, roles_of
-from alerts import policies
+from alerts import policies, selectors
+from alerts.timeline import timeline
 
 
 @require_GET
@@ -32,3 +37,19 @@ def board(request: HttpRequest) -> HttpResponse:
         "can": {"acknowledge": True, "view": True, "close": True},
     }
     return render(request, "alerts/board.html", {"boot": boot})
+
+
+def _alert_ref(request: HttpRequest, alert_id: UUID) -> audit.Ref:
+    return audit.Ref("alert", str(alert_id), request.user.person.agency.code)
+
+
+@require_GET
+@never_cache
+@audit.guard("alert.view", object=_alert_ref)
+def alert_page(request: HttpRequest, alert_id: UUID) -> HttpResponse:
+    """Show one alert's detail and timeline, to read. Errors: Refused, with the way to break the glass."""
+    alert, glass = selectors.readable_alert(request.user, alert_id)
+    shown = {"alert": alert, "detail": selectors.detail(alert), "events": timeline(alert), "glass": glass}
+    response = render(request, "alerts/alert.html", shown)
+    response.audit_parent = glass and glass.entry  # type: ignore[attr-defined]
+    return response

@@ -116,4 +116,4 @@ def _raise(found: list[tuple[Entry, str]]) -> None:
             idx=row.idx, uid=row.uid, code=code, agency=agency, subject=flags.person_number(row.actor),
             raised_at=now, due_at=flags.due(code, row.at, now),
         )  # fmt: skip
-        record("audit.flag", Ref("entry", row.idx, agency), reason=Reason(code), parent=row.uid)
+        record("audit.flag", Ref("entry", str(row.idx), agency), reason=Reason(code), parent=row.uid)

@@ -79,6 +79,12 @@ def entries_of(reviews: list[Review]) -> dict[int, Told]:
     return {row.idx: tell(row) for row in rows}
 
 
+def first_decisions(reviews: list[Review]) -> dict[int, str]:
+    """Return what was decided first, by the review's id."""
+    made = ReviewDecision.objects.filter(review__in=reviews, nth=1)
+    return dict(made.values_list("review_id", "decision"))
+
+
 @dataclass(frozen=True, slots=True)
 class Near:
     """One entry around the one under review."""

@@ -22,6 +22,7 @@ from csoc.lib import clock
 from csoc.lib.errors import Refused, nothing_here
 
 __all__ = [
+    "DECISIONS",
     "REVIEWERS",
     "counts",
     "decide",
@@ -108,7 +109,7 @@ def _write(review: Review, reviewer: Reviewer, decision: str, note: str) -> Revi
     now = clock.now()
     receipt = record(
         "audit.resolve",
-        Ref("entry", review.idx, review.agency),
+        Ref("entry", str(review.idx), review.agency),
         reason=Reason(decision),
         detail={"note": note, "code": review.code},
         parent=review.uid,

@@ -12,7 +12,7 @@ from accounts.policies import require_role
 from csoc.lib.api import valid
 from deployments import selectors, services
 from deployments.models import Deployment
-from deployments.wire import DeploymentWire
+from deployments.wire import DeploymentWire, WholeDeploymentWire
 
 
 class DeactivateBody(serializers.Serializer):
@@ -37,6 +37,19 @@ class DeploymentList(APIView):
 
 def _named(request: Request, name: str) -> audit.Ref:
     return audit.Ref("deployment", name, request.user.person.agency.code)
+
+
+class DeploymentRead(APIView):
+    """``GET /api/v1/deployments/{id}/``: everything that an authorising officer reads."""
+
+    @extend_schema(responses=WholeDeploymentWire)
+    @audit.guard("deployment.view", object=_named)
+    def get(self, request: Request, name: str) -> Response:
+        """Read; under a break-glass the entry names it as its parent."""
+        found, glass = selectors.readable_deployment(request.user, name)
+        response = Response(selectors.whole_wire(found))
+        response.audit_parent = glass and glass.entry  # type: ignore[attr-defined]
+        return response
 
 
 class Deactivate(APIView):

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 import audit
 from accounts.models import Role, User
 from accounts.policies import require_role
+from accounts.selectors import roles_of
 from csoc.lib.errors import Refused, nothing_here
 from deployments.models import Consent, Deployment, Incident, RiskAssessment
 from trailers.models import Trailer
@@ -23,6 +24,15 @@ def same_agency(actor: User, thing: Deployment | Incident | Consent | Trailer) -
     """What belongs to another agency does not exist for this person."""
     if actor.person.agency_id != thing.agency_id:
         raise nothing_here()
+
+
+def may_read(actor: User, deployment: Deployment) -> bool:
+    """A supervisor reads every deployment of the agency, an applicant those of their own unit."""
+    held = roles_of(actor)
+    if actor.person.agency_id != deployment.agency_id:
+        return False
+    own = deployment.unit_id == actor.person.unit_id or deployment.applicant_id == actor.person_id
+    return Role.SUPERVISOR in held or (Role.APPLICANT in held and own)
 
 
 def complete(deployment: Deployment, moment: datetime) -> None:

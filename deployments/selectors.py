@@ -6,10 +6,15 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
-from accounts.models import User
+from accounts import break_glass
+from accounts.models import BreakGlass, User
+from accounts.selectors import person_wire
 from csoc.lib import clock
 from csoc.lib.errors import nothing_here
+from deployments import policies
 from deployments.models import Deployment
 from trailers.models import Trailer
 
@@ -95,10 +100,66 @@ def deployment_wire(deployment: Deployment) -> dict[str, Any]:
 
 def visible_by_name(user: User, name: str) -> Deployment:
     """Return one deployment by its number. Errors: Refused ``not-found`` (also for other agencies)."""
+    found = _by_name(deployments_visible_to(user), name)
+    if found is None:
+        raise nothing_here()
+    return found
+
+
+def _by_name(among: QuerySet[Deployment], name: str) -> Deployment | None:
     number = _NUMBER.match(name)
-    if number is not None:
-        year, serial = map(int, number.groups())
-        found = deployments_visible_to(user).filter(year=year, serial=serial).first()
-        if found is not None:
-            return found
-    raise nothing_here()
+    if number is None:
+        return None
+    year, serial = map(int, number.groups())
+    return among.filter(year=year, serial=serial).first()
+
+
+def readable_deployment(user: User, name: str) -> tuple[Deployment, BreakGlass | None]:
+    """Return one whole deployment to read, and the break-glass that opens it where the role does not (H16).
+
+    Errors: Refused ``not-permitted`` (with ``break_glass`` where there is a way), ``not-found``.
+    """
+    found = _by_name(Deployment.objects.select_related(*_WHOLE), name)
+    if found is not None and policies.may_read(user, found):
+        return found, None
+    glass = break_glass.glass_for(user, BreakGlass.Kind.DEPLOYMENT, name) if found is not None else None
+    if found is None or glass is None or found.agency_id != user.person.agency_id:
+        sentence = _("Only a supervisor, or an applicant of its own unit, reads a deployment.")
+        raise break_glass.refusal(user, BreakGlass.Kind.DEPLOYMENT, name, sentence)
+    return found, glass
+
+
+def thing_of(name: str) -> break_glass.Thing | None:
+    """Return a deployment as what a break-glass may open; None when there is none of that number."""
+    found = _by_name(Deployment.objects.select_related("agency"), name)
+    if found is None:
+        return None
+    return break_glass.Thing(
+        BreakGlass.Kind.DEPLOYMENT, found.name, found.agency_id, found.agency.code,
+        reverse("deployment-page", args=[found.name]), lambda user: policies.may_read(user, found),
+    )  # fmt: skip
+
+
+def whole_wire(deployment: Deployment) -> dict[str, Any]:
+    """The deployment with everything that an authorising officer reads."""
+    incident, risk, consent = deployment.incident, deployment.risk, deployment.consent
+    return deployment_wire(deployment) | {
+        "unit": deployment.unit.name,
+        "applicant": person_wire(deployment.applicant),
+        "incident": incident
+        and {"cad": incident.cad, "kind": incident.kind, "reported_at": clock.wire(incident.reported_at)},
+        "risk": risk
+        and {
+            "score": risk.score,
+            "threshold": risk.threshold,
+            "valid_until": clock.wire(risk.valid_until),
+        },
+        "need": {"aim": deployment.aim, "alternatives": deployment.alternatives},
+        "hotlist_categories": deployment.hotlist_categories,
+        "consent": consent
+        and {
+            "capacity": consent.capacity,
+            "expires_at": clock.wire(consent.expires_at),
+            "withdrawn_at": clock.wire(consent.withdrawn_at),
+        },
+    }

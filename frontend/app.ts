@@ -16,3 +16,14 @@ document.addEventListener("keydown", (event) => {
     menu.querySelector("summary")?.focus();
   }
 });
+
+/** How long is left, where the page says until when; counted by a clock of this page from the server's word. */
+function countDown(): void {
+  for (const element of document.querySelectorAll<HTMLElement>("[data-left-s]")) {
+    const left = Math.max(0, Math.round(Number(element.dataset["leftS"]) - performance.now() / 1000));
+    const text = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    if (element.textContent !== text) element.textContent = text;
+  }
+}
+countDown();
+setInterval(countDown, 1000);

@@ -159,6 +159,7 @@ async function fetchStatus(): Promise<void> {
 
 link.onMessage = (message: Message) => {
   video.onMessage(message);
+  if (message.type === "break-glass") void fetchStatus();
   queueMicrotask(() => alarm.heartbeat());
 };
 

@@ -1,5 +1,6 @@
 """What people do to people, and what signing in writes down. One verb, one transaction, one entry."""
 
+from accounts.services.break_glass import break_glass, end_break_glass
 from accounts.services.people import (
     Issued,
     create_agency,
@@ -26,10 +27,12 @@ from accounts.services.signing_in import (
 __all__ = [
     "Issued",
     "acting",
+    "break_glass",
     "create_agency",
     "create_person",
     "create_unit",
     "create_user",
+    "end_break_glass",
     "end_session",
     "leave_staff",
     "record_password_change",

@@ -5,7 +5,7 @@ import { icon, mark } from "./icons";
 import type { Link } from "./link";
 import { M } from "./messages";
 import { sounds, type Store } from "./store";
-import { clock, duration, zonedClock } from "./time";
+import { clock, duration, now, zonedClock } from "./time";
 import type { Boot } from "./wire";
 import type { VideoDesk } from "./video";
 
@@ -39,7 +39,7 @@ export class Banner {
   }
 
   private worst(): Notice {
-    return this.connection() ?? this.audio() ?? this.logDown() ?? this.waiting() ?? this.shift() ?? this.delayed() ?? this.restoredNotice() ?? this.lists() ?? this.purge()
+    return this.connection() ?? this.audio() ?? this.logDown() ?? this.waiting() ?? this.glass() ?? this.shift() ?? this.delayed() ?? this.restoredNotice() ?? this.lists() ?? this.purge()
       ?? this.watching() ?? this.quiet();
   }
 
@@ -78,6 +78,16 @@ export class Banner {
     const shots = waiting.filter((a) => a.kind === "gunshot").length;
     const title = shots === waiting.length ? M.bannerShots(shots) : M.bannerWaiting(waiting.length);
     return { look: first.priority === 1 ? "p1" : `p1 banner-p${first.priority}`, glyph: mark(first.priority, false, 16), title, means: waiting.some(sounds) ? M.toneRepeats : M.noTone };
+  }
+
+  /** Somebody reads outside their grant: red on every board, below only what must be acted on now. */
+  private glass(): Notice | null {
+    const standing = (this.store.status?.break_glass ?? []).filter((one) => !one.ended_at && Date.parse(one.expires_at) > now());
+    const [one] = standing;
+    if (!one) return null;
+    const what = `${M.glassWhat[one.object.type] ?? one.object.type} ${one.object.id.length > 20 ? `…${one.object.id.slice(-8)}` : one.object.id}`;
+    const means = M.bannerGlassMeans(what, M.glassWhy[one.reason] ?? one.reason, zonedClock(Date.parse(one.expires_at)), standing.length - 1);
+    return { look: "fault", glyph: icon("siren"), title: M.bannerGlass(one.person.name), means };
   }
 
   private delayed(): Notice | null {

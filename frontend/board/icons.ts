@@ -9,6 +9,7 @@ import filter from "lucide-static/icons/list-filter.svg";
 import lock from "lucide-static/icons/lock.svg";
 import purge from "lucide-static/icons/shredder.svg";
 import scan from "lucide-static/icons/scan-search.svg";
+import siren from "lucide-static/icons/siren.svg";
 import triangle from "lucide-static/icons/triangle-alert.svg";
 import unplug from "lucide-static/icons/unplug.svg";
 import userCheck from "lucide-static/icons/user-check.svg";
@@ -17,7 +18,7 @@ import volume from "lucide-static/icons/volume-2.svg";
 import mute from "lucide-static/icons/volume-x.svg";
 import x from "lucide-static/icons/x.svg";
 
-const GLYPHS = { ban, battery, check, clock, clockPlain, eye, filter, lock, purge, scan, triangle, unplug, userCheck, video, volume, mute, x };
+const GLYPHS = { ban, battery, check, clock, clockPlain, eye, filter, lock, purge, scan, siren, triangle, unplug, userCheck, video, volume, mute, x };
 export type Glyph = keyof typeof GLYPHS;
 
 const parsed = new Map<Glyph, SVGElement>();

@@ -79,6 +79,14 @@ export const M = {
   bannerListMeans: "Hits stop at 48 h.",
   bannerLog: "The log is down: act by radio.",
   bannerLogMeans: (n: number) => `${n === 1 ? "1 alert" : `${n} alerts`} came in without an entry. Acknowledging and video may be refused until it works.`,
+  bannerGlass: (name: string) => `${name} broke the glass.`,
+  bannerGlassMeans: (what: string, why: string, until: string, more: number) =>
+    `${what}, to read only, until ${until}: ${why}.${more ? ` And ${more} more.` : ""}`,
+  glassWhy: {
+    "officer-safety": "an officer is in danger", "public-safety": "somebody else is in danger",
+    "cannot-wait": "it cannot wait for whoever may read it", "nobody-there": "nobody who may read it can be reached",
+  } as Record<string, string>,
+  glassWhat: { alert: "An alert's detail", deployment: "A deployment" } as Record<string, string>,
   bannerPurge: (at: string) => `The purge of ${at} did not complete.`,
   bannerPurgeMeans: "The privacy officer must look at the retention page.",
   bannerRestored: (at: string, n: number) => `Live again. ${n === 0 ? "Nothing" : n} changed since ${at}.`,

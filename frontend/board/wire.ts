@@ -49,6 +49,7 @@ export type Message =
   | { type: "trailer"; trailer: Trailer }
   | { type: "heartbeat"; digest: string; at: string }
   | { type: "watchers"; alert: string }
+  | { type: "break-glass"; break_glass: BreakGlass }
   | { type: "blank"; session: string; by: Person | string | null; at: string }
   | { type: "bye"; code: string | number };
 
@@ -95,7 +96,10 @@ export interface Status {
   hotlists: { list_id: string; version: number; issued_at: string; age_s: number }[];
   purge: { at: string; ok: boolean; oldest: string | null } | null;
   audit: { sealed_at: string | null; waiting: number; owed: number };
+  break_glass: BreakGlass[];
 }
+
+export interface BreakGlass { id: string; object: { type: string; id: string }; person: Person; reason: string; expires_at: string; ended_at: string | null }
 
 export interface LiveView { session: string; whep_url: string; token: string; expires_at: string; recording: false }
 
