@@ -1,4 +1,4 @@
-"""Exports made by hand from docs/audit-format.md: like ``logmaker``, this imports neither `audit` nor the tools.
+"""Exports made by hand from docs/audit-format.md: it imports neither `audit` nor the tools.
 
 A test makes a world, changes one thing in it as a forger would, and hands the bytes to the verifier.
 """
@@ -47,7 +47,12 @@ class World:
         return commitment
 
     def add(
-        self, verb: str = "alert.view", who: str = "u-1", what: str = "alert:a", at: datetime | None = None, **more: Any
+        self,
+        verb: str = "alert.view",
+        who: str = "u-1",
+        what: str = "alert:a",
+        at: datetime | None = None,
+        **more: Any,
     ) -> int:
         """Append one entry; returns its index. A second passes between entries."""
         self.at += timedelta(seconds=1)
@@ -56,7 +61,14 @@ class World:
         entry = {
             "v": 1,
             "uid": f"0199f3a1-7c00-7000-8000-{i:012x}",
-            "actor": {"kind": "person", "id": who, "badge": "4471", "role": "dispatcher", "agency": "DEMO-PS", "name": "Avery Singh"},
+            "actor": {
+                "kind": "person",
+                "id": who,
+                "badge": "4471",
+                "role": "dispatcher",
+                "agency": "DEMO-PS",
+                "name": "Avery Singh",
+            },
             "verb": verb,
             "object": {"type": kind, "id": ident, "agency": "DEMO-PS"},
             "outcome": {"result": "allowed"},
@@ -124,7 +136,9 @@ class World:
     def checkpoint(self, size: int | None = None, *signers: Key, at: int | None = None) -> str:
         size = len(self.lines) if size is None else size
         at = int(self.at.timestamp()) + 5 if at is None else at
-        return note(body(self.origin, size, self.root(size)), *(signers or (self.keys[-1], self.witness)), at=at)
+        return note(
+            body(self.origin, size, self.root(size)), *(signers or (self.keys[-1], self.witness)), at=at
+        )
 
     def rotation(self, k: int) -> str:
         """Rotation k, from 1."""
@@ -162,10 +176,20 @@ def zipped(members: dict[str, bytes]) -> bytes:
     out, central = bytearray(), bytearray()
     for name, data in members.items():
         raw = name.encode()
-        fields = struct.pack("<HHHHIIIHH", 0x0800, 0, 0, 0x21, zlib.crc32(data), len(data), len(data), len(raw), 0)
-        central += b"PK\x01\x02" + struct.pack("<HH", 20, 20) + fields + struct.pack("<HHHII", 0, 0, 0, 0, len(out)) + raw
+        fields = struct.pack(
+            "<HHHHIIIHH", 0x0800, 0, 0, 0x21, zlib.crc32(data), len(data), len(data), len(raw), 0
+        )
+        central += (
+            b"PK\x01\x02"
+            + struct.pack("<HH", 20, 20)
+            + fields
+            + struct.pack("<HHHII", 0, 0, 0, 0, len(out))
+            + raw
+        )
         out += b"PK\x03\x04" + struct.pack("<H", 20) + fields + raw + data
-    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, len(members), len(members), len(central), len(out), 0)
+    end = struct.pack(
+        "<4sHHHHIIH", b"PK\x05\x06", 0, 0, len(members), len(members), len(central), len(out), 0
+    )
     return bytes(out + central + end)
 
 
@@ -204,7 +228,9 @@ def export(
         census = world.census()
         rows.append(json.loads(world.lines[-1]))
     if chosen is None:
-        chosen = [row["i"] for row in rows[:size] if kind in ("range", "question") or _of(row) [kind] == subject]
+        chosen = [
+            row["i"] for row in rows[:size] if kind in ("range", "question") or _of(row)[kind] == subject
+        ]
     erased = [row["i"] for row in rows if row["e"]["verb"] in ("detail.erase", "log.rotate")]
     support = sorted({*erased, *([census[0]] if census else [])} - set(chosen))
     members = {"README.txt": b"Read me.\n", "manifest.json": b""}
@@ -218,18 +244,20 @@ def export(
     for k in range(1, len(world.keys)):
         members[f"rotations/{k}.txt"] = world.rotation(k).encode()
     members["verify_audit.py"] = b"# a copy of the verifier\n"
-    files = {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in members.items()}
+    files = {
+        name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in members.items()
+    }
     del files["manifest.json"]
-    whole = kind in ("actor", "object")
     manifest = {
         "also": list(also),
         "details": "included" if details else "left out",
         "entries": len(chosen),
         "files": files,
-        "first": (0 if whole else chosen[0]) if chosen else None,
+        "first": chosen[0] if chosen else None,
         "format": "csoc-audit-export/1",
         "kind": kind,
-        "last": (size - 1 if whole else chosen[-1]) if chosen else None,
+        "last": chosen[-1] if chosen else None,
         "origin": world.origin,
         "question": "",
         "recipient": "The commissioner",
@@ -240,10 +268,14 @@ def export(
         **changes,
     }
     members["manifest.json"] = canonical(manifest).encode()
-    seal = world.add("audit.export", "u-9", "export:x", digest=hashlib.sha256(members["manifest.json"]).hexdigest())
+    seal = world.add(
+        "audit.export", "u-9", "export:x", digest=hashlib.sha256(members["manifest.json"]).hexdigest()
+    )
     members["seal.jsonl"] = (world.lines[seal] + "\n").encode()
     members["checkpoint.txt"] = world.checkpoint(at=at).encode()
-    return Made(members | tiles(world, len(world.lines), [*chosen, *support, seal], [*also, *world.rotations]))
+    return Made(
+        members | tiles(world, len(world.lines), [*chosen, *support, seal], [*also, *world.rotations])
+    )
 
 
 def _of(row: dict[str, Any]) -> dict[str, str]:
@@ -255,7 +287,13 @@ def _proof(world: World, census: tuple[int, list[str]], kind: str, subject: str)
     index, leaves = census
     position = next(n for n, one in enumerate(leaves) if json.loads(one)[:2] == [kind, subject])
     proof = [b64(one) for one in inclusion(position, [leaf(one) for one in leaves])]
-    return {"census": index, "leaf": leaves[position], "leaves": len(leaves), "position": position, "proof": proof}
+    return {
+        "census": index,
+        "leaf": leaves[position],
+        "leaves": len(leaves),
+        "position": position,
+        "proof": proof,
+    }
 
 
 def _details(world: World, chosen: Sequence[int]) -> bytes:
