@@ -50,7 +50,10 @@ CREATE INDEX audit_log_at ON audit_log (at);
 CREATE INDEX audit_log_actor ON audit_log (actor, idx);
 CREATE INDEX audit_log_object ON audit_log (object, idx);
 CREATE INDEX audit_log_verb ON audit_log (verb text_pattern_ops, idx);
-CREATE INDEX audit_log_name ON audit_log (lower(name));
+-- A page of the log goes back by idx within each; few lines carry a CAD number, few are refusals.
+CREATE INDEX audit_log_name ON audit_log (lower(name), idx) WHERE name IS NOT NULL;
+CREATE INDEX audit_log_cad ON audit_log (cad, idx) WHERE cad IS NOT NULL;
+CREATE INDEX audit_log_refused ON audit_log (outcome, idx) WHERE outcome <> 'allowed';
 """
 
 TREE = """
