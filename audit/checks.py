@@ -6,15 +6,31 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 
-HINT = "Run the console as csoc_app, and migrations as csoc_owner."
-#: (table, privilege) that the app's role may never hold.
+HINT = (
+    "Each process has its own role (csoc_app, csoc_sequencer, csoc_publisher); migrations run as csoc_owner."
+)
+_EVERY = ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")
+_CHANGE = ("UPDATE", "DELETE", "TRUNCATE", "TRIGGER")
+_TREE = ("audit_node", "audit_checkpoint", "audit_log_key", "audit_carried")
+#: (table, privilege) that a process may never hold. The publisher adds cosignatures by column, so no role
+#: holds INSERT on that whole table.
 FORBIDDEN = [
-    *[("audit_inbox", right) for right in ("SELECT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")],
-    *[("audit_log", right) for right in ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")],
-    *[("audit_detail", right) for right in ("UPDATE", "DELETE", "TRUNCATE", "TRIGGER")],
+    *[("audit_inbox", right) for right in ("SELECT", *_CHANGE)],
+    *[(table, right) for table in ("audit_log", *_TREE, "audit_cosignature") for right in _EVERY],
+    *[("audit_detail", right) for right in _CHANGE],
 ]
-#: Migrations run as the owner and the sequencer as itself; the check is about everybody else.
-OTHER_ROLES = ("csoc_owner", "csoc_sequencer")
+#: What the sequencer may hold of it: that is its work.
+SEQUENCER_MAY = {
+    ("audit_inbox", "SELECT"),
+    ("audit_inbox", "DELETE"),
+    *[(table, "INSERT") for table in ("audit_log", "audit_node", "audit_checkpoint", "audit_log_key")],
+}
+#: Tables of which no column may be changed by anybody, and the one whose columns nobody reads.
+_UNCHANGED = ("audit_inbox", "audit_log", *_TREE, "audit_cosignature")
+#: Migrations run as the owner; the check is about everybody else.
+OWNER = "csoc_owner"
+SEQUENCER = "csoc_sequencer"
+PUBLISHER = "csoc_publisher"
 
 RIGHTS = """
 SELECT t.relname, r.privilege FROM unnest(%s::text[], %s::text[]) AS r(relation, privilege)
@@ -22,40 +38,65 @@ JOIN pg_class t ON t.relname = r.relation AND t.relnamespace = 'public'::regname
 WHERE has_table_privilege(%s, t.oid, r.privilege)
 """
 COLUMN_RIGHTS = """
-SELECT t.relname, 'column ' || right_ FROM pg_class t, unnest(ARRAY['SELECT', 'UPDATE']) AS right_
-WHERE t.relname = 'audit_inbox' AND t.relnamespace = 'public'::regnamespace
+SELECT t.relname, 'column ' || right_ FROM pg_class t, unnest(ARRAY['SELECT', 'UPDATE', 'INSERT']) AS right_
+WHERE t.relname = ANY(%s) AND t.relnamespace = 'public'::regnamespace
   AND has_any_column_privilege(%s, t.oid, right_)
+  AND (right_ = 'UPDATE' OR right_ = 'SELECT' AND t.relname = 'audit_inbox'
+       OR right_ = 'INSERT' AND t.relname <> 'audit_inbox')
 """
 OWNED = """
 SELECT relname, 'ownership' FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relname LIKE 'audit\\_%%' AND relkind IN ('r', 'p')
   AND pg_has_role(%s, relowner, 'USAGE')
 """
+#: A trigger that was switched off, or that replication mode would pass by.
+SLEEPING = """
+SELECT t.tgrelid::regclass::text || ': ' || t.tgname FROM pg_trigger t
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'A' AND (
+    t.tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'public.audit_log'::regclass)
+    OR t.tgrelid::regclass::text = ANY(%s))
+ORDER BY 1
+"""
 
 
 def faults(role: str, using: str = "default") -> list[str]:
-    """Return what ``role`` may do to the log that the app never should, as ``table: right``."""
+    """Return what ``role`` may do to the log that it never should, as ``table: right``."""
     tables = [table for table, _right in FORBIDDEN]
     rights = [right for _table, right in FORBIDDEN]
     with connections[using].cursor() as cursor:
         cursor.execute(RIGHTS, [tables, rights, role])
         found = set(cursor.fetchall())
-        for query in (COLUMN_RIGHTS, OWNED):
-            cursor.execute(query, [role])
-            found |= set(cursor.fetchall())
-    return sorted(f"{table}: {right}" for table, right in found)
+        cursor.execute(COLUMN_RIGHTS, [list(_UNCHANGED), role])
+        found |= set(cursor.fetchall())
+        cursor.execute(OWNED, [role])
+        found |= set(cursor.fetchall())
+    return sorted(f"{table}: {right}" for table, right in found - _allowed(role))
+
+
+def _allowed(role: str) -> set[tuple[str, str]]:
+    if role == SEQUENCER:
+        columns = {(table, f"column {right}") for table, right in SEQUENCER_MAY}
+        return SEQUENCER_MAY | columns
+    return {("audit_cosignature", "column INSERT")} if role == PUBLISHER else set()
+
+
+def sleeping_triggers(using: str = "default") -> list[str]:
+    """Return the triggers of the log that would not fire always, as ``table: trigger``."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(SLEEPING, [[*_UNCHANGED, "audit_detail"]])
+        return [str(name) for (name,) in cursor.fetchall()]
 
 
 def own_faults(using: str = "default") -> tuple[str, list[str]]:
-    """Return this process's own database role and what it may do that it never should."""
+    """Return this process's own database role and what is unsafe about it or about the log's triggers."""
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT current_user::text")
         role = str(cursor.fetchone()[0])
-    return role, faults(role, using)
+    return role, faults(role, using) + [f"{name} is switched off" for name in sleeping_triggers(using)]
 
 
 def refuse_unsafe_role() -> None:
-    """Stop a production web process, before its first request, that could change the log.
+    """Stop a production process, before its first request or entry, that could change the log.
 
     Errors: SystemExit with the reason. Demonstrations and tests start anyway.
     """
@@ -73,7 +114,7 @@ def unsafe_role(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[
     if settings.IS_DEMO or not databases:
         return []
     role, found = own_faults()
-    if role in OTHER_ROLES or not found:
+    if role == OWNER or not found:
         return []
     return [
         Error(

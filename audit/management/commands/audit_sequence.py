@@ -8,6 +8,7 @@ import psycopg
 from django.core.management.base import BaseCommand
 from django.db import connection
 
+from audit.checks import refuse_unsafe_role
 from audit.serving import run
 
 
@@ -28,7 +29,8 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run until told to stop; the batch in hand is finished first."""
+        """Run until told to stop; the batch in hand is finished first. Errors: SystemExit (unsafe role)."""
+        refuse_unsafe_role()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
