@@ -1,8 +1,5 @@
 """``POST /demo/simulate/``: exists only where CSOC_ENV is demo or test (csoc.urls)."""
 
-import httpx
-from django.conf import settings
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -10,10 +7,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
+from alerts.staging import VERB, stage_alert
 from csoc.lib.api import valid
-from csoc.lib.errors import Refused
-
-TIMEOUT_S = 10.0
 
 
 class SimulateBody(serializers.Serializer):
@@ -25,20 +20,15 @@ class SimulateBody(serializers.Serializer):
 
 
 def _simulator(request: Request) -> audit.Ref:
-    return audit.Ref("log", "demonstration", audit.current_actor().agency or "")
+    return audit.Ref("log", "demonstration", request.user.person.agency.code)
 
 
 class Simulate(APIView):
     """Passes the wish to the simulator, which signs and posts like any trailer."""
 
     @extend_schema(exclude=True)
-    @audit.guard("alert.simulate", object=_simulator)
+    @audit.guard(VERB, object=_simulator, acts=True)
     def post(self, request: Request) -> Response:
-        """Raise it. Errors: 502 ``simulator`` if it does not answer."""
-        wish = valid(SimulateBody, request)
-        try:
-            answer = httpx.post(f"{settings.SIMULATOR_URL}/simulate", json=wish, timeout=TIMEOUT_S)
-            value = answer.json()
-        except (httpx.HTTPError, ValueError):
-            raise Refused("simulator", _("The trailer simulator does not answer."), 502) from None
-        return Response(value, status=answer.status_code)
+        """Stage it. Errors: 502 ``simulator`` if it does not answer."""
+        status, value = stage_alert(actor=request.user, wish=valid(SimulateBody, request))
+        return Response(value, status=status)

@@ -126,8 +126,9 @@ class Device:
 class Place:
     """One running console with its scene. Use as a context manager, after the database was cloned."""
 
-    def __init__(self, servers: TestServers, database: str, log: Path) -> None:
+    def __init__(self, servers: TestServers, database: str, log: Path, **env: str) -> None:
         self.servers = servers
+        self._env = env
         self.database = database
         self.port = free_ports(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -173,6 +174,7 @@ class Place:
             # Nobody listens there: a hop that is not taken is answered at once.
             "CSOC_GATEWAY_URL": "http://127.0.0.1:9",
             "CSOC_SIMULATOR_URL": "http://127.0.0.1:9",
+            **self._env,
         }
         program = [sys.executable, "-m", "csoc.server", "--port", str(self.port)]
         with self.log.open("w") as log:

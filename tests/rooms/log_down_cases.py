@@ -1,0 +1,104 @@
+"""One real request for each guarded route and method: who may, with which arguments, on fresh objects.
+
+A guarded route without a case here fails ``test_log_down``: whoever adds a route adds its case.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tests.contract.place import ALERTS
+from tests.rooms.log_standing import Standing
+
+MARKER = "PLANTED-MARKER-7Q"
+
+
+class Ask(NamedTuple):
+    """One request: ``body`` is sent as JSON, ``form`` as a form."""
+
+    path: str
+    body: Any = None
+    form: dict[str, Any] | None = None
+
+
+class Case(NamedTuple):
+    """Who asks, and how the request is made: called before the log breaks."""
+
+    role: str
+    make: Callable[[Standing], Ask]
+
+
+_numbers = itertools.count(1)
+REASON = {"reason": {"code": "plate-hit", "cad": "26-118204"}}
+
+
+def _new_person(standing: Standing) -> dict[str, Any]:
+    number = next(_numbers)
+    unit = standing.place.scene.users["administrator"].person.unit
+    names = {"badge": f"b-{number}", "username": f"planted.{number}"}
+    return names | {"name": MARKER, "unit": unit.pk, "roles": []}
+
+
+def _person(standing: Standing, rest: str = "", *, left: bool = False) -> str:
+    return f"/access/u-{standing.person(MARKER, left=left)}/{rest}"
+
+
+def _alert(alert: str, act: str, body: Any = None) -> Ask:
+    return Ask(f"{ALERTS}{alert}/{act}/", body)
+
+
+ALERT_CASES = {
+    ("acknowledge", "POST"): Case("dispatcher", lambda s: _alert(s.waiting(), "acknowledge", {"version": 1})),
+    ("hand-back", "POST"): Case("dispatcher", lambda s: _alert(s.taken(), "hand-back", {"reason": MARKER})),
+    ("close", "POST"): Case(
+        "dispatcher",
+        lambda s: _alert(s.taken(), "close", {"version": 2, "outcome": "test", "note": MARKER}),
+    ),
+    ("verify-plate", "POST"): Case(
+        "dispatcher", lambda s: _alert(s.taken(), "verify-plate", {"version": 2, "decision": "confirm"})
+    ),
+    ("note", "POST"): Case("dispatcher", lambda s: _alert(s.taken(), "note", {"text": MARKER})),
+    ("alert-detail", "GET"): Case("dispatcher", lambda s: _alert(s.noted(MARKER), "detail")),
+    ("live-shift", "POST"): Case("dispatcher", lambda s: Ask("/api/v1/live/shift/", {})),
+    ("live-view", "POST"): Case("dispatcher", lambda s: _alert(s.taken(), "live-view", REASON)),
+    ("live-extend", "POST"): Case("dispatcher", lambda s: Ask(f"/api/v1/live/{s.view()}/extend/", REASON)),
+    ("live-close", "POST"): Case("dispatcher", lambda s: Ask(f"/api/v1/live/{s.view()}/close/", {})),
+    ("demo-simulate", "POST"): Case(
+        "dispatcher", lambda s: Ask("/demo/simulate/", {"trailer": "TRL-0007", "kind": "gunshot"})
+    ),
+    ("deployment-deactivate", "POST"): Case(
+        "supervisor",
+        lambda s: Ask(f"/api/v1/deployments/{s.place.leaving.deployment.name}/deactivate/", {}),
+    ),
+}
+PEOPLE_CASES = {
+    ("access", "GET"): Case("administrator", lambda s: Ask(f"/access/?q={s.person(MARKER) and MARKER}")),
+    ("access-add", "GET"): Case("administrator", lambda s: Ask("/access/add/")),
+    ("access-add", "POST"): Case("administrator", lambda s: Ask("/access/add/", form=_new_person(s))),
+    ("access-person", "GET"): Case("administrator", lambda s: Ask(_person(s))),
+    ("access-person", "POST"): Case(
+        "administrator", lambda s: Ask(_person(s), form={"roles": ["dispatcher"]})
+    ),
+    ("access-reset", "POST"): Case("administrator", lambda s: Ask(_person(s, "second-factor/"), form={})),
+    ("access-leave", "GET"): Case("administrator", lambda s: Ask(_person(s, "leave/"))),
+    ("access-leave", "POST"): Case("administrator", lambda s: Ask(_person(s, "leave/"), form={})),
+    ("access-reinstate", "POST"): Case(
+        "administrator", lambda s: Ask(_person(s, "reinstate/", left=True), form={})
+    ),
+}
+LOG_CASES = {
+    ("audit", "GET"): Case("privacy-officer", lambda s: Ask(f"/audit/?entry={s.sealed()}")),
+    ("audit-verify", "POST"): Case(
+        "privacy-officer", lambda s: Ask(f"/audit/entries/{s.sealed()}/verify/", form={})
+    ),
+    ("audit-proof", "GET"): Case("privacy-officer", lambda s: Ask(f"/audit/entries/{s.sealed()}/proof/")),
+    ("audit-person", "GET"): Case("privacy-officer", lambda s: Ask(f"/audit/person/{s.somebody()}/")),
+    ("audit-object", "GET"): Case(
+        "privacy-officer", lambda s: Ask(f"/audit/object/trailer:{s.place.scene.trailer.name}/")
+    ),
+    ("api-audit-entries", "GET"): Case("privacy-officer", lambda s: Ask("/api/v1/audit/entries/")),
+}
+#: (route, method) -> its case.
+CASES: dict[tuple[str, str], Case] = ALERT_CASES | PEOPLE_CASES | LOG_CASES
