@@ -239,7 +239,7 @@ DROP FUNCTION audit_drop_partition(bigint, interval), audit_not_prunable(bigint,
     audit_partitions_left();
 ALTER TABLE audit_pulse DROP state, DROP fault, DROP signed_size;
 DROP TABLE audit_carried, audit_log_key, audit_cosignature, audit_checkpoint, audit_node;
-DROP INDEX audit_log_name;
+DROP INDEX audit_log_name, audit_log_cad, audit_log_refused;
 ALTER TABLE audit_log DROP actor_agency, DROP name, DROP reason;
 REVOKE ALL ON audit_inbox, audit_log, audit_detail, audit_pulse FROM csoc_publisher;
 REVOKE ALL ON FUNCTION audit_waiting() FROM csoc_publisher;
