@@ -1,6 +1,6 @@
 """Addresses of the log."""
 
-from django.urls import path
+from django.urls import include, path
 
 from audit import api, review_views, views
 
@@ -14,5 +14,6 @@ urlpatterns = [
     path("audit/object/<path:key>/", views.object_page, name="audit-object"),
     path("audit/reviews/", review_views.review_page, name="audit-reviews"),
     path("audit/reviews/<int:review_id>/decide/", review_views.decide, name="audit-review-decide"),
+    path("", include("audit.exports.urls")),
     path("api/v1/audit/entries/", api.Entries.as_view(), name="api-audit-entries"),
 ]

@@ -63,7 +63,7 @@ class Progress:
 
     def keep(self, **fields: object) -> None:
         """Write fields of the request, as long as the lease is held."""
-        if not self._held.update(beat_at=clock.now(), **fields):
+        if not self._held.update(**{"beat_at": clock.now(), **fields}):
             raise Stopped
 
     def release(self, fault: str = "") -> None:

@@ -7,9 +7,10 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Max
 
+from audit import selectors as audit_selectors
 from audit.context import acting_as, current_actor
 from audit.entry import Actor, Outcome, Reason
-from audit.exports import policies, queue
+from audit.exports import asking, policies, queue
 from audit.exports.selectors import locked, ref
 from audit.models import ExportRequest
 from audit.record import Receipt, record
@@ -63,6 +64,7 @@ def ask_export(*, actor: Any, wanted: Wanted) -> ExportRequest:
         agency=who.agency or "", year=now.year, serial=last + 1, requester=who.id,
         requester_name=who.name or who.id, asked_at=now, **asdict(wanted),
     )  # fmt: skip
+    asking.refuse_foreign(asking.quick_count(request, audit_selectors.size()))
     request.asked_entry = record("approval.request", ref(request), **_why(request)).uid
     request.save(force_insert=True)
     return request
