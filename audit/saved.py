@@ -28,14 +28,17 @@ WATCHED_SINCE = "yesterday 22:00"
 
 #: (key, words, text), asked over the last seven days.
 BUILT_IN: tuple[tuple[str, Any, str], ...] = (
-    ("no-cad", gettext_lazy("No CAD number"), f"flag:no-cad {SPAN}"),
+    ("no-cad", gettext_lazy("No CAD"), f"flag:no-cad {SPAN}"),
     ("outside-shift", gettext_lazy("Outside shift"), f"flag:outside-shift {SPAN}"),
     ("break-glass", gettext_lazy("Break-glass"), f"verb:access.break_glass {SPAN}"),
     ("exports", gettext_lazy("Exports"), f"verb:audit.export verb:export.* {SPAN}"),
     ("denied", gettext_lazy("Denied"), f"outcome:denied {SPAN}"),
-    ("look-ups", gettext_lazy("Look-ups of colleagues or self"), f"flag:look-up {SPAN}"),
-    ("readings", gettext_lazy("Readings of this log"), f"verb:audit.view verb:audit.download {SPAN}"),
+    ("look-ups", gettext_lazy("Look-ups of staff"), f"flag:look-up {SPAN}"),
+    ("readings", gettext_lazy("Readings"), f"verb:audit.view verb:audit.download {SPAN}"),
 )
+
+#: Those whose entries somebody should look at, each of them.
+_WORTH = frozenset({"no-cad", "outside-shift", "break-glass", "look-ups"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def chips(asked: str) -> list[Chip]:
     """Return the saved questions of the acting person; ``asked`` is the text on the page now."""
     counted = _counts()
     built_in = [
-        Chip(str(words), text, counted[key], text == asked, worth=counted[key] not in ("", "0"))
+        Chip(str(words), text, counted[key], text == asked, worth=key in _WORTH and counted[key] not in ("", "0"))
         for key, words, text in BUILT_IN
     ]
     own = [Chip(row.name, row.text, "", row.text == asked, row.pk) for row in of_actor()]
@@ -72,10 +75,12 @@ def watched(trailer: str, since: str) -> str:
     return " ".join(parts)
 
 
-def is_watching(question: Question) -> bool:
-    """True when ``question`` is who watched some trailer."""
-    views = [term.text for term in question.of("verb")]
-    return views == [WATCHED] and len(question.of("object")) == 1
+def watching(question: Question) -> str:
+    """Return the trailer when ``question`` is who watched it, else ""."""
+    views, things = [term.text for term in question.of("verb")], question.of("object")
+    if views != [WATCHED] or len(things) != 1 or len(things[0].value.exact) != 1:
+        return ""
+    return str(things[0].value.exact[0]).partition(":")[2]
 
 
 def _counts() -> dict[str, str]:

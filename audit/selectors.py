@@ -29,7 +29,7 @@ PULSE = "SELECT at, size, extract(epoch FROM clock_timestamp() - at) FROM audit_
 #: A page counts no further: "over 10,000" tells as much.
 MOST_COUNTED = 10_000
 #: What one page may cost the database, and how many lines it looks at when that was too little.
-PAGE_MS = 700
+PAGE_MS = 350
 WINDOW = 40_000
 #: Times are not sorted: a line lags the newest before it by at most 300 s. Bounds are taken twice as wide.
 LAG = "600 s"

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from audit import checkpoints, selectors
+from audit import checkpoints, halt, selectors
 from audit.models import WitnessState
 from audit.verification.state import State, state
 from csoc.lib import clock
@@ -65,8 +65,8 @@ def _fault(checked: State, broken: list[int]) -> tuple[str, str] | None:
         pulse = cursor.fetchone() or ("working", "")
     keep = _("Change nothing, keep the database as it is, and tell the administrator and the witnesses now.")
     if pulse[0] == "halted":
-        said = _("The log has halted and signs nothing: %(fault)s.") % {"fault": pulse[1].replace("-", " ")}
-        return said, _("Do not restart anything. Follow “The log has halted” in the runbook.")
+        why = str(halt.SENTENCES.get(pulse[1], pulse[1]))
+        return _("The log has halted, nothing is signed"), why + " " + _("The runbook says how to go on.")
     if broken:
         said = ngettext(
             "Entry %(first)s on this page is not what was signed.",

@@ -153,7 +153,7 @@ def _page(request: HttpRequest, text: str | None = None, chosen_idx: int | None 
         "own": saved.of_actor(),
         "seen": selectors.seen(),
         "watched_since": saved.WATCHED_SINCE,
-        "watching": saved.is_watching(question),
+        "watching": saved.watching(question),
         "verbs": sorted(VERBS),
         "fields": questions.FIELDS,
         "strip": strip.now(broken),

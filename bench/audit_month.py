@@ -29,6 +29,7 @@ LAST = (
 REASONS = ("gunshot", "plate-hit", "officer-safety", "welfare-check")
 #: Names that would do harm where text is taken for anything else.
 HOSTILE = ("<img src=x onerror=alert(1)>", "Robert'); DROP TABLE audit_log;--", "\u202eemaN", "{{7*7}}")
+#: How much happens in each hour after the month's start.
 BUSY_HOURS = (3, 2, 2, 1, 1, 1, 2, 3, 4, 4, 4, 4, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 7, 5)
 
 
@@ -59,7 +60,7 @@ class Agency:
 
 
 class Month:
-    """Entries in order of time, from ``start`` on, so dense that ``n`` of them fill ``days`` days."""
+    """``n`` entries from ``start`` on, over ``days`` days."""
 
     def __init__(self, seed: int, n: int, start: datetime, days: int = 30) -> None:
         self.dice = random.Random(seed)
@@ -74,11 +75,10 @@ class Month:
         self._uid = self.dice.getrandbits(40)
 
     def entries(self) -> Iterator[New]:
-        """Yield ``n`` entries."""
+        """Yield ``n`` entries. What happens at the same time overlaps, by less than two minutes."""
         made = 0
-        moments = self._moments()
         while made < self.n:
-            at = next(moments)
+            at = self._moment(made)
             for entry in self._happening():
                 if made == self.n:
                     return
@@ -88,15 +88,15 @@ class Month:
                 yield New(uid, Sealable(entry, canonical(entry)), at)
                 made += 1
 
-    def _moments(self) -> Iterator[datetime]:
-        """Yield when something begins: evenings are busier than mornings. Never goes back by over 300 s."""
-        per_hour = self.n / AVERAGE / (self.days * 24)
-        mean = sum(BUSY_HOURS) / 24
-        at = self.start
-        while True:
-            busy = BUSY_HOURS[(at.hour - 5) % 24] / mean
-            yield at
-            at += timedelta(seconds=self.dice.expovariate(per_hour * busy / 3600))
+    def _moment(self, made: int) -> datetime:
+        """Return when something begins after ``made`` entries: evenings are busier than mornings."""
+        day, share = divmod(made * self.days / self.n, 1)
+        left = share * sum(BUSY_HOURS)
+        for hour, busy in enumerate(BUSY_HOURS):
+            if left < busy:
+                return self.start + timedelta(days=day, hours=hour + left / busy)
+            left -= busy
+        return self.start + timedelta(days=day + 1)
 
     def _next_uid(self, at: datetime) -> UUID:
         self._uid += 1 + self.dice.getrandbits(8)
@@ -196,6 +196,5 @@ class Month:
         return [self._entry(purge, "purge.run", thing, "", outcome={"result": "allowed", "n": 3})]
 
 
-#: How often each kind happens, and how many entries a happening has on average.
+#: How often each kind happens.
 SHARES = {"alert": 0.3, "looking": 0.38, "signing": 0.2, "reading": 0.1, "purging": 0.02}
-AVERAGE = 3.2
