@@ -130,10 +130,70 @@ def build(
     extra: the one member more that five verbs carry, as ``{"erased": [...]}`` (see SPECIAL).
     Errors: BadEntry, at once, so that a bad call fails its own test.
     """
+    texts = {"req": req, "parent": parent, "old": old, "new": new, "detail": detail}
+    if extra or recipients or not isinstance(verb, str) or verb in SPECIAL:
+        body = canonical(_rare(str(uid), actor, verb, ref, reason, outcome, recipients, texts, extra))
+    else:
+        body = _usual(str(uid), actor, verb, ref, reason, outcome, texts)
+    # No character takes more than four bytes.
+    if len(body) * 4 > MAX_BODY_BYTES and len(body.encode()) > MAX_BODY_BYTES:
+        raise BadEntry("too-large")
+    return body
+
+
+def _usual(
+    uid: str,
+    actor: Actor,
+    verb: str,
+    ref: Ref,
+    reason: Reason | None,
+    outcome: Outcome,
+    texts: dict[str, Any],
+) -> str:
+    """Return the body of every entry but the rare ones, each member checked and in its place by name.
+
+    What comes again and again (who acts, why, what came of it) is checked and written once, and remembered.
+    """
+    try:
+        parts = [
+            '{"actor":', _actor_text(actor),
+            _text_member("detail", texts["detail"], _DIGEST),
+            _text_member("new", texts["new"], _DIGEST),
+            ',"object":', _ref_text(ref),
+            _text_member("old", texts["old"], _DIGEST),
+            ',"outcome":', _outcome_text(outcome),
+            _text_member("parent", texts["parent"], _UUID),
+        ]  # fmt: skip
+        if reason:
+            parts += [',"reason":', _reason_text(reason)]
+        if texts["req"] is not None:
+            _text(texts["req"], "req", 64)
+            parts += [',"req":', _quoted(texts["req"])]
+    except TypeError:  # a member that cannot even be hashed is no text
+        raise BadEntry("actor") from None
+    _match(_UUID7, uid, "uid")
+    if verb not in VERBS:
+        raise BadEntry("verb")
+    parts.append(f',"uid":"{uid}","v":{VERSION},"verb":"{verb}"}}')
+    return "".join(parts)
+
+
+def _rare(
+    uid: str,
+    actor: Actor,
+    verb: str,
+    ref: Ref,
+    reason: Reason | None,
+    outcome: Outcome,
+    recipients: list[str] | None,
+    texts: dict[str, Any],
+    extra: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Return the entry of any shape, checked. What ``_usual`` writes is the canonical text of this."""
     entry: dict[str, Any] = {
         "v": VERSION,
-        "uid": str(uid),
-        "actor": _checked_actor(actor),
+        "uid": uid,
+        "actor": _present(actor),
         "verb": verb,
         "object": {"type": ref.type, "id": ref.id, "agency": ref.agency},
         "outcome": _present(outcome),
@@ -142,24 +202,16 @@ def build(
         entry["reason"] = _present(reason)
     if recipients:
         entry["recipients"] = [str(name) for name in recipients]
-    texts = {"req": req, "parent": parent, "old": old, "new": new, "detail": detail}
     entry.update({name: text for name, text in texts.items() if text is not None})
     if extra:
         _extra_of(verb, extra)
         entry |= extra
-    _validate(entry, actor_is_checked=True)
-    body = canonical(entry)
-    if len(body.encode()) > MAX_BODY_BYTES:
-        raise BadEntry("too-large")
-    return body
+    validate(entry)
+    return entry
 
 
 def validate(entry: Any) -> None:
     """Check a parsed body against the closed schema. Errors: BadEntry."""
-    _validate(entry, actor_is_checked=False)
-
-
-def _validate(entry: Any, *, actor_is_checked: bool) -> None:
     special = SPECIAL.get(entry["verb"]) if isinstance(entry, dict) and _has_verb(entry) else None
     _members(entry, "entry", _REQUIRED, _OPTIONAL | {special} if special else _OPTIONAL)
     if entry["v"] != VERSION or isinstance(entry["v"], bool):
@@ -167,8 +219,7 @@ def _validate(entry: Any, *, actor_is_checked: bool) -> None:
     _match(_UUID7, entry["uid"], "uid")
     if not isinstance(entry["verb"], str) or entry["verb"] not in VERBS:
         raise BadEntry("verb")
-    if not actor_is_checked:
-        _actor(entry["actor"])
+    _actor(entry["actor"])
     _object(entry["object"])
     _outcome(entry["outcome"])
     if "reason" in entry:
@@ -196,7 +247,7 @@ def _has_verb(entry: dict[str, Any]) -> bool:
 
 
 def _extra_of(verb: str, extra: dict[str, Any]) -> None:
-    if set(extra) != {SPECIAL.get(verb)}:
+    if not isinstance(verb, str) or set(extra) != {SPECIAL.get(verb)}:
         raise BadEntry("extra")
 
 
@@ -240,20 +291,51 @@ def _present(value: Any) -> dict[str, Any]:
     return {name: item for name in value.__slots__ if (item := getattr(value, name)) is not None}
 
 
-def _checked_actor(actor: Actor) -> dict[str, Any]:
-    """Return the actor's part, checked. The same person acts again and again: their part is remembered."""
-    try:
-        return _remembered_actor(actor)
-    except TypeError:  # a member that cannot even be hashed is no text
-        raise BadEntry("actor") from None
+_quoted = json.encoder.encode_basestring
 
 
 @lru_cache(maxsize=1024)
-def _remembered_actor(actor: Actor) -> dict[str, Any]:
-    """What is not valid raises, and is so never remembered. Nobody may change the returned part."""
+def _actor_text(actor: Actor) -> str:
+    """What is not valid raises, and is so never remembered; likewise below."""
     part = _present(actor)
     _actor(part)
-    return part
+    return canonical(part)
+
+
+@lru_cache(maxsize=256)
+def _reason_text(reason: Reason) -> str:
+    part = _present(reason)
+    _reason(part)
+    return canonical(part)
+
+
+def _outcome_text(outcome: Outcome) -> str:
+    if outcome.n is None and outcome.bytes is None:
+        return _uncounted(outcome)
+    # Not remembered: True and 1.0 are found where 1 was kept.
+    return _uncounted.__wrapped__(outcome)
+
+
+@lru_cache(maxsize=256)
+def _uncounted(outcome: Outcome) -> str:
+    part = _present(outcome)
+    _outcome(part)
+    return canonical(part)
+
+
+def _ref_text(ref: Ref) -> str:
+    _match(_CODE, ref.type, "object.type")
+    _text(ref.id, "object.id", 128)
+    _text(ref.agency, "object.agency", 64, empty=True)
+    return f'{{"agency":{_quoted(ref.agency)},"id":{_quoted(ref.id)},"type":"{ref.type}"}}'
+
+
+def _text_member(name: str, value: Any, pattern: re.Pattern[str]) -> str:
+    """Return a member whose pattern allows nothing that JSON would have to escape; '' when there is none."""
+    if value is None:
+        return ""
+    _match(pattern, value, name)
+    return f',"{name}":"{value}"'
 
 
 def _members(value: Any, name: str, required: Set[str], optional: Set[str]) -> None:
