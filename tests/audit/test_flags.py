@@ -1,6 +1,5 @@
 """Flags: what is raised from sealed lines, what is not, once and never twice."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,13 +12,14 @@ from audit.models import Entry, Review, ReviewCursor
 from tests.audit.planted import Planted
 
 WORKER = audit.system("reviews")
-T = datetime(2026, 11, 18, 22, 0, tzinfo=UTC)
+#: Later than the real time that the console's own entries carry.
+T = datetime(2040, 1, 11, 22, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def log(own_database: str, connect_as: Any, sequence: Callable[[], int]) -> Planted:
+def log(own_database: str, connect_as: Any, log_keys: Any, log_head: Any) -> Planted:
     """A log whose lines have the times a test wants."""
-    return Planted(connect_as("csoc_owner"), sequence)
+    return Planted(connect_as, log_keys, log_head, T)
 
 
 def raised() -> list[tuple[int, str]]:
@@ -56,7 +56,7 @@ def test_outside_a_shift_is_computed_from_the_log_itself(log: Planted) -> None:
     log.write("shift.start", "user:u-1042", at=T + timedelta(hours=13))
     log.write("shift.end", "user:u-1042", session="other", at=T + timedelta(hours=14))
     ended = look(15 * 60)
-    other = log.write("alert.view", "alert:a", actor="u-7", at=T + timedelta(minutes=2))
+    other = log.write("alert.view", "alert:a", actor="u-7", at=T + timedelta(hours=16))
     assert raised() == [(idx, "outside-shift") for idx in (early, signed_out, too_long, ended, other)]
 
 
@@ -86,16 +86,20 @@ def test_many_denials_within_ten_minutes_are_one_flag(log: Planted) -> None:
         ("export.begin", "case:c-1", "export"),
         ("user.view", "user:u-9", "look-up"),
         ("search.run", "person:u-9", "look-up"),
-        ("log.halt", "log:audit", "halted"),
-        ("log.resume", "log:audit", "resumed"),
-        ("system.malformed", "inbox:7", "malformed"),
         ("access.break_glass", "alert:a", "break-glass"),
     ],
 )
 def test_each_kind_is_flagged(log: Planted, verb: str, obj: str, code: str) -> None:
-    extra = {"audit.export": {"digest": "0" * 64}, "system.malformed": {"raw": "x"}}.get(verb)
+    extra = {"audit.export": {"digest": "0" * 64}}.get(verb)
     idx = log.write(verb, obj, at=T, extra=extra)
     assert raised() == [(idx, code)]
+
+
+def test_a_malformed_body_a_halt_and_a_resumption_are_flagged(log: Planted) -> None:
+    wrapped = log.malform(T)
+    halted, resumed = log.halt()
+    assert raised() == [(wrapped, "malformed"), (halted, "halted"), (resumed, "resumed")]
+    assert {(one.agency, one.subject) for one in Review.objects.all()} == {("", 0), ("", 1107)}
 
 
 @pytest.mark.parametrize(

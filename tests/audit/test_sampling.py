@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -17,15 +16,16 @@ from audit.tree import Frontier
 from tests.audit.planted import Planted
 
 WORKER = audit.system("reviews")
-MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
+#: Later than the real time that the console's own entries carry.
+MONDAY = datetime(2040, 1, 9, tzinfo=UTC)
 T = MONDAY + timedelta(days=2, hours=20)
 VIEW, TRAILER = "video.live.open", "trailer:TRL-0007"
 
 
 @pytest.fixture
-def log(own_database: str, connect_as: Any, sequence: Callable[[], int]) -> Planted:
+def log(own_database: str, connect_as: Any, log_keys: Any, log_head: Any) -> Planted:
     """A log whose lines have the times a test wants."""
-    return Planted(connect_as("csoc_owner"), sequence)
+    return Planted(connect_as, log_keys, log_head, T)
 
 
 def draw() -> set[int]:
@@ -89,8 +89,8 @@ def test_the_lot_is_fair() -> None:
 
 def test_weeks_begin_on_monday_at_midnight_utc() -> None:
     last, first = MONDAY - timedelta(microseconds=1), MONDAY
-    assert (sampling.week_of(last), sampling.week_of(first)) == (date(2026, 11, 9), date(2026, 11, 16))
-    assert sampling.span_of(date(2026, 11, 16)) == (MONDAY, MONDAY + timedelta(days=7))
+    assert (sampling.week_of(last), sampling.week_of(first)) == (date(2040, 1, 2), date(2040, 1, 9))
+    assert sampling.span_of(date(2040, 1, 9)) == (MONDAY, MONDAY + timedelta(days=7))
     assert sampling.week_of(datetime(2027, 1, 1, tzinfo=UTC)) == date(2026, 12, 28)
 
 
@@ -102,7 +102,7 @@ def test_an_outsider_draws_the_same_lot_from_lines_and_roots(log: Planted) -> No
     first = log.write("shift.start", "user:u-1042", at=T)
     random.seed(3)
     for _ in range(6):
-        log.write_many(VIEW, TRAILER, [T + timedelta(minutes=random.randrange(600)) for _ in range(20)])
+        log.write_many(VIEW, TRAILER, [T + timedelta(seconds=random.randrange(300)) for _ in range(20)])
         draw()
     drawn = draw()
     lines = [json.loads(line) for line in Entry.objects.order_by("idx").values_list("line", flat=True)]
@@ -132,8 +132,8 @@ def test_a_drawn_view_is_due_in_seven_days(log: Planted, clock: Any) -> None:
 
 def test_each_week_and_each_agency_has_its_own_lot(log: Planted) -> None:
     ours = log.write_many(VIEW, TRAILER, [T] * 5)
-    next_week = log.write_many(VIEW, TRAILER, [T + timedelta(days=7)] * 5)
     theirs = log.write_many(VIEW, TRAILER, [T] * 5, agency="OTHER-PS")
+    next_week = log.write_many(VIEW, TRAILER, [T + timedelta(days=7)] * 5)
     assert draw() == {*ours, *next_week, *theirs}
     assert Lot.objects.count() == 3
     assert len({lot.seed for lot in Lot.objects.filter(week=sampling.week_of(T))}) == 1, "one seed a week"
