@@ -174,6 +174,12 @@ class Launcher:
                 answers=lambda: answers_at(f"http://127.0.0.1:{self.gateway_port}/healthz"),
             ),
             self._program("worker", [*celery, "-q", "worker", "-P", "solo", *level], more=quiet),
+            # An export may take minutes; the purge and the ends of deployments never wait for it.
+            self._program(
+                "exporter",
+                [*celery, "-q", "worker", "-P", "solo", "-Q", "exports", "-n", "exporter@%h", *level],
+                more=quiet | {"CSOC_STATEMENT_TIMEOUT_MS": "60000"},
+            ),
             self._program("beat", [*celery, "-q", "beat", *level, *beat_file], more=few),
             self._sequencer(),
         ]

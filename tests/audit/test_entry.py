@@ -291,6 +291,14 @@ def test_a_remembered_actor_is_never_one_that_was_refused() -> None:
                 build(actor=bad)
 
 
+@pytest.mark.parametrize("member", ["n", "bytes"])
+def test_a_count_that_only_equals_a_number_is_refused_after_that_number_too(member: str) -> None:
+    build(outcome=audit.Outcome("allowed", **{member: 1}))
+    for equal in (True, 1.0):
+        with pytest.raises(audit.BadEntry, match=member):
+            build(outcome=audit.Outcome("allowed", **{member: equal}))  # type: ignore[arg-type]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -35,10 +35,10 @@ def test_it_is_valid_by_the_compose_schema(tmp_path: Path) -> None:
 def test_every_process_is_there() -> None:
     services = compose()["services"]
     assert set(services) == {
-        "postgres", "valkey", "prepare", "migrate", "guards", "web-1", "web-2", "worker", "beat", "sequencer",
-        "publisher", "gateway", "proxy",
+        "postgres", "valkey", "prepare", "migrate", "guards", "web-1", "web-2", "worker", "exporter", "beat",
+        "sequencer", "publisher", "gateway", "proxy",
     }  # fmt: skip
-    for name in ("web-1", "web-2", "worker", "beat", "sequencer", "publisher"):
+    for name in ("web-1", "web-2", "worker", "exporter", "beat", "sequencer", "publisher"):
         assert services[name]["environment"]["CSOC_ENV"] == "production"
         assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
 
@@ -52,7 +52,7 @@ def test_each_process_has_the_database_role_it_needs_and_no_other() -> None:
     assert roles["migrate"] == ["csoc_owner"]
     assert roles["sequencer"] == ["csoc_sequencer"]
     assert roles["publisher"] == ["csoc_publisher"]
-    assert all(roles[name] == ["csoc_app"] for name in ("web-1", "web-2", "worker", "beat"))
+    assert all(roles[name] == ["csoc_app"] for name in ("web-1", "web-2", "worker", "exporter", "beat"))
     assert roles["gateway"] == []
 
 

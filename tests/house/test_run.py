@@ -20,8 +20,8 @@ from csoc.ports import answers_at, free_ports
 from tests.running import ROOT, RunningConsole
 
 PROCESSES = {
-    "postgres", "valkey", "web", "worker", "beat", "sequencer", "publisher", "witness", "gateway",
-    "simulator",
+    "postgres", "valkey", "web", "worker", "exporter", "beat", "sequencer", "publisher", "witness",
+    "gateway", "simulator",
 }  # fmt: skip
 
 
