@@ -89,6 +89,9 @@ def _progress(sealed: dict[str, Any], checked: State, size: int) -> tuple[str, s
     if sealed["state"] == "caution":
         todo = _("Entries are kept and wait for their place. If this stays, tell the administrator.")
         return "caution", _("Sealing is %(s)d s behind") % {"s": sealed["behind_s"]}, todo
+    if checked.word == "never" and _next_round() is not None:
+        todo = _("The publisher is looking at the whole log for the first time.")
+        return "caution", _("Not verified yet"), todo
     if checked.word in ("never", "silent"):
         said = _("Not verified since %(time)s") % {"time": at} if at else _("Not verified yet")
         return "caution", said, _("The publisher is not running. Tell the administrator.")

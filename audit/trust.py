@@ -16,9 +16,9 @@ from audit.models import Entry
 from audit.notes import BadNote, MissingKey, WrongKey
 from audit.proofs import Proven
 
-WIDTH, HEIGHT, MARGIN = 310, 168, 8
+WIDTH, HEIGHT, MARGIN = 310, 146, 8
 #: Room for the words above the root and below the line.
-ABOVE, BELOW = 42, 24
+ABOVE, BELOW = 38, 22
 #: The root's words begin at it and run to the right: they need this much.
 WORDS = 200
 
@@ -57,7 +57,7 @@ class Drawing:
     @property
     def line_y(self) -> float:
         """The height of the words of the line."""
-        return self.path[0].y + 18
+        return self.path[0].y + 17
 
     @property
     def trunk(self) -> str:

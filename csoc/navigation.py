@@ -41,6 +41,8 @@ _SECOND = frozenset({Role.PRIVACY_OFFICER, Role.SUPERVISOR})
 PAGES = (
     Page(_("Live board"), "radio-tower", "live", frozenset(VIEWERS)),
     Page(_("Audit"), "scroll-text", "audit", _OFFICER),
+    Page(_("Exports"), "package-check", "audit-exports", _SECOND),
+    Page(_("Keys and witnesses"), "key", "audit-witnesses", _OFFICER),
     Page(_("Reviews"), "eye", "audit-reviews", _SECOND, open_count),
     Page(_("Retention"), "shredder", "retention", frozenset(READERS)),
     Page(_("Access"), "key-round", "access", frozenset({Role.ADMINISTRATOR})),
