@@ -154,10 +154,8 @@ def _due(review: Review, now: datetime) -> str:
     if review.due_at is None:
         return ""
     left_s = (review.due_at - now).total_seconds()
-    hours = int(abs(left_s) // 3600)
-    span = _("%(n)d days") % {"n": hours // 24} if hours >= 48 else _("%(n)d h") % {"n": hours}
-    if hours == 0:
-        span = _("%(n)d min") % {"n": int(abs(left_s) // 60)}
+    hours = -(-left_s // 3600) if left_s > 0 else -left_s // 3600
+    span = _("%(n)d days") % {"n": round(hours / 24)} if hours >= 48 else _("%(n)d h") % {"n": hours}
     return (_("%(span)s left") if left_s > 0 else _("overdue by %(span)s")) % {"span": span}
 
 
