@@ -70,13 +70,23 @@ def log_head(tmp_path: Path) -> Head:
 
 
 @pytest.fixture
-def sequence(
+def new_sequencer(
     connect_as: Callable[[str], psycopg.Connection[Any]], log_keys: LogKeys, log_head: Head
-) -> Callable[[], int]:
+) -> Callable[..., Sequencer]:
+    """``new_sequencer(after=…)``: one with a connection of its own, not in office yet."""
+
+    def make(after: Callable[[str], None] = lambda step: None) -> Sequencer:
+        connection = connect_as("csoc_sequencer")
+        connection.autocommit = False
+        return Sequencer(connection, log_keys, log_head, after)
+
+    return make
+
+
+@pytest.fixture
+def sequence(new_sequencer: Callable[..., Sequencer]) -> Callable[[], int]:
     """Move everything that waits into the log and sign it, in this process; returns the log's size."""
-    connection = connect_as("csoc_sequencer")
-    connection.autocommit = False
-    sequencer = Sequencer(connection, log_keys, log_head)
+    sequencer = new_sequencer()
 
     def run() -> int:
         if not sequencer.size:

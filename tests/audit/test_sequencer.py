@@ -1,6 +1,6 @@
 """The sequencer: everything exactly once, in order, through kills, rollbacks and rivals."""
 
-import hashlib
+import contextlib
 import json
 import os
 import random
@@ -11,96 +11,106 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-import rfc8785
 from psycopg import errors
 
 import audit
-from audit import selectors
+from audit import lines, selectors
+from audit.entry import canonical, validate
 from audit.head import Head
 from audit.logkeys import LogKeys
 from audit.record import INSERT
 from audit.sequencer import Sequencer
 from csoc.lib.ids import uuid7
-from tests.audit.conftest import ALERT, PERSON
+from tests.audit.conftest import ALERT, ORIGIN, PERSON
+from tests.audit.logs import Crash, check_log, crash_after, entries, read_log, write
 from tests.servers import TestServers
 
 Connect = Callable[[str], psycopg.Connection[Any]]
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 12
-
-
-def write(connection: psycopg.Connection[Any], count: int, agency: str = "DEMO-PS") -> list[uuid.UUID]:
-    """Insert ``count`` valid entries, as the app does."""
-    uids = []
-    with audit.acting_as(PERSON):
-        for number in range(count):
-            uid = uuid7()
-            ref = audit.Ref("trailer", f"TRL-{number % 7:04d}", agency)
-            connection.execute(INSERT, [uid, audit.body("video.live.open", ref, uid=uid).decode()])
-            uids.append(uid)
-    return uids
-
-
-def read_log(connection: psycopg.Connection[Any]) -> list[tuple[int, uuid.UUID, str, bytes]]:
-    """The whole log, in order."""
-    return connection.execute("SELECT idx, uid, line, leaf FROM audit_log ORDER BY idx").fetchall()
-
-
-def check(rows: list[tuple[int, uuid.UUID, str, bytes]]) -> None:
-    """Every rule of a line, recomputed from nothing but the lines."""
-    actors: dict[str, tuple[int, int]] = {}
-    objects: dict[str, tuple[int, int]] = {}
-    for position, (idx, uid, text, leaf) in enumerate(rows):
-        line = json.loads(text)
-        assert idx == position == line["i"]
-        assert line["e"]["uid"] == str(uid)
-        assert rfc8785.dumps(line) == text.encode()
-        assert hashlib.sha256(b"\x00" + text.encode()).digest() == leaf
-        assert datetime.fromisoformat(line["t"]).tzinfo is not None
-        for known, key, count, previous in (
-            (actors, line["e"]["actor"]["id"], "na", "pa"),
-            (objects, ":".join(list(line["e"]["object"][k] for k in ("type", "id"))), "no", "po"),
-        ):
-            last, number = known.get(key, (None, 0))
-            assert (line[previous], line[count]) == (last, number + 1)
-            known[key] = (idx, number + 1)
+COMMITS = 10_000
 
 
 def test_lines_count_on_across_restarts(
-    connect_as: Connect, sequence: Callable[[], int], log_keys: LogKeys, log_head: Head
+    connect_as: Connect, sequence: Callable[[], int], new_sequencer: Callable[..., Sequencer]
 ) -> None:
     app = connect_as("csoc_app")
     first = write(app, 20)
     assert sequence() == 21
     second = write(app, 20)
-    successor = Sequencer(_plain(connect_as), log_keys, log_head)
-    assert not successor.take_office(), "the lock is held by the first"
+    assert not new_sequencer().take_office(), "the lock is held by the first"
     sequence()
-    rows = read_log(app)
-    check(rows)
+    rows = check_log(app)
     assert [uid for _idx, uid, _line, _leaf in rows[1:]] == first + second
     assert json.loads(rows[0][2])["e"]["verb"] == "log.genesis"
 
 
 def test_a_successor_continues_where_the_log_ends(
-    connect_as: Connect, log_keys: LogKeys, log_head: Head
+    connect_as: Connect, new_sequencer: Callable[..., Sequencer]
 ) -> None:
     app = connect_as("csoc_app")
     for _round in range(3):
         write(app, 5)
-        connection = _plain(connect_as)
-        sequencer = Sequencer(connection, log_keys, log_head)
+        sequencer = new_sequencer()
         assert sequencer.take_office()
         sequencer.step()
-        connection.close()
-    check(read_log(app))
-    assert len(read_log(app)) == 16
+        sequencer.connection.close()
+    assert len(check_log(app)) == 16
+
+
+@pytest.mark.parametrize("step", ["first-lines", "moved", "committed", "signed", "headed", "kept"])
+@pytest.mark.parametrize("batches", [0, 2])
+def test_a_crash_after_any_step_leaves_what_the_next_start_completes(
+    connect_as: Connect,
+    new_sequencer: Callable[..., Sequencer],
+    log_head: Head,
+    step: str,
+    batches: int,
+) -> None:
+    app = connect_as("csoc_app")
+    written = write(app, 5)
+    with contextlib.suppress(Crash):
+        for batch in range(batches + 1):
+            doomed = new_sequencer(crash_after(step) if batch == batches else lambda step: None)
+            assert doomed.take_office()
+            written += write(app, 3)
+            doomed.step()
+            doomed.connection.close()
+        assert step == "first-lines" and batches, "those are written only once"
+    assert doomed.connection.closed
+    before = log_head.read()
+    successor = new_sequencer()
+    assert successor.take_office()
+    while successor.step():
+        pass
+    rows = check_log(app)
+    assert [uid for _idx, uid, _line, _leaf in rows[1:]] == written
+    notes = [note for (note,) in app.execute("SELECT note FROM audit_checkpoint").fetchall()]
+    assert log_head.read() == notes[-1]
+    assert before is None or before in notes, "what was signed before the crash stands, to the byte"
+
+
+def test_a_log_of_the_release_before_gets_its_tree(
+    connect_as: Connect, new_sequencer: Callable[..., Sequencer], tmp_path: Path, intruder: Any
+) -> None:
+    """Lines without nodes, checkpoints and keys, as that release wrote them."""
+    app = connect_as("csoc_app")
+    write(app, 50)
+    elsewhere = Sequencer(_plain(connect_as), LogKeys(tmp_path / "k", ORIGIN), Head(tmp_path / "h"))
+    assert elsewhere.take_office()
+    elsewhere.step()
+    elsewhere.connection.close()
+    for table in ("audit_node", "audit_checkpoint", "audit_log_key"):
+        intruder.execute(f"DELETE FROM {table}")
+    sequencer = new_sequencer()
+    assert sequencer.take_office()
+    assert len(check_log(app)) == sequencer.size == 51
 
 
 def test_a_malformed_body_is_wrapped_and_never_dropped(
@@ -126,7 +136,85 @@ def test_a_malformed_body_is_wrapped_and_never_dropped(
     assert [json.loads(line)["e"]["raw"] for _idx, _uid, line, _leaf in rows] == bodies
     assert {json.loads(line)["e"]["verb"] for _idx, _uid, line, _leaf in rows} == {"system.malformed"}
     assert json.loads(rows[5][2])["e"]["outcome"]["code"] == "uid"
-    check(read_log(app))
+    check_log(app)
+
+
+@pytest.mark.parametrize("verb", sorted(lines.OWN_VERBS))
+def test_nobody_else_speaks_in_the_sequencers_name(
+    connect_as: Connect, sequence: Callable[[], int], verb: str
+) -> None:
+    """Not even a valid body: a forged log.rotate would name a key of the forger's."""
+    forged = lines.rotation(uuid7(), "csoc.example+00000000+" + "A" * 44).entry
+    forged |= {"verb": verb, "outcome": {"result": "failed"}}
+    forged |= {"raw": forged.pop("vkey")} if verb == "system.malformed" else {}
+    if verb not in ("log.rotate", "system.malformed"):
+        del forged["vkey"]
+    validate(forged)
+    app = connect_as("csoc_app")
+    app.execute(INSERT, [forged["uid"], canonical(forged)])
+    sequence()
+    entry = entries(app)[1]
+    assert (entry["verb"], entry["outcome"]["code"]) == ("system.malformed", "reserved-verb")
+    assert json.loads(entry["raw"]) == forged
+
+
+@pytest.mark.parametrize(
+    "text", ["plain", 'quo"te', "back\\slash", '},"', '","id":"u-1', "é—😀", "{}", "a}b,c", "\\", '"']
+)
+def test_the_columns_say_what_the_line_says(
+    connect_as: Connect, sequence: Callable[[], int], text: str
+) -> None:
+    app = connect_as("csoc_app")
+    actor = audit.Actor("person", f"u-{text}", agency=text, name=text, auth=text)
+    with audit.acting_as(actor):
+        for person in (actor, audit.Actor("system", text)):
+            with audit.acting_as(person):
+                for reason in (None, audit.Reason("gunshot", "CAD 1", text), audit.Reason("test")):
+                    uid = uuid7()
+                    ref = audit.Ref("trailer", text, text)
+                    outcome = audit.Outcome("failed", "code")
+                    body = audit.body("alert.close", ref, uid=uid, reason=reason, outcome=outcome)
+                    app.execute(INSERT, [uid, body.decode()])
+    sequence()
+    columns = "line, at, actor, verb, object, agency, outcome, cad, actor_agency, name, reason"
+    for text, at, *found in app.execute(f"SELECT {columns} FROM audit_log").fetchall():
+        line = json.loads(text)
+        entry = line["e"]
+        actor_, ref_, why = entry["actor"], entry["object"], entry.get("reason", {})
+        assert at == datetime.fromisoformat(line["t"])
+        assert found == [
+            *(actor_["id"], entry["verb"], f"{ref_['type']}:{ref_['id']}", ref_["agency"]),
+            *(entry["outcome"]["result"], why.get("cad"), actor_.get("agency", "")),
+            *(actor_.get("name"), why.get("code")),
+        ]
+
+
+def test_an_entry_of_a_very_long_transaction_has_the_time_of_its_place(
+    connect_as: Connect, sequence: Callable[[], int], intruder: Any
+) -> None:
+    app = connect_as("csoc_app")
+    write(app, 1)
+    sequence()
+    write(app, 2)
+    intruder.execute("UPDATE audit_inbox SET at = at - interval '299 s' WHERE seq = 2")
+    intruder.execute("UPDATE audit_inbox SET at = at - interval '400 s' WHERE seq = 3")
+    sequence()
+    times = [datetime.fromisoformat(json.loads(line)["t"]) for _i, _u, line, _l in check_log(app)]
+    assert timedelta(seconds=298) < times[1] - times[2] < timedelta(seconds=300)
+    assert times[3] >= times[1]
+
+
+def test_counts_go_on_after_their_partition_was_pruned(
+    connect_as: Connect, sequence: Callable[[], int], intruder: Any
+) -> None:
+    app = connect_as("csoc_app")
+    write(app, 1)
+    intruder.execute(
+        "INSERT INTO audit_carried VALUES ('actor', 'u-1042', -5, 900), ('object', 'x:y', -9, 3)"
+    )
+    sequence()
+    line = json.loads(read_log(app)[1][2])
+    assert (line["pa"], line["na"], line["po"], line["no"]) == (-5, 901, None, 1)
 
 
 def test_a_long_transaction_neither_stalls_nor_loses(
@@ -143,7 +231,7 @@ def test_a_long_transaction_neither_stalls_nor_loses(
 
 
 def test_nothing_stands_of_a_batch_that_failed(
-    connect_as: Connect, sequence: Callable[[], int], log_keys: LogKeys, log_head: Head
+    connect_as: Connect, sequence: Callable[[], int], new_sequencer: Callable[..., Sequencer]
 ) -> None:
     app = connect_as("csoc_app")
     write(app, 3)
@@ -155,10 +243,10 @@ def test_nothing_stands_of_a_batch_that_failed(
         sequence()
     owner.execute("GRANT INSERT ON audit_log TO csoc_sequencer")
     assert len(read_log(app)) == 4
-    successor = Sequencer(_plain(connect_as), log_keys, log_head)
+    successor = new_sequencer()
     assert successor.take_office(), "a failed sequencer gives its lock back"
     assert successor.step() == 3
-    check(read_log(app))
+    check_log(app)
 
 
 def test_the_status_tells_what_waits_and_what_is_sealed(
@@ -173,44 +261,35 @@ def test_the_status_tells_what_waits_and_what_is_sealed(
     assert status["sealed_at"].endswith("Z")
 
 
-def test_a_dozen_kills_lose_and_double_nothing(
+def test_ten_thousand_commits_through_a_dozen_kills(
     servers: TestServers, own_database: str, connect_as: Connect, tmp_path: Path
 ) -> None:
-    """Two sequencer processes, one killed after the other while writers write and roll back."""
+    """Two sequencer processes; the one at work is killed while writers commit and roll back."""
     chance = random.Random(20261121)
-    stop, written = threading.Event(), list[uuid.UUID]()
-    writers = [
-        threading.Thread(target=_write_until, args=(connect_as("csoc_app"), stop, written, number))
-        for number in range(3)
-    ]
-    for thread in writers:
-        thread.start()
+    crowd = Crowd([connect_as("csoc_app") for _ in range(4)], COMMITS)
     processes = [_start(servers, own_database, tmp_path) for _ in range(2)]
-    app = connect_as("csoc_app")
+    app, watcher = connect_as("csoc_app"), connect_as("postgres")
     try:
-        for kill in range(KILLS):
-            seen = _grown(app, beyond=_size(app))
+        _grown(app, beyond=0)
+        crowd.start()
+        for _kill in range(KILLS):
+            _grown(app, beyond=_size(app))
             time.sleep(chance.uniform(0, 0.15))
-            victim = processes[_at_work(app, processes)]
+            victim = next(process for process in processes if process.pid == _at_work(watcher))
             victim.send_signal(signal.SIGKILL)
             victim.wait()
             processes[processes.index(victim)] = _start(servers, own_database, tmp_path)
-            assert seen > kill
-        stop.set()
-        for thread in writers:
-            thread.join()
-        deadline = time.monotonic() + 60
-        while _size(app) < len(written) + 1 and time.monotonic() < deadline:
-            time.sleep(0.1)
+        written = crowd.finish()
+        _grown(app, beyond=len(written))
     finally:
-        stop.set()
+        crowd.stop.set()
         for process in processes:
             process.terminate()
             process.wait(10)
-    rows = read_log(app)
-    check(rows)
+    rows = check_log(app)
     moved = [uid for _idx, uid, _line, _leaf in rows[1:]]
     assert sorted(moved) == sorted(written), "all that committed, once, and nothing that rolled back"
+    assert crowd.commits >= COMMITS and crowd.rollbacks > COMMITS / 10
 
 
 def test_the_process_stops_when_told(
@@ -238,19 +317,44 @@ def _start(servers: TestServers, database: str, data: Path) -> subprocess.Popen[
     )
 
 
-def _write_until(
-    connection: psycopg.Connection[Any], stop: threading.Event, written: list[uuid.UUID], seed: int
-) -> None:
-    chance = random.Random(seed)
-    while not stop.is_set():
-        connection.execute("BEGIN")
-        uids = write(connection, chance.randint(1, 5))
-        if chance.random() < 0.3:
-            connection.execute("ROLLBACK")
-        else:
-            connection.execute("COMMIT")
-            written.extend(uids)
-        time.sleep(0.01)
+class Crowd:
+    """Writers, each on a connection of its own, that commit and roll back until told to stop."""
+
+    def __init__(self, connections: list[psycopg.Connection[Any]], commits: int) -> None:
+        self.stop = threading.Event()
+        self.commits = self.rollbacks = 0
+        self._wanted = commits
+        self._written: list[uuid.UUID] = []
+        self._threads = [
+            threading.Thread(target=self._write, args=(connection, number))
+            for number, connection in enumerate(connections)
+        ]
+
+    def start(self) -> None:
+        """Let them write."""
+        for thread in self._threads:
+            thread.start()
+
+    def finish(self) -> list[uuid.UUID]:
+        """Wait for the commits that are wanted; return what was committed."""
+        for thread in self._threads:
+            thread.join()
+        return self._written
+
+    def _write(self, connection: psycopg.Connection[Any], seed: int) -> None:
+        chance = random.Random(seed)
+        while not self.stop.is_set() and self.commits < self._wanted:
+            connection.execute("BEGIN")
+            uids = write(connection, chance.randint(1, 2))
+            if chance.random() < 0.2:
+                connection.execute("ROLLBACK")
+                self.rollbacks += 1
+            else:
+                connection.execute("COMMIT")
+                self.commits += 1
+                self._written.extend(uids)
+            # At the pace of the kills: the last one still has something to interrupt.
+            time.sleep(0.004 if self.commits < self._wanted * 0.9 else 0)
 
 
 def _size(connection: psycopg.Connection[Any]) -> int:
@@ -266,6 +370,15 @@ def _grown(connection: psycopg.Connection[Any], beyond: int) -> int:
     return size
 
 
-def _at_work(connection: psycopg.Connection[Any], processes: list[subprocess.Popen[bytes]]) -> int:
-    """Kill now one, now the other: the log has to grow after either."""
-    return _size(connection) % len(processes)
+def _at_work(watcher: psycopg.Connection[Any]) -> int:
+    """The process that holds the lock, once one does."""
+    query = """
+        SELECT split_part(a.application_name, ' ', 2)::int FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+        WHERE l.locktype = 'advisory' AND l.granted AND a.application_name LIKE 'audit_sequence %'
+            AND a.datname = current_database()
+    """
+    deadline = time.monotonic() + 60
+    while (row := watcher.execute(query).fetchone()) is None:
+        assert time.monotonic() < deadline, "no sequencer is at work"
+        time.sleep(0.02)
+    return int(row[0])

@@ -1,5 +1,6 @@
 """``manage.py audit_sequence``: the sequencer process, under the database role csoc_sequencer."""
 
+import os
 import signal
 import threading
 from typing import Any
@@ -17,8 +18,9 @@ def connect() -> psycopg.Connection[Any]:
     known = connection.get_connection_params()
     wanted = {key: known[key] for key in ("dbname", "user", "password", "host", "port") if known.get(key)}
     options = "-c timezone=UTC -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
+    name = f"audit_sequence {os.getpid()}"
     return psycopg.connect(
-        **wanted, connect_timeout=5, options=options, application_name="audit_sequence", keepalives_idle=10
+        **wanted, connect_timeout=5, options=options, application_name=name, keepalives_idle=10
     )
 
 
