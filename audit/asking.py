@@ -95,8 +95,11 @@ def log_keys(connection: psycopg.Connection[Any]) -> list[VerifierKey]:
     return [VerifierKey.parse(text) for (text,) in connection.execute(KEYS)]
 
 
-def known_to(connection: psycopg.Connection[Any], witness: VerifierKey, origin: str) -> int:
-    """Return the size that this witness is known to have cosigned last, of the log of this name."""
+def known_to(connection: Any, witness: VerifierKey, origin: str) -> int:
+    """Return the size that this witness is known to have cosigned last, of the log of this name.
+
+    connection: psycopg's or Django's.
+    """
     wanted = {"vkey": witness.text, "origin": origin, "name": witness.name}
     wanted["beginning"] = _one(connection, BEGINNING)
     return int(_one(connection, KNOWN, wanted))
@@ -253,6 +256,8 @@ def _refusal(answer: Answer) -> str:
     return _("It answered with HTTP status %(status)s.") % {"status": answer.status}
 
 
-def _one(connection: psycopg.Connection[Any], query: str, values: Any = None) -> Any:
-    row = connection.execute(query, values).fetchone()
+def _one(connection: Any, query: str, values: Any = None) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        row = cursor.fetchone()
     return row[0] if row else None

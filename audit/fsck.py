@@ -273,7 +273,7 @@ def _witnesses(path: Path) -> Iterator[Said]:
 
 
 def _row(connection: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
-    row = connection.execute(query).fetchone()
+    row: tuple[Any, ...] | None = connection.execute(query).fetchone()
     if row is None:
         raise LookupError(query)
     return row

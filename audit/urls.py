@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from audit import api, review_views, views
+from audit import api, review_views, views, witness_views
 
 urlpatterns = [
     path("audit/", views.log_page, name="audit"),
@@ -15,5 +15,12 @@ urlpatterns = [
     path("audit/reviews/", review_views.review_page, name="audit-reviews"),
     path("audit/reviews/<int:review_id>/decide/", review_views.decide, name="audit-review-decide"),
     path("", include("audit.exports.urls")),
+    path("audit/witnesses/", witness_views.witnesses_page, name="audit-witnesses"),
+    path("audit/witnesses/<str:key_id>/request/", witness_views.request_file, name="audit-witness-request"),
+    path("audit/witnesses/<str:key_id>/answer/", witness_views.hand_in, name="audit-witness-answer"),
+    path("audit/witnesses/files/<int:file_id>/", witness_views.download, name="audit-witness-file"),
+    path("audit/witnesses/files/<int:file_id>/code.svg", witness_views.picture, name="audit-witness-picture"),
+    path("audit/pruning/<int:partition>/", witness_views.ask_pruning, name="audit-pruning-ask"),
+    path("audit/pruning/<int:partition>/agree/", witness_views.approve_pruning, name="audit-pruning-approve"),
     path("api/v1/audit/entries/", api.Entries.as_view(), name="api-audit-entries"),
 ]

@@ -4,7 +4,7 @@ from audit.models.log import Checkpoint, Cosignature, Detail, Entry, LogKey, Nod
 from audit.models.questions import SavedQuestion
 from audit.models.requests import ExportRequest
 from audit.models.reviews import Lot, Review, ReviewCursor, ReviewDecision
-from audit.models.verification import Verification, WitnessFile, WitnessState
+from audit.models.verification import PruneRequest, Verification, WitnessFile, WitnessState
 
 __all__ = [
     "Checkpoint",
@@ -15,6 +15,7 @@ __all__ = [
     "LogKey",
     "Lot",
     "Node",
+    "PruneRequest",
     "Review",
     "ReviewCursor",
     "ReviewDecision",

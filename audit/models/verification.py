@@ -4,6 +4,7 @@ The publisher writes them, the app reads them; the migration takes the app's oth
 """
 
 from django.db import models
+from django.db.models import F, Q
 
 
 class Verification(models.Model):
@@ -79,3 +80,35 @@ class WitnessFile(models.Model):
 
     def __str__(self) -> str:
         return f"request for {self.name} at {self.size}"
+
+
+class PruneRequest(models.Model):
+    """Two people's decision that a partition past its retention may go. What was asked never changes.
+
+    People stand here by the ids and names of the log. ``done_at``: its lines are gone.
+    """
+
+    partition = models.BigIntegerField(unique=True)
+    asked_by = models.TextField()
+    asked_name = models.TextField()
+    asked_at = models.DateTimeField()
+    asked_entry = models.UUIDField()
+    approved_by = models.TextField(db_default="")
+    approved_name = models.TextField(db_default="")
+    approved_at = models.DateTimeField(null=True)
+    approved_entry = models.UUIDField(null=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "audit_prune_request"
+        constraints = [
+            models.CheckConstraint(condition=~Q(approved_by=F("asked_by")), name="audit_prune_four_eyes"),
+            models.CheckConstraint(
+                condition=Q(approved_by="", approved_at=None, approved_entry=None)
+                | (~Q(approved_by="") & Q(approved_at__isnull=False, approved_entry__isnull=False)),
+                name="audit_prune_approved_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"pruning of partition {self.partition}"
