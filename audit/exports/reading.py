@@ -28,6 +28,8 @@ FORMAT = "csoc-audit-export/1"
 TILES = "tiles.txt"
 VERIFIER = Path(settings.BASE_DIR) / "tools" / "verify_audit.py"
 ROTATE = "log.rotate"
+#: A clock counts anew after a halt, and a chain may begin after what was pruned.
+BREAKS = ("log.halt", "log.prune")
 #: A detail that the purge is erasing right now gets its line within seconds.
 ERASURE_WITHIN_S = 30.0
 SEALED_WITHIN_S = 60.0
@@ -86,6 +88,7 @@ def read(request: ExportRequest, work: Path, progress: Progress) -> Read:
         progress.phase("details")
         missing = _details(details, work, files, seen, progress)
     keys, roots = _keys(work, files, seen)
+    seen.support |= dict(Entry.objects.filter(verb__in=BREAKS).values_list("idx", "line"))
     _not_twice(request, top, seen)
     files["support.jsonl"] = folder.write(work / "support.jsonl", _support(seen))
     files["verify_audit.py"] = folder.write(work / "verify_audit.py", [VERIFIER.read_bytes()])
@@ -143,10 +146,10 @@ def _lines(
 
 
 def _from_the_first(request: ExportRequest, line: str) -> None:
-    """Refuse to call complete what begins after a pruned part of the log."""
+    """Refuse to call complete what begins in the middle, unless the log was pruned before it."""
     count = {"actor": "na", "object": "no"}.get(request.kind)
-    if count and json.loads(line)[count] != 1:
-        raise GiveUp("pruned")
+    if count and json.loads(line)[count] != 1 and not Entry.objects.filter(verb="log.prune").exists():
+        raise GiveUp("gap")
 
 
 def _details(details: Details, work: Path, files: dict[str, Any], seen: _Seen, progress: Progress) -> int:

@@ -2,9 +2,10 @@
 
 from audit.models import ExportRequest
 
+WHOLE = "complete from the first entry that the log still has"
 KINDS = {
-    "actor": "Everything that {subject} did in this log, complete from the first entry on.",
-    "object": "Everything that was done to {subject} in this log, complete from the first entry on.",
+    "actor": f"Everything that {{subject}} did in this log, {WHOLE}.",
+    "object": f"Everything that was done to {{subject}} in this log, {WHOLE}.",
     "range": "Every entry from number {first} to number {last}, complete.",
     "question": "Entries that answer a question. Each is proven; that no other answers it is NOT proven.",
 }

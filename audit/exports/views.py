@@ -37,7 +37,7 @@ def exports_page(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @never_cache
-@guard("approval.request", object=list_ref, acts=True)
+@guard("approval.request", object=list_ref, acts=True, shows="audit.view")
 def ask(request: HttpRequest) -> HttpResponse:
     """Ask for an export: one kind at a time."""
     policies.may_ask(request.user)
@@ -97,7 +97,7 @@ def withdraw(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_safe
 @never_cache
-@guard("audit.download", object=one_ref)
+@guard("audit.download", object=one_ref, streams=True)
 def download(request: HttpRequest, name: str) -> HttpResponseBase:
     """Hand the file out: each time one entry, committed before the first byte leaves."""
     found = selectors.by_name(name)

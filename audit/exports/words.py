@@ -36,12 +36,8 @@ FAULTS = {
         "Some of these entries belong to other agencies. Ask for a person or thing of yours, or a question."
     ),
     "nothing-found": gettext_lazy("No entry names this person or thing any more."),
-    "pruned": gettext_lazy(
-        "Its earliest entries are past the log's seven years and were pruned, so it cannot be proven "
-        "complete. Ask for a time instead."
-    ),
     "gap": gettext_lazy(
-        "Entries of this time are missing from the log itself. Tell the administrator to run "
+        "Entries that belong to it are missing from the log itself. Tell the administrator to run "
         "“manage.py audit_verify --full”."
     ),
     "too-large": gettext_lazy(

@@ -92,6 +92,7 @@ class Living:
         signature = at.to_bytes(8, "big") + self._private.sign(f"cosignature/v1\ntime {at}\n{text}".encode())
         line = f"— {WITNESS} {base64.b64encode(self.witness.key_id + signature).decode()}"
         self._publisher.execute(
-            "INSERT INTO audit_cosignature (size, witness, line) VALUES (%s, %s, %s)", [newest[0], WITNESS, line]
+            "INSERT INTO audit_cosignature (size, witness, line) VALUES (%s, %s, %s)",
+            [newest[0], WITNESS, line],
         )
         self.signed = newest[0]

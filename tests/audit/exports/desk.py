@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psycopg
+from django.conf import settings
 
 import audit
 from accounts import cast
@@ -16,11 +19,17 @@ from accounts.models import User
 from accounts.selectors import actor_of
 from audit.exports import building, folder, services
 from audit.exports.services import Wanted
+from audit.head import Head
+from audit.logkeys import LogKeys
 from audit.models import ExportRequest
-from tests.audit.living import Living
+from tests.audit.exports.living import Living
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 VERIFIER = ROOT / "tools" / "verify_audit.py"
+OFFICER = audit.Actor(
+    "person", "u-1042", badge="4471", role="dispatcher", agency="DEMO-PS", name="Avery Singh"
+)
+TRAILER = audit.Ref("trailer", "TRL-0007", "DEMO-PS")
 WHY = {"reason": "complaint", "reference": "OPC-2026-114", "recipient": "Office of Police Complaints, B. Li"}
 
 
@@ -77,3 +86,17 @@ def people() -> dict[str, User]:
     """Make the cast; return the users by role."""
     made = cast.create_cast(audit.system("test"))
     return {role: entry["user"] for role, entry in made.items()}
+
+
+def standing(
+    connect_as: Callable[[str], psycopg.Connection[Any]], log_keys: LogKeys, log_head: Head
+) -> Iterator[Desk]:
+    """Yield a desk at a living log with the cast and some history."""
+    with Living(connect_as, log_keys, log_head, Path(settings.AUDIT_WITNESSES)) as log:
+        users = people()
+        act(OFFICER, "video.live.open", TRAILER, 3, reason=audit.Reason("gunshot", cad="26-118204"))
+        act(audit.system("purge"), "purge.run", audit.Ref("epoch", "20261121T210000Z"), 4)
+        log.settle()
+        yield Desk(log, users)
+    for path in folder.everything():
+        folder.remove(path)
