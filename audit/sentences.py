@@ -27,6 +27,7 @@ class Told:
     who: str
     what: str
     why: str
+    reasons: list[str]
     outcome: str
     entry: dict[str, Any]
     line: str
@@ -68,6 +69,7 @@ def tell(row: Entry) -> Told:
         who=who(entry["actor"]),
         what=what(entry),
         why=why(entry.get("reason")),
+        reasons=reasons(entry.get("reason")),
         outcome=entry["outcome"]["result"],
         entry=entry,
         line=row.line,
@@ -123,11 +125,16 @@ def what(entry: dict[str, Any]) -> str:
 
 def why(reason: dict[str, Any] | None) -> str:
     """Return the purpose and the CAD number, or an empty text."""
+    return ", ".join(reasons(reason))
+
+
+def reasons(reason: dict[str, Any] | None) -> list[str]:
+    """Return the parts of a reason: purpose, CAD number, authority."""
     if not reason:
-        return ""
+        return []
     parts = [reason["code"].replace("-", " ")]
     if reason.get("cad"):
         parts.append(_("CAD %(cad)s") % {"cad": reason["cad"]})
     if reason.get("authority"):
         parts.append(reason["authority"])
-    return ", ".join(parts)
+    return parts

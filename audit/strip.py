@@ -89,11 +89,10 @@ def _progress(sealed: dict[str, Any], checked: State, size: int) -> tuple[str, s
     if sealed["state"] == "caution":
         todo = _("Entries are kept and wait for their place. If this stays, tell the administrator.")
         return "caution", _("Sealing is %(s)d s behind") % {"s": sealed["behind_s"]}, todo
-    if checked.word == "never" and _next_round() is not None:
-        todo = _("The publisher is looking at the whole log for the first time.")
-        return "caution", _("Not verified yet"), todo
     if checked.word in ("never", "silent"):
         said = _("Not verified since %(time)s") % {"time": at} if at else _("Not verified yet")
+        if _publishes():
+            return "caution", said, _("The publisher is still going through the log.")
         return "caution", said, _("The publisher is not running. Tell the administrator.")
     late = _unwitnessed(size)
     if late:
@@ -130,11 +129,21 @@ def _witnesses() -> list[tuple[str, str]]:
 
 def _next_round() -> int | None:
     """Return in how many seconds the witnesses are asked again."""
-    newest = WitnessState.objects.order_by("-tried_at").values_list("tried_at", flat=True).first()
+    newest = _last_round()
     if newest is None:
         return None
     left = (newest + timedelta(seconds=settings.AUDIT_WITNESS_EVERY_S) - clock.now()).total_seconds()
     return max(0, round(left))
+
+
+def _publishes() -> bool:
+    """True when the publisher has asked a witness lately: so it runs, whatever else it does."""
+    newest = _last_round()
+    return newest is not None and clock.now() - newest < timedelta(seconds=3 * settings.AUDIT_WITNESS_EVERY_S)
+
+
+def _last_round() -> datetime | None:
+    return WitnessState.objects.order_by("-tried_at").values_list("tried_at", flat=True).first()
 
 
 def _local(at: datetime | None) -> str:
