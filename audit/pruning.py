@@ -7,6 +7,7 @@ running the command again goes on from there.
 
 from typing import Any
 
+from audit.entry import Ref
 from audit.verification.whole import PARTITION_BITS
 
 #: docs/threat-model.md: longer than any data. The database's own function refuses less.
@@ -26,6 +27,11 @@ WHERE partition = %s AND approved_by <> '' AND done_at IS NULL
 """
 DROP = "SELECT audit_drop_partition(%s)"
 DONE = "UPDATE audit_prune_request SET done_at = clock_timestamp() WHERE partition = %s"
+
+
+def ref(partition: int) -> Ref:
+    """Return a part of the log as entries name it; the database looks for just this."""
+    return Ref("log", f"partition:{partition}")
 
 
 def oldest_due(connection: Any) -> int | None:

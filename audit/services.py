@@ -1,4 +1,4 @@
-"""What the privacy officer does about witnesses and pruning. Each is one transaction and one entry."""
+"""What people do about verifying, witnesses and pruning. Each is one transaction and one entry."""
 
 from typing import Any
 
@@ -7,24 +7,14 @@ from django.utils.translation import gettext as _
 
 from audit import asking, checkpoints, permissions, pruning, witness_files
 from audit.checkpoints import Witness
-from audit.context import current_actor
-from audit.entry import Ref
+from audit.context import acting_as, current_actor
+from audit.entry import Actor, Outcome, Ref
 from audit.models import PruneRequest, WitnessFile
 from audit.nodes import NodeMissing
-from audit.record import record
+from audit.record import Receipt, commit, record
 from audit.witnessing import BadAnswer
 from csoc.lib import clock
 from csoc.lib.errors import Refused, nothing_here
-
-
-def witness_ref(witness: Witness) -> Ref:
-    """Return a witness as entries name it."""
-    return Ref("witness", witness.name)
-
-
-def partition_ref(partition: int) -> Ref:
-    """Return a part of the log as entries name it; the database looks for just this."""
-    return Ref("log", f"partition:{partition}")
 
 
 @transaction.atomic
@@ -46,7 +36,7 @@ def request_cosignature(*, actor: Any, witness: Witness, old: int | None) -> Wit
         raise Refused("bad-size", sentence % {"size": newest.size, "old": known}, 422) from None
     except NodeMissing as error:
         raise Refused("tree-damaged", _("The tree is damaged: %(why)s.") % {"why": error}, 409) from error
-    record("audit.witness_request", witness_ref(witness))
+    record("audit.witness_request", witness_files.ref(witness))
     return WitnessFile.objects.filter(vkey=witness.vkey.text).latest("id")
 
 
@@ -59,7 +49,7 @@ def hand_in_cosignature(*, actor: Any, witness: Witness, answer: str) -> int:
         size = witness_files.hand_in(connection, witness, answer, keys, current_actor().id)
     except BadAnswer as error:
         raise Refused(error.code, error.sentence, 422) from error
-    record("audit.witness_answer", witness_ref(witness))
+    record("audit.witness_answer", witness_files.ref(witness))
     return size
 
 
@@ -70,7 +60,7 @@ def ask_pruning(*, actor: Any, partition: int) -> PruneRequest:
     if partition != pruning.oldest_due(connection):
         raise Refused("not-prunable", _("This part of the log may not be pruned now."), 409)
     who = current_actor()
-    receipt = record("approval.request", partition_ref(partition))
+    receipt = record("approval.request", pruning.ref(partition))
     try:
         with transaction.atomic():
             return PruneRequest.objects.create(
@@ -96,8 +86,20 @@ def approve_pruning(*, actor: Any, partition: int) -> PruneRequest:
     if request.approved_by:
         sentence = _("%(name)s has agreed to this already.") % {"name": request.approved_name}
         raise Refused("approved-already", sentence, 409)
-    receipt = record("approval.grant", partition_ref(partition), parent=request.asked_entry)
+    receipt = record("approval.grant", pruning.ref(partition), parent=request.asked_entry)
     request.approved_by, request.approved_name = who.id, who.name or who.id
     request.approved_at, request.approved_entry = clock.now(), receipt.uid
     request.save(update_fields=["approved_by", "approved_name", "approved_at", "approved_entry"])
     return request
+
+
+def announce_pruning(*, actor: Actor, partition: int, parent: Any) -> Receipt:
+    """Say in the log that a partition goes. parent: the uid of the second person's agreement."""
+    with acting_as(actor):
+        return commit("log.prune", pruning.ref(partition), parent=parent)
+
+
+def record_verification(*, actor: Actor, outcome: Outcome) -> Receipt:
+    """Say in the log that somebody verified it by command, and what came of it."""
+    with acting_as(actor):
+        return commit("audit.verify", Ref("log", "audit"), outcome=outcome)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from audit import nodes, witnessing
 from audit.asking import CLOCK, COSIGN, Came, Signed, keep, log_keys
 from audit.checkpoints import Witness
+from audit.entry import Ref
 from audit.notes import VerifierKey
 from audit.witnessing import BadAnswer
 
@@ -35,6 +36,11 @@ WHERE f.answer <> '' AND f.taken_at IS NULL AND f.refusal = '' ORDER BY f.id LIM
 TAKEN = "UPDATE audit_witness_file SET taken_at = clock_timestamp() WHERE id = %s"
 REFUSED = "UPDATE audit_witness_file SET refusal = %s WHERE id = %s"
 WAKE = "NOTIFY audit_witness"
+
+
+def ref(witness: Witness) -> Ref:
+    """Return a witness as entries name it."""
+    return Ref("witness", witness.name)
 
 
 def write_request(connection: Any, witness: Witness, signed: Signed, old: int, by: str) -> str:

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from segno import DataOverflowError
 
-from audit import permissions, services, verification, witness_selectors
+from audit import permissions, pruning, services, verification, witness_selectors
 from audit.context import current_actor
 from audit.entry import Ref
 from audit.guard import guard
@@ -37,7 +37,7 @@ def _file_ref(request: Any, file_id: int) -> Ref:
 
 
 def _partition_ref(request: Any, partition: int) -> Ref:
-    return services.partition_ref(partition)
+    return pruning.ref(partition)
 
 
 @require_safe

@@ -81,7 +81,7 @@ def judge_head(connection: psycopg.Connection[Any], path: Path, ring: Keyring, s
     except (OSError, ValueError):
         return []
     who = _("The head file")
-    found, checkpoint = judge_seen(text, ring.verifiers(), [], who)
+    found, checkpoint = judge_seen(text, ring.verifiers(), [], who, require_witness=False)
     if checkpoint:
         compared = compare(connection, checkpoint, size, who)
         found += [compared] if compared else []
@@ -89,9 +89,14 @@ def judge_head(connection: psycopg.Connection[Any], path: Path, ring: Keyring, s
 
 
 def judge_seen(
-    text: str, log_keys: Sequence[VerifierKey], witnesses: Sequence[VerifierKey], who: str
+    text: str,
+    log_keys: Sequence[VerifierKey],
+    witnesses: Sequence[VerifierKey],
+    who: str,
+    *,
+    require_witness: bool = True,
 ) -> tuple[list[Finding], Checkpoint | None]:
-    """Open a signed note from elsewhere; with ``witnesses``, one of them must have cosigned it."""
+    """Open a signed note from elsewhere; where required, one of ``witnesses`` must have cosigned it."""
     words = {"who": who}
     try:
         opened = notes.open_note(text, [*log_keys, *witnesses])
@@ -103,6 +108,6 @@ def judge_seen(
     except BadNote as error:
         sentence = _("%(who)s: the note can't be read (%(why)s).")
         return [Finding("note", None, sentence % (words | {"why": error}))], None
-    if witnesses and not opened.cosignatures:
+    if require_witness and not opened.cosignatures:
         return [Finding("witness", None, _("%(who)s: no witness has signed this note.") % words)], None
     return [], opened.checkpoint

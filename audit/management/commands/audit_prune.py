@@ -9,9 +9,8 @@ import psycopg
 from django.core.management.base import BaseCommand, CommandError
 
 import audit
-from audit import pruning
+from audit import pruning, services
 from audit.connecting import plain
-from audit.services import partition_ref
 from audit.verification.whole import PARTITION_BITS
 
 SEALED_S = 60.0
@@ -34,28 +33,31 @@ class Command(BaseCommand):
             if partition is None:
                 self.stdout.write("Nothing is past its retention of 7 years: nothing may be pruned.")
                 return
-            first, last = partition << PARTITION_BITS, ((partition + 1) << PARTITION_BITS) - 1
-            people = pruning.approved(connection, partition)
-            if people is None:
-                raise CommandError(
-                    f"Entries {first:,} to {last:,} may go, but two privacy officers have to agree first: "
-                    "/audit/witnesses/."
-                )
-            self.stdout.write(
-                f"Entries {first:,} to {last:,}: asked for by {people[1]}, agreed by {people[3]}."
-            )
+            parent = self._agreed(connection, partition)
             if not options["yes"]:
                 self.stdout.write("Nothing was done. Say --yes to prune them.")
                 return
-            self._announce(connection, partition, people[4])
+            self._announce(connection, partition, parent)
             self._drop(connection, partition)
+
+    def _agreed(self, connection: psycopg.Connection[Any], partition: int) -> Any:
+        """Say what would go and who agreed; return the uid of the agreement."""
+        first, last = partition << PARTITION_BITS, ((partition + 1) << PARTITION_BITS) - 1
+        people = pruning.approved(connection, partition)
+        if people is None:
+            raise CommandError(
+                f"Entries {first:,} to {last:,} may go, but two privacy officers have to agree first: "
+                "/audit/witnesses/."
+            )
+        self.stdout.write(f"Entries {first:,} to {last:,}: asked for by {people[1]}, agreed by {people[3]}.")
+        return people[4]
 
     def _announce(self, connection: psycopg.Connection[Any], partition: int, parent: Any) -> None:
         """Put it into the log first. After a crash the entry is there already."""
         if pruning.entry_of(connection, partition) is not None:
             return
-        with audit.acting_as(audit.system("audit_prune")):
-            receipt = audit.commit("log.prune", partition_ref(partition), parent=parent)
+        actor = audit.system("audit_prune")
+        receipt = services.announce_pruning(actor=actor, partition=partition, parent=parent)
         try:
             idx = audit.wait(receipt, "witnessed", timeout_s=SEALED_S)
         except audit.NotSealed as error:

@@ -10,10 +10,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 import audit
-from audit import verification
+from audit import services, verification
 from audit.checkpoints import witnesses
 from audit.connecting import plain
 from audit.head import NAME
+from audit.notes import VerifierKey
 from audit.verification import Finding, Report, whole
 from audit.verification.opening import judge_details
 from audit.verification.signatures import Keyring
@@ -52,24 +53,25 @@ class Command(BaseCommand):
         with plain("audit_verify") as connection:
             since = connection.execute(LAST).fetchone() if options["since_last"] else None
             listed = [witness.vkey for witness in witnesses()]
-            report = verification.verify(
-                connection, since[0] if since else 0, progress=self._progress(), witnesses=listed
-            )
-            ring = Keyring.of(connection)
-            report.findings += whole.judge_head(
-                connection, settings.AUDIT_HEAD_DIR / NAME, ring, whole.ends(connection)[1]
-            )
-            if said is not None:
-                found, seen = whole.judge_seen(said, ring.verifiers(), listed, str(options["witness"]))
-                report.findings += found
-                if seen:
-                    compared = whole.compare(connection, seen, report.size, str(options["witness"]))
-                    report.findings += [compared] if compared else []
+            report = verification.verify(connection, since[0] if since else 0, None, self._progress(), listed)
+            report.findings += self._outside(connection, said, str(options["witness"]), listed)
             if self._may_open(connection):
                 report.findings += judge_details(connection, report.since, report.size)
         self._tell(report)
-        self._enter(report)
+        services.record_verification(actor=audit.system("audit_verify"), outcome=_outcome(report))
         sys.exit(report.status)
+
+    def _outside(
+        self, connection: Any, said: str | None, name: str, listed: list[VerifierKey]
+    ) -> list[Finding]:
+        """Hold the log against the head file, and against the note that was given."""
+        ring, size = Keyring.of(connection), whole.ends(connection)[1]
+        findings = whole.judge_head(connection, settings.AUDIT_HEAD_DIR / NAME, ring, size)
+        if said is not None:
+            found, seen = whole.judge_seen(said, ring.verifiers(), listed, name, require_witness=True)
+            compared = whole.compare(connection, seen, size, name) if seen else None
+            findings += [*found, *([compared] if compared else [])]
+        return findings
 
     def _read(self, path: Path | None) -> str | None:
         if path is None:
@@ -116,10 +118,9 @@ class Command(BaseCommand):
         if not report.findings:
             self.stdout.write(f"Everything holds. Root of {report.size:,} entries: {report.root.hex()}")
 
-    def _enter(self, report: Report) -> None:
-        worst: list[Finding] = verification.told(report.findings)
-        outcome = audit.Outcome("allowed", n=report.lines)
-        if worst:
-            outcome = audit.Outcome("failed", worst[0].code, n=len(report.findings))
-        with audit.acting_as(audit.system("audit_verify")):
-            audit.commit("audit.verify", audit.Ref("log", "audit"), outcome=outcome)
+
+def _outcome(report: Report) -> audit.Outcome:
+    worst = verification.told(report.findings)
+    if worst:
+        return audit.Outcome("failed", worst[0].code, n=len(report.findings))
+    return audit.Outcome("allowed", n=report.lines)
