@@ -45,6 +45,8 @@ def _words(event: AlertEvent) -> str:
             return _("closed it: %s") % code
         case "video.live.open":
             return _("opened video: %s") % code
+        case "video.live.join":
+            return _("joined video: %s") % code
         case "video.live.close" if event.person:
             return _("ended video: %s") % code
         case "video.live.close":

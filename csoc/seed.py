@@ -16,6 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
+from django.db import transaction
 
 import audit
 import trailers.services as trailer_services
@@ -103,6 +104,10 @@ def make() -> Path:
         "console_keys": consolekey.public_keys(),
         "hotlist": {"list_id": LIST_ID, "version": hotlist.version, "samples": samples, "sample": samples[0]},
     }
+    with transaction.atomic(), audit.acting_as(audit.system("seed")):
+        audit.record(
+            "system.seed", audit.Ref("system", "demonstration", users["administrator"].person.agency.code)
+        )
     return _write(Path(settings.DATA_DIR) / "seed.json", seed)
 
 

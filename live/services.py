@@ -56,13 +56,15 @@ def open_live_view(*, actor: User, login: Any, alert_id: UUID, reason: str, cad:
     now = clock.now()
     policies.gate(actor, alert, now)
     stream = _stream_for(alert, actor, now)
+    watched = open_sessions().filter(stream=stream).exclude(person=actor.person).exists()
+    verb = "video.live.join" if watched else "video.live.open"
     session = LiveSession.objects.create(
         agency=alert.agency, person=actor.person, user=actor, auth_epoch=actor.auth_epoch,
         login=session_hash(login) or "", alert=alert, trailer=alert.trailer, stream=stream, reason=reason,
         opened_at=now, expires_at=now + SESSION_LIFE,
     )  # fmt: skip
-    _event(session, "video.live.open", now, actor.person, reason)
-    receipt = audit.record("video.live.open", _ref(session), reason=audit.Reason(reason, cad=cad or None))
+    _event(session, verb, now, actor.person, reason)
+    receipt = audit.record(verb, _ref(session), reason=audit.Reason(reason, cad=cad or None))
     token = audit.media_token(receipt, VIEW_TOKEN_S)
     MediaToken.objects.create(
         sha256=token.sha256, action=MediaToken.Action.READ, stream=stream, session=session,

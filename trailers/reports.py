@@ -1,4 +1,7 @@
-"""What a trailer reports of itself. No person acts here: it goes to the trailer's row, not to the log."""
+"""What a trailer reports of itself. No person acts here: it goes to the trailer's row, not to the log.
+
+One thing is an entry: how a command ended, because a person's act stands behind the command.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from uuid import UUID
 import msgspec
 from django.db import transaction
 
+import audit
 from csoc.lib import clock, realtime
 
 from .models import Command, DesiredState, Trailer, TrailerStatus
@@ -17,6 +21,8 @@ from .selectors import state_of, trailer_wire
 
 # A chatty trailer may not flood the screens.
 PUSH_EVERY = timedelta(seconds=3)
+#: How a command ended, and what the log calls it.
+_ENDED = {"done": "allowed", "refused": "denied", "failed": "failed", "expired": "failed"}
 
 
 def record_hello(
@@ -73,7 +79,7 @@ def _take(status: TrailerStatus, report: Report | None, now: datetime) -> None:
 def record_ack(*, trailer: Trailer, ack: AckMessage, actor: Any) -> Command | None:
     """Move a command forward by the trailer's answer; None when the answer fits no open command of its own.
 
-    A final state stays: `received` after `done` changes nothing.
+    A final state stays: `received` after `done` changes nothing. Errors: LogDown, and then nothing is moved.
     """
     try:
         command_id = UUID(ack.cmd)
@@ -95,7 +101,17 @@ def record_ack(*, trailer: Trailer, ack: AckMessage, actor: Any) -> Command | No
             "state": command.state,
         }
         realtime.push_on_commit("trailers", message)
+        if command.state in _ENDED:
+            _enter(trailer, command, actor)
     return command
+
+
+def _enter(trailer: Trailer, command: Command, actor: Any) -> None:
+    ref = audit.Ref("command", str(command.pk), trailer.agency.code)
+    outcome = audit.Outcome(_ENDED[command.state], code=command.code.strip("-") or None)
+    speaking = audit.Actor("trailer", trailer.name, agency=trailer.agency.code, auth=actor.key.keyid)
+    with audit.acting_as(speaking):
+        audit.record("trailer.command_ack", ref, outcome=outcome)
 
 
 def push_trailer(trailer_id: int, at: datetime) -> None:

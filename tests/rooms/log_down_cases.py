@@ -45,6 +45,11 @@ def _person(standing: Standing, rest: str = "", *, left: bool = False) -> str:
     return f"/access/u-{standing.person(MARKER, left=left)}/{rest}"
 
 
+def _glass(alert: str) -> dict[str, Any]:
+    reason = {"code": "officer-safety", "words": MARKER}
+    return {"object": {"type": "alert", "id": alert}, "reason": reason}
+
+
 def _alert(alert: str, act: str, body: Any = None) -> Ask:
     return Ask(f"{ALERTS}{alert}/{act}/", body)
 
@@ -100,5 +105,67 @@ LOG_CASES = {
     ),
     ("api-audit-entries", "GET"): Case("privacy-officer", lambda s: Ask("/api/v1/audit/entries/")),
 }
+GLASS = {"why": "officer-safety", "words": MARKER}
+GLASS_CASES = {
+    ("alert-page", "GET"): Case("dispatcher", lambda s: Ask(f"/alerts/{s.noted(MARKER)}/")),
+    ("deployment-page", "GET"): Case(
+        "supervisor", lambda s: Ask(f"/deployments/{s.place.scene.deployment.name}/")
+    ),
+    ("deployment-read", "GET"): Case(
+        "supervisor", lambda s: Ask(f"/api/v1/deployments/{s.place.scene.deployment.name}/")
+    ),
+    ("break-glass-open", "POST"): Case(
+        "investigator", lambda s: Ask("/break-glass/open/", form=GLASS | {"what": s.waiting()})
+    ),
+    ("break-glass-end", "POST"): Case(
+        "investigator", lambda s: Ask(f"/break-glass/{s.broken_glass()}/end/", form={})
+    ),
+    ("api-break-glass", "POST"): Case(
+        "investigator", lambda s: Ask("/api/v1/break-glass/", _glass(s.waiting()))
+    ),
+    ("api-break-glass-end", "POST"): Case(
+        "investigator", lambda s: Ask(f"/api/v1/break-glass/{s.broken_glass()}/end/", {})
+    ),
+    ("audit-reviews", "GET"): Case("privacy-officer", lambda s: Ask(f"/audit/reviews/?item={s.review()}")),
+    ("audit-review-decide", "POST"): Case(
+        "privacy-officer",
+        lambda s: Ask(f"/audit/reviews/{s.review()}/decide/", form={"decision": "in-order", "note": MARKER}),
+    ),
+}
+WANTED = {
+    "kind": "actor",
+    "reason": "complaint",
+    "reference": "OPC-2026-114",
+    "recipient": "Office of Police Complaints",
+}
+EXPORT_CASES = {
+    ("audit-exports", "GET"): Case("privacy-officer", lambda s: Ask(f"/audit/exports/?of={s.export()}")),
+    ("audit-export", "GET"): Case("privacy-officer", lambda s: Ask(f"/audit/exports/{s.export()}/")),
+    ("audit-export-ask", "GET"): Case("privacy-officer", lambda s: Ask("/audit/exports/ask/?kind=actor")),
+    ("audit-export-ask", "POST"): Case(
+        "privacy-officer",
+        lambda s: Ask("/audit/exports/ask/?kind=actor", form=WANTED | {"person": s.somebody()}),
+    ),
+    ("audit-export-approve", "POST"): Case(
+        "supervisor", lambda s: Ask(f"/audit/exports/{s.export()}/approve/", form={})
+    ),
+    ("audit-export-refuse", "POST"): Case(
+        "supervisor", lambda s: Ask(f"/audit/exports/{s.export()}/refuse/", form={"refusal": "too-wide"})
+    ),
+    ("audit-export-withdraw", "POST"): Case(
+        "privacy-officer", lambda s: Ask(f"/audit/exports/{s.export()}/withdraw/", form={})
+    ),
+    ("audit-export-download", "GET"): Case(
+        "privacy-officer", lambda s: Ask(f"/audit/exports/{s.export('ready')}/download/")
+    ),
+    ("api-audit-exports", "GET"): Case("privacy-officer", lambda s: Ask("/api/v1/audit/exports/")),
+    ("api-audit-exports", "POST"): Case(
+        "privacy-officer", lambda s: Ask("/api/v1/audit/exports/", WANTED | {"person": s.somebody()})
+    ),
+    ("api-audit-export-decide", "POST"): Case(
+        "supervisor",
+        lambda s: Ask(f"/api/v1/audit/exports/{s.export()}/decision/", {"decision": "approve"}),
+    ),
+}
 #: (route, method) -> its case.
-CASES: dict[tuple[str, str], Case] = ALERT_CASES | PEOPLE_CASES | LOG_CASES
+CASES: dict[tuple[str, str], Case] = ALERT_CASES | PEOPLE_CASES | LOG_CASES | GLASS_CASES | EXPORT_CASES

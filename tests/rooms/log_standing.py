@@ -13,10 +13,9 @@ from typing import Any
 
 import psycopg
 
-import audit
 from audit.head import Head
 from audit.logkeys import LogKeys
-from audit.sequencer import Sequencer
+from tests.audit.exports.living import Living
 from tests.contract.place import ALERTS, Place
 
 _numbers = itertools.count(1)
@@ -33,6 +32,12 @@ BREAKAGES = {
         "ALTER TABLE audit_inbox_gone RENAME TO audit_inbox",
     ),
 }
+
+
+class OwnSession(dict[str, Any]):
+    """A session whose second factor was just shown."""
+
+    session_key = "of-a-test"
 
 
 class Standing:
@@ -84,18 +89,72 @@ class Standing:
         self.sealed()
         return str(self.place.scene.users["dispatcher"].person.wire_id)
 
+    @contextlib.contextmanager
+    def living(self) -> Iterator[Living]:
+        """The log lives inside the block: what is written is sealed and cosigned."""
+        from django.conf import settings
+
+        keys, head = LogKeys(self.folder / "audit-log", "csoc-test.invalid/audit"), Head(self.folder / "head")
+        with contextlib.ExitStack() as opened:
+
+            def connect(role: str) -> psycopg.Connection[Any]:
+                url = self.place.servers.url(role, self.place.database)
+                return opened.enter_context(psycopg.connect(url, autocommit=True))
+
+            yield opened.enter_context(Living(connect, keys, head, Path(settings.AUDIT_WITNESSES)))
+
     def sealed(self) -> int:
         """Seal what waits; the index of the newest entry about this agency."""
-        url = self.place.servers.url("csoc_sequencer", self.place.database)
-        keys, head = LogKeys(self.folder / "audit-log", "csoc-test.invalid/audit"), Head(self.folder / "head")
         self.place.person("dispatcher").post("/api/v1/live/shift/", {})
-        with psycopg.connect(url) as connection:
-            sequencer = Sequencer(connection, keys, head)
-            assert sequencer.take_office()
-            while sequencer.step():
-                pass
+        with self.living() as log:
+            log.settle()
         [(idx,)] = self.place.sql("SELECT max(idx) FROM audit_log WHERE agency <> ''")
         return int(idx)
+
+    def review(self) -> int:
+        """The id of something of the dispatcher's that somebody has to review."""
+        number = self.place.scene.users["dispatcher"].person.number
+        query = """
+            INSERT INTO audit_review (idx, uid, code, agency, subject, raised_at)
+            SELECT idx, uid, 'no-cad', agency, %s, now() FROM audit_log WHERE idx = %s RETURNING id
+        """
+        [(found,)] = self.place.sql(query, [number, self.sealed()])
+        return int(found)
+
+    def export(self, state: str = "asked") -> str:
+        """The name of an export that is asked for, or ready."""
+        from accounts import services as people
+        from audit.exports import building, services
+        from audit.exports.services import Wanted
+
+        self.sealed()
+        ada, omar = (self.place.scene.users[role] for role in ("privacy_officer", "supervisor"))
+        about = self.place.scene.users["dispatcher"].person.wire_id
+        wanted = Wanted("actor", "complaint", "OPC-2026-114", "Office of Police Complaints", subject=about)
+        with self.place.inside():
+            with people.acting(ada):
+                name = services.ask_export(actor=ada, wanted=wanted).name
+            if state == "ready":
+                with people.acting(omar):
+                    services.approve_export(actor=omar, name=name)
+                with self.living():
+                    built = building.build(name)
+                assert built is not None and built.state == "ready", built
+        return str(name)
+
+    def broken_glass(self) -> str:
+        """The id of what the investigator has broken the glass for."""
+        from accounts import services, sessions
+
+        user = self.place.scene.users["investigator"]
+        session = OwnSession()
+        with self.place.inside(), services.acting(user):
+            sessions.note_second_factor(session, user, "totp")
+            opened = services.break_glass(
+                actor=user, login=session, kind="alert", target=self.waiting(),
+                why="officer-safety", words="Nobody at the desk answers.",
+            )  # fmt: skip
+        return str(opened.pk)
 
     @contextlib.contextmanager
     def broken(self, how: str) -> Iterator[None]:
@@ -144,4 +203,3 @@ def simulator() -> Iterator[str]:
 
 
 STAGED: list[int] = []
-ACTOR = audit.system("test")

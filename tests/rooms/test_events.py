@@ -6,7 +6,7 @@ import ast
 import re
 
 from audit.verbs import VERBS
-from tests.rooms.source import ROOT, modules
+from tests.rooms.source import ROOT, modules, strings
 
 ROW = re.compile(r"^\| `([^`]+)`", re.MULTILINE)
 
@@ -51,8 +51,45 @@ def test_the_verbs_are_the_documented_ones() -> None:
     assert section("Audit verbs") == set(VERBS)
 
 
+#: Modules that name verbs only to read them: questions, flags, sentences, events of the same name.
+READERS = {
+    "alerts/timeline.py", "audit/bare.py", "audit/entry.py", "audit/exports/building.py",
+    "audit/exports/details.py", "audit/exports/reading.py", "audit/flags.py", "audit/sentences.py",
+    "audit/verbs.py", "csoc/lib/events.py", "live/apps.py", "trailers/commands.py",
+}  # fmt: skip
+
+
+def documented() -> dict[str, set[str]]:
+    """verb -> the modules that write it, as the document says; none for a reserved one."""
+    text = (ROOT / "docs" / "events.md").read_text("utf-8").split("## Domain events")[0]
+    rows = re.findall(r"^\| `([^`]+)` \| .*? \| (.*?) \|$", text, re.MULTILINE)
+    return {verb: set(re.findall(r"`([a-z_/]+\.py)`", written)) for verb, written in rows}
+
+
+def naming() -> dict[str, set[str]]:
+    """verb -> the modules of the project that name it and do not only read."""
+    ours = modules() | {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8"))
+        for path in (ROOT / "csoc").rglob("*.py")
+    }
+    found: dict[str, set[str]] = {verb: set() for verb in VERBS}
+    for path, tree in ours.items():
+        for verb in strings(tree) & set(VERBS) if path not in READERS else ():
+            found[verb].add(path)
+    return found
+
+
+def test_every_verb_is_written_where_the_document_says_or_reserved() -> None:
+    found = naming()
+    for verb, written in documented().items():
+        assert written <= found[verb], f"{verb}: the document names a module that does not write it"
+        assert bool(written) == bool(found[verb]), f"{verb}: written by {found[verb] or 'nobody'}"
+
+
 def test_what_is_recorded_is_a_verb() -> None:
-    written = first_arguments("audit.record", "audit.commit", "audit.guard", "guard", "_event")
+    written = first_arguments(
+        "audit.record", "audit.commit", "audit.guard", "guard", "record", "commit", "body", "_event"
+    )
     assert written and written <= set(VERBS)
 
 

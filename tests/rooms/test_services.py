@@ -24,10 +24,12 @@ WITHOUT_ACTOR = {
 #: Modules beside services that write entries, each with the reason.
 WRITERS = {
     "alerts/refusals.py": "entries of counted refusals and owed entries",
-    "accounts/demo.py": "the one-click sign-in of a demonstration",
+    "alerts/staging.py": "a person stages an alert in a demonstration",
+    "trailers/reports.py": "how a command ended, as its trailer says",
     "accounts/cast.py": "the demonstration's people set up their factor",
     "accounts/adapter.py": "what django-allauth does for us",
     "audit/guard.py": "views",
+    "audit/census.py": "the log's own census",
 }
 ENTRY = {"audit.record", "audit.commit", "commit", "record"}
 
