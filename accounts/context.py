@@ -21,11 +21,11 @@ def person(request: HttpRequest) -> dict[str, Any]:
 
 
 def _glass(user: Any, held: frozenset[str]) -> dict[str, Any]:
-    """`own`: what this person has open, with its page. `others`: what they are told of other people."""
-    may = bool(held & (policies.WITH_CONTENT | {Role.APPLICANT}))
+    """`may`: whether this person could break it. `own`: what they have open. `others`: what they are told."""
+    may = bool(held & (policies.WITH_CONTENT | {Role.APPLICANT})) and not held & policies.WITHOUT_CONTENT
     if not may and not held & TOLD:
-        return {"own": [], "others": []}
+        return {"may": False, "own": [], "others": []}
     standing = list(selectors.glass_of_agency(user.person.agency_id, clock.now()))
     own = [one for one in standing if one.user_id == user.pk]
     others = [one for one in standing if one.user_id != user.pk] if held & TOLD else []
-    return {"own": break_glass.standing(own), "others": others}
+    return {"may": may, "own": break_glass.standing(own), "others": others}

@@ -1,5 +1,6 @@
 """Pages of alerts."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -49,7 +50,8 @@ def _alert_ref(request: HttpRequest, alert_id: UUID) -> audit.Ref:
 def alert_page(request: HttpRequest, alert_id: UUID) -> HttpResponse:
     """Show one alert's detail and timeline, to read. Errors: Refused, with the way to break the glass."""
     alert, glass = selectors.readable_alert(request.user, alert_id)
-    shown = {"alert": alert, "detail": selectors.detail(alert), "events": timeline(alert), "glass": glass}
+    events = [event | {"at": datetime.fromisoformat(event["at"])} for event in timeline(alert)]
+    shown = {"alert": alert, "detail": selectors.detail(alert), "events": events, "glass": glass}
     response = render(request, "alerts/alert.html", shown)
     response.audit_parent = glass and glass.entry  # type: ignore[attr-defined]
     return response

@@ -1,7 +1,7 @@
 """Reading what is to be reviewed: lists, counts, and an entry with what happened around it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ from csoc.lib import clock
 
 #: Entries shown before and after the one under review.
 AROUND = 8
+#: What the console tells a trailer for a person's act, and its answer: the act itself stands beside it.
+_MECHANICAL = "trailer.command"
 #: Entries of the same person or object that are looked through for them.
 LOOKED_THROUGH = 60
 
@@ -87,12 +89,13 @@ def first_decisions(reviews: list[Review]) -> dict[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """One entry around the one under review."""
+    """One entry around the one under review; ``times``: how often it stands there in a row."""
 
     told: Told
     offset: int
     same_session: bool
     under_it: bool
+    times: int = 1
 
 
 def around(idx: int) -> list[Near]:
@@ -106,14 +109,30 @@ def around(idx: int) -> list[Near]:
         near = _near(row, centre)
         if near is not None:
             found[row.idx] = near
-    ordered = sorted(found.values(), key=lambda near: near.told.idx)
+    ordered = _in_a_row(sorted(found.values(), key=lambda near: near.told.idx))
     place = next(n for n, near in enumerate(ordered) if near.offset == 0)
     return ordered[max(0, place - AROUND) : place + AROUND + 1]
 
 
+def _in_a_row(ordered: list[Near]) -> list[Near]:
+    """Tell what stands there several times in a row once, with its count; never the entry itself."""
+    found: list[Near] = []
+    for near in ordered:
+        last = found[-1] if found else None
+        if last and last.offset and near.offset and _words(last.told) == _words(near.told):
+            found[-1] = replace(last, times=last.times + 1)
+        else:
+            found.append(near)
+    return found
+
+
+def _words(told: Told) -> tuple[str, str, str]:
+    return told.who, told.what, told.why
+
+
 def _neighbours(centre: Entry) -> list[Entry]:
     agency = current_actor().agency or ""
-    seen = Entry.objects.filter(agency__in=["", agency])
+    seen = Entry.objects.filter(agency__in=["", agency]).exclude(verb__startswith=_MECHANICAL)
     same = [{"actor": centre.actor}]
     if not centre.object.startswith(("log:", "page:")):
         same.append({"object": centre.object})

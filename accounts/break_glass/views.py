@@ -73,6 +73,8 @@ def _page(request: HttpRequest, form: BreakGlassForm) -> dict[str, Any]:
     user: Any = request.user
     back = f"{reverse('break-glass')}?{urlencode({'what': form['what'].value() or ''})}"
     return {
+        # They stand in the list below, so the banner need not say them again.
+        "glass_listed": True,
         "form": form,
         "own": break_glass.standing(
             selectors.glass_of_agency(user.person.agency_id, clock.now()).filter(user=user)

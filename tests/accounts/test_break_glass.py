@@ -410,7 +410,7 @@ def test_the_form_opens_it_and_leads_to_what_is_read(scene: Scene, alert: Alert)
     assert "ZZDEM01" in page and "You have broken the glass" in page
     listed = browser.get("/break-glass/").content.decode()
     [opened] = BreakGlass.objects.all()
-    assert f"/break-glass/{opened.pk}/end/" in listed
+    assert listed.count(f"/break-glass/{opened.pk}/end/") == 1
     assert browser.post(f"/break-glass/{opened.pk}/end/").status_code == 302
     assert browser.get(f"/alerts/{alert.pk}/").status_code == 403
 

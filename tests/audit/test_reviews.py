@@ -240,8 +240,11 @@ def test_the_context_is_the_same_sign_in_and_the_same_object(log: Planted, users
     other = log.write("ptz.move", "trailer:TRL-0007", actor="u-9", session="another-session0", at=T)
     review = drawn_view(log)
     after = log.write("alert.close", "alert:a", at=T)
-    log.write("trailer.desired", "trailer:TRL-0007", agency="OTHER-PS", at=T)
+    log.write("trailer.command", "trailer:TRL-0007", at=T)
+    log.write("ptz.move", "trailer:TRL-0007", agency="OTHER-PS", at=T)
+    looks = [log.write("alert.view", "alert:a", at=T) for _ in range(3)]
     with acting(users["supervisor"]):
         near = review_selectors.around(review.idx)
-    assert [one.told.idx for one in near] == [before, other, review.idx, after]
-    assert [one.offset == 0 for one in near] == [False, False, True, False]
+    assert [one.told.idx for one in near] == [before, other, review.idx, after, looks[0]]
+    assert [one.offset == 0 for one in near] == [False, False, True, False, False]
+    assert [one.times for one in near] == [1, 1, 1, 1, 3], "what stands there in a row is told once"
