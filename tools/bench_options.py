@@ -3,10 +3,11 @@
 import argparse
 from pathlib import Path
 
-PARTS = ("all", "intake", "push", "video", "races")
+PARTS = ("all", "intake", "push", "video", "races", "audit")
 ABOUT = """One run, one table, every number from this machine. Starts a console of its own (or uses a running
 one: --run-json), measures, checks that every accepted alert is a row, an entry and a message on every screen,
-and stops it again. Exit code 1 when anything is FAIL."""
+and stops it again. Exit code 1 when anything is FAIL. `audit` measures the log on a database of its own: what
+an entry costs, how soon it is sealed, how fast an outsider verifies it."""
 
 
 def read(words: list) -> argparse.Namespace:
@@ -17,7 +18,20 @@ def read(words: list) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="order of the races (default 1)")
     parser.add_argument("--quick", action="store_true", help="a fifth of everything")
     parser.add_argument("--run-json", type=Path, help="measure the console that wrote this run.json")
+    parser.add_argument(
+        "--kills", nargs="?", type=int, const=200, default=0, metavar="N",
+        help="audit: kill two sequencers N times (200) under --commits, and look at every line",
+    )  # fmt: skip
+    parser.add_argument(
+        "--commits", type=int, default=100_000, help="audit --kills: commits (default 100000)"
+    )
+    parser.add_argument(
+        "--entries", type=int, default=0, metavar="N",
+        help="audit: ask the privacy officer's questions of a log of N entries (1000000, say)",
+    )  # fmt: skip
     chosen = parser.parse_args(words)
+    if (chosen.kills or chosen.entries) and chosen.part != "audit":
+        parser.error("--kills and --entries belong to `bench audit`")
     if not 10 <= chosen.n <= 2000:
         parser.error("--n must be between 10 and 2000: a signature lives 60 s")
     return chosen
