@@ -26,6 +26,17 @@ OWN: dict[str, tuple[str, ...]] = {
 }
 
 
+#: What to do about a field that may not be empty.
+EMPTY = {
+    "person": gettext_lazy("Write whose entries to export."),
+    "thing": gettext_lazy("Write which thing's entries to export."),
+    "question": gettext_lazy("Write the question whose entries to export."),
+    "reason": gettext_lazy("Choose why these entries leave the agency."),
+    "reference": gettext_lazy("Write the number under which the second person finds the matter."),
+    "recipient": gettext_lazy("Write who gets the file."),
+}
+
+
 class AskForm(forms.Form):
     """What an export asks for. ``wanted()`` after ``is_valid()``."""
 
@@ -105,6 +116,8 @@ class AskForm(forms.Form):
     def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
+        for name, sentence in EMPTY.items():
+            self.fields[name].error_messages["required"] = sentence
         for name in {name for names in OWN.values() for name in names} - set(OWN[kind]):
             del self.fields[name]
         self._size = selectors.size()
@@ -197,6 +210,7 @@ class RefuseForm(forms.Form):
     refusal = forms.ChoiceField(
         label=gettext_lazy("Why not"),
         choices=[("", gettext_lazy("Choose one")), *ExportRequest.Refusal.choices],
+        error_messages={"required": gettext_lazy("Choose why: the one who asked reads it.")},
     )
 
 
@@ -214,7 +228,7 @@ TABS: tuple[tuple[str, Promise, Promise], ...] = (
     (
         Kind.RANGE,
         gettext_lazy("A time"),
-        gettext_lazy("Every entry between two. It can be proven that none is missing between them."),
+        gettext_lazy("Every entry from one to another. It can be proven that none between them is missing."),
     ),
     (
         Kind.QUESTION,

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from audit import selectors
 from audit.context import current_actor
+from audit.exports.selectors import halted
 from audit.models import ExportRequest
 from audit.permissions import READERS, in_group
 from csoc.lib.errors import Refused, nothing_here
@@ -58,10 +59,15 @@ def may_download(user: Any, request: ExportRequest, moment: datetime) -> None:
     """Who may read the log may take a ready file, as long as it exists."""
     may_ask(user)
     same_agency(request)
-    if request.state == ExportRequest.State.EXPIRED or (request.expires_at or moment) < moment:
-        raise Refused("expired", _("This file was deleted. Ask for the export again."), 410)
-    if request.state != ExportRequest.State.READY:
+    still_there(request, moment)
+
+
+def still_there(request: ExportRequest, moment: datetime) -> None:
+    """Refuse what is not finished, and what is past its time even if nobody deleted it yet."""
+    if request.state not in (ExportRequest.State.READY, ExportRequest.State.EXPIRED):
         raise Refused("not-ready", _("This export is not ready yet."), 409)
+    if request.state == ExportRequest.State.EXPIRED or (request.expires_at or moment) <= moment:
+        raise Refused("expired", _("This file was deleted. Ask for the export again."), 410)
 
 
 def same_agency(request: ExportRequest) -> None:
@@ -72,8 +78,17 @@ def same_agency(request: ExportRequest) -> None:
 
 def log_is_current() -> None:
     """Refuse (503) while the log is halted or over 15 min behind: nothing could be proven complete."""
+    if halted():
+        raise Refused(
+            "log-halted",
+            _(
+                "The log has halted: what it holds and what it signed do not agree. Nothing is exported "
+                "until two people have found out why. Tell the administrator."
+            ),
+            503,
+        )
     status = selectors.sealed_status()
-    if status["behind_s"] <= BEHIND_S and status.get("pulse_state", "working") != "halted":
+    if status["behind_s"] <= BEHIND_S:
         return
     raise Refused(
         "log-behind",

@@ -48,14 +48,14 @@ How to check it
 What this proves, and what it does not
   It proves that these entries stood in the log when the witness signed it, that none was changed
   since, and, except for a question, that none is left out. It does not prove that what people wrote as
-  their reason is true. {missing}
+  their reason is true.{missing}
   What is in this file is yours to protect. The agency deletes its own copy after seven days, or earlier
   when a detail in it is due for deletion.
 """
 COMMAND = "python3 verify_audit.py {file} --log-key LOG_KEY --witness-key WITNESS_KEY"
 MISSING = (
-    "NOTE: {n} detail(s) could not be given and no entry says that they were erased: the\n"
-    "  program will name them. "
+    "\n  NOTE: {n} detail(s) could not be given, and no entry says that they were erased. The program\n"
+    "  will name them."
 )
 
 
@@ -64,7 +64,7 @@ def text(request: ExportRequest, *, origin: str, entries: int, keys: list[str], 
     what = KINDS[request.kind].format(subject=request.subject, first=request.first, last=request.last)
     more = "details.jsonl    the details, each with the salt that ties it to its entry\n  " * request.details
     if request.kind in ("actor", "object"):
-        more += "census.json      how many entries the daily count says there are\n  "
+        more += "census.json      how many entries the log's census says there are\n  "
     return TEXT.format(
         name=request.name,
         origin=origin,

@@ -13,15 +13,12 @@ from audit.entry import Actor, Outcome, Reason
 from audit.exports import asking, policies, queue
 from audit.exports.selectors import locked, ref
 from audit.models import ExportRequest
-from audit.record import Receipt, record
+from audit.record import Receipt, commit, record
 from csoc.lib import clock
 from csoc.lib.errors import nothing_here
 
 #: Taken while a number is given, so that two requests never get the same one.
 NUMBER_LOCK = 0x455850_00
-#: Wakes the publisher, which asks the witnesses at once.
-NOTIFY = "NOTIFY audit_witness"
-
 State = ExportRequest.State
 
 
@@ -138,8 +135,6 @@ def seal_export(
     request.seal, request.digest, request.sealed_at = receipt.uid, digest, clock.now()
     request.entries, request.missing, request.expires_at = entries, missing, due
     request.save(update_fields=["seal", "digest", "sealed_at", "entries", "missing", "expires_at"])
-    with connection.cursor() as cursor:
-        cursor.execute(NOTIFY)
     return receipt
 
 
@@ -166,3 +161,11 @@ def expire_export(*, actor: Actor, name: str) -> ExportRequest:
         with acting_as(actor):
             record("audit.expire", ref(request), parent=request.asked_entry)
     return request
+
+
+def hand_out_export(*, actor: Actor, request: ExportRequest) -> Receipt:
+    """Record that somebody at the machine copies the file, before they do; people's downloads are guarded."""
+    policies.still_there(request, clock.now())
+    with acting_as(actor):
+        outcome = Outcome("allowed", n=request.entries, bytes=request.bytes)
+        return commit("audit.download", ref(request), outcome=outcome, parent=request.asked_entry)

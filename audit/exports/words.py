@@ -12,7 +12,7 @@ from django.utils.dateformat import format as date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from audit.models import ExportRequest
+from audit.models import Entry, ExportRequest
 from csoc.lib import clock
 
 State = ExportRequest.State
@@ -49,6 +49,7 @@ FAULTS = {
     ),
     "disk-full": gettext_lazy("The disk is full. Tell the administrator."),
     "error": gettext_lazy("The exporter met an error that it does not know. Tell the administrator."),
+    "log-halted": gettext_lazy("The log has halted. Nothing is exported until it goes on."),
     "log-behind": gettext_lazy(
         "The log is behind or halted. It goes on by itself when the log has caught up."
     ),
@@ -85,13 +86,22 @@ def what(request: ExportRequest) -> str:
     """Name what it asks for."""
     match request.kind:
         case ExportRequest.Kind.ACTOR:
-            return _("Everything %(who)s did") % {"who": request.subject}
+            return _("Everything %(who)s did") % {"who": who(request.subject)}
         case ExportRequest.Kind.OBJECT:
             return _("Everything done to %(what)s") % {"what": request.subject.replace(":", " ", 1)}
         case ExportRequest.Kind.RANGE:
             span = {"first": intcomma(request.first), "last": intcomma(request.last)}
             return _("Entries %(first)s to %(last)s") % span
     return _("What answers “%(question)s”") % {"question": request.question}
+
+
+def who(actor: str) -> str:
+    """Name an actor by number and, for a person, by the name of their newest entry."""
+    if not actor.startswith("u-"):
+        return actor
+    named = Entry.objects.filter(actor=actor, name__isnull=False).order_by("-idx")
+    name = named.values_list("name", flat=True).first()
+    return f"{name} ({actor})" if name else actor
 
 
 def proves(request: ExportRequest) -> str:
@@ -130,23 +140,20 @@ def tone(request: ExportRequest) -> str:
 
 def next_step(request: ExportRequest) -> str:
     """Say where it stands and what happens next."""
-    who = {
-        "asked": request.requester_name,
-        "decided": request.approver_name,
-        "at": moment(request.decided_at),
-    }
+    people = {"asked": request.requester_name, "decided": request.approver_name}
+    people["at"] = moment(request.decided_at)
     match request.state:
         case State.ASKED:
-            return _("A supervisor or a privacy officer other than %(asked)s decides.") % who
+            return _("A supervisor or a privacy officer other than %(asked)s decides.") % people
         case State.REFUSED:
-            why = {**who, "why": request.get_refusal_display()}
+            why = {**people, "why": request.get_refusal_display()}
             return _("%(decided)s refused it on %(at)s: %(why)s.") % why
         case State.WITHDRAWN:
-            return _("%(asked)s withdrew it before anybody decided.") % who
+            return _("%(asked)s withdrew it before anybody decided.") % people
         case State.CANCELLED:
-            return _("%(asked)s stopped it after %(decided)s had approved it. There is no file.") % who
+            return _("%(asked)s stopped it after %(decided)s had approved it. There is no file.") % people
         case State.READY:
-            return _("Deleted on %(at)s.") % {"at": moment(request.expires_at)}
+            return _("The file will be deleted on %(at)s.") % {"at": moment(request.expires_at)}
         case State.EXPIRED:
             return _("Its file is deleted, or was never built in time. Ask again if it is still needed.")
         case State.FAILED:
