@@ -663,8 +663,8 @@ class Export:
         asked = [(0, n) for n in self.tiles] + [one[:2] for s in roots if s <= size for one in edge(s)]
         needed = climb(size, asked)
         for name in sorted(set(names) ^ set(needed.values())):
-            words = "no part of the proof" if name in self.members else "missing"
-            self.check(False, 15, f"{name} is {words}.")
+            words, status = ("is no part of the proof", 20) if name in self.members else ("is missing", 15)
+            self.check(False, status, f"{name} {words}.")
         ordered = names == [path for path in needed.values() if path in self.members]
         self.check(
             ordered or self.options.folder or set(names) - set(needed.values()),
@@ -749,7 +749,7 @@ class Export:
             and last < said["size"] <= census
             and len(doc) == 5
         )
-        self.check(fits, 18, f"census.json does not hold in the census of line {census}.")
+        need(fits, 18, f"census.json does not hold in the census of line {census}.")
         index, number = state[kind].get(subject, (-1, 0))
         words = f"numbers {number + 1} to {count} of {count} of {kind} {subject}, after line {index}"
         self.check(number >= count, 17, f"Missing: {words}; the last missing is line {last}.")
@@ -789,7 +789,7 @@ class Export:
         else:
             yield f"They are all of {m['kind']} {m['subject']} among the first {self.whole} lines."
         if SCOPE["details"]:
-            yield "Each detail is what was recorded then; for each absent one, a line says that it was erased."
+            yield "Each detail is what was recorded then; of each absent one a line says that it was erased."
         if not self.witnesses:
             yield "NOT proven: that the log shows the same history to everybody. No witness cosigned."
         yield "Not proven by any log: that what people entered is true."
@@ -851,7 +851,7 @@ def examine(options, found):
         return list(check_proof(start, given, options, found))
     try:
         members = walk_folder(options.path) if options.folder else walk_zip(options.path)
-    except ValueError as error:
+    except (ValueError, struct.error) as error:
         raise Problem(
             20, f"Not byte for byte the zip that was written: {error}. Unpacked, it may say more."
         ) from None

@@ -33,6 +33,7 @@ class World:
     def __init__(self, origin: str = ORIGIN) -> None:
         self.origin, self.keys, self.witness = origin, [Key(origin)], Key("witness.example/one", COSIGNATURE)
         self.lines: list[str] = []
+        self.rows: list[dict[str, Any]] = []
         self.values: dict[str, tuple[bytes, Any]] = {}
         self.rotations: list[int] = []
         self.last: dict[str, tuple[int, int]] = {}
@@ -93,18 +94,20 @@ class World:
     def put(self, line: dict[str, Any] | str) -> None:
         """Append any line: what a forger who holds the log's key would write."""
         self.lines.append(line if isinstance(line, str) else canonical(line))
+        self.rows.append(line if isinstance(line, dict) else {"e": {"verb": ""}})
         self.levels[0].append(leaf(self.lines[-1]))
 
+    def leaves(self) -> list[str]:
+        """A census's leaves of everything so far."""
+        pairs = [(*key.partition(" ")[::2], *last) for key, last in self.last.items()]
+        return [canonical(list(one)) for one in sorted(pairs, key=lambda one: (one[0], one[1].encode()))]
+
     def census(self, who: str = "system", leaves: list[str] | None = None) -> tuple[int, list[str]]:
-        """Append a census of everything so far; returns its index and its leaves."""
-        size = len(self.lines)
-        if leaves is None:
-            pairs = sorted((key.partition(" ")[::2], last) for key, last in self.last.items())
-            pairs.sort(key=lambda one: (one[0][0], one[0][1].encode()))
-            leaves = [canonical([kind, key, *last]) for (kind, key), last in pairs]
+        """Append a census; returns its index and its leaves."""
+        leaves = self.leaves() if leaves is None else leaves
         actors = sum(one.startswith('["actor"') for one in leaves)
         tree = root([leaf(one) for one in leaves]).hex()
-        census = {"actors": actors, "objects": len(leaves) - actors, "root": tree, "size": size}
+        census = {"actors": actors, "objects": len(leaves) - actors, "root": tree, "size": len(self.lines)}
         return self.add("log.census", who, "log:log", census=census), leaves
 
     def rotate(self) -> None:
@@ -223,15 +226,14 @@ def export(
     chosen: indexes, else all lines that fit. ``changes`` replaces parts of the manifest: a sealed lie.
     """
     size = len(world.lines)
-    rows = [json.loads(line) for line in world.lines]
     if kind in ("actor", "object") and census is None:
         census = world.census()
-        rows.append(json.loads(world.lines[-1]))
     if chosen is None:
         chosen = [
-            row["i"] for row in rows[:size] if kind in ("range", "question") or _of(row)[kind] == subject
+            n for n in range(size) if kind in ("range", "question") or _of(world.rows[n])[kind] == subject
         ]
-    erased = [row["i"] for row in rows if row["e"]["verb"] in ("detail.erase", "log.rotate")]
+    helping = ("detail.erase", "log.rotate", "log.halt", "log.prune")
+    erased = [n for n, row in enumerate(world.rows) if row["e"]["verb"] in helping]
     support = sorted({*erased, *([census[0]] if census else [])} - set(chosen))
     members = {"README.txt": b"Read me.\n", "manifest.json": b""}
     members["lines.jsonl"] = "".join(world.lines[i] + "\n" for i in chosen).encode()
@@ -299,7 +301,7 @@ def _proof(world: World, census: tuple[int, list[str]], kind: str, subject: str)
 def _details(world: World, chosen: Sequence[int]) -> bytes:
     wanted = set()
     for i in chosen:
-        entry = json.loads(world.lines[i])["e"]
+        entry = world.rows[i]["e"]
         wanted |= {entry[name] for name in ("old", "new", "detail") if name in entry}
     rows = [
         {"commitment": one, "salt": b64(world.values[one][0]), "value": world.values[one][1]}
