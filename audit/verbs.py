@@ -2,7 +2,8 @@
 
 ``did`` follows the actor's name ("Avery Singh *opened live view of* trailer TRL-0007"); ``to_do`` is
 used when it was denied or failed ("was not allowed to *open live view of* …"). ``{object}`` is the
-object's word and id. An unknown verb raises where it is written.
+object's word and id. An unknown verb raises where it is written. The log is kept for years: a verb may be
+retired, so that nothing writes it any more, and never leaves this list.
 """
 
 from typing import Any, NamedTuple
@@ -25,6 +26,8 @@ _PEOPLE: dict[str, Verb] = {
     "auth.second_factor_failed": Verb(_("gave a wrong second factor"), _("pass the second factor")),
     "auth.step_up": Verb(_("confirmed who they are again"), _("confirm who they are again")),
     "auth.password_change": Verb(_("changed their password"), _("change their password")),
+    # Retired: one entry a sign-in, with the code "demonstration", says it all.
+    "auth.demo_sign_in": Verb(_("signed in with one click (demonstration)"), _("sign in with one click")),
     "user.create": Verb(_("added {object}"), _("add {object}")),
     "user.update": Verb(_("changed {object}"), _("change {object}")),
     "user.leave": Verb(_("recorded that {object} left the staff"), _("record that {object} left")),
