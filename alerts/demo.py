@@ -1,5 +1,7 @@
 """``POST /demo/simulate/``: exists only where CSOC_ENV is demo or test (csoc.urls)."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -19,7 +21,7 @@ class SimulateBody(serializers.Serializer):
     rounds = serializers.IntegerField(min_value=1, max_value=100, required=False)
 
 
-def _simulator(request: Request) -> audit.Ref:
+def _simulator(request: Any) -> audit.Ref:
     return audit.Ref("log", "demonstration", request.user.person.agency.code)
 
 
@@ -30,5 +32,6 @@ class Simulate(APIView):
     @audit.guard(VERB, object=_simulator, acts=True)
     def post(self, request: Request) -> Response:
         """Stage it. Errors: 502 ``simulator`` if it does not answer."""
-        status, value = stage_alert(actor=request.user, wish=valid(SimulateBody, request))
+        user: Any = request.user
+        status, value = stage_alert(actor=user, wish=valid(SimulateBody, request))
         return Response(value, status=status)
