@@ -101,7 +101,8 @@ def test_every_field_narrows(write: Write, sequence: Callable[[], int]) -> None:
         "verb:video.* reason:none": "CB",
         "agency:OTHER-PS": "D",
         "session:aa11bb": "A", "verb:video.* -object:7": "B", f"entry:{size - 1}": "D",
-        f"entry:{size - 3}..{size - 2}": "CB", "watched 7": "CA", "26-118204": "A", "object:7 object:8": "CBA",
+        f"entry:{size - 3}..{size - 2}": "CB",
+        "watched 7": "CA", "26-118204": "A", "object:7 object:8": "CBA",
         "-outcome:allowed": "C",
     }  # fmt: skip
     assert {text: "".join(str(name) for name in names(text)) for text in expected} == expected
