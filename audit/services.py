@@ -54,11 +54,15 @@ def hand_in_cosignature(*, actor: Any, witness: Witness, answer: str) -> int:
 
 
 @transaction.atomic
-def ask_pruning(*, actor: Any, partition: int) -> PruneRequest:
-    """Ask for a part of the log that is past its retention to be pruned. Errors: Refused (409)."""
+def ask_pruning(*, actor: Any, partition: int) -> PruneRequest | None:
+    """Ask for the oldest part of the log to be pruned; None, and an entry of the attempt, if it may not be.
+
+    Errors: Refused ``asked-already`` (409).
+    """
     permissions.require_reader(actor)
     if partition != pruning.oldest_due(connection):
-        raise Refused("not-prunable", _("This part of the log may not be pruned now."), 409)
+        record("approval.request", pruning.ref(partition), outcome=Outcome("failed", "not-prunable"))
+        return None
     who = current_actor()
     receipt = record("approval.request", pruning.ref(partition))
     try:

@@ -4,6 +4,7 @@ from io import BytesIO
 from typing import Any
 
 import segno
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -113,7 +114,8 @@ def picture(request: HttpRequest, file_id: int) -> HttpResponse:
 @guard("approval.request", object=_partition_ref, acts=True)
 def ask_pruning(request: HttpRequest, partition: int) -> HttpResponse:
     """Ask for a part of the log past its retention to go."""
-    services.ask_pruning(actor=request.user, partition=partition)
+    if services.ask_pruning(actor=request.user, partition=partition) is None:
+        messages.error(request, _("This part of the log may not be pruned now: it is not all past 7 years."))
     return redirect(reverse("audit-witnesses"))
 
 

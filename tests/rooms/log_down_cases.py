@@ -167,5 +167,34 @@ EXPORT_CASES = {
         lambda s: Ask(f"/api/v1/audit/exports/{s.export()}/decision/", {"decision": "approve"}),
     ),
 }
+
+
+def _answer(standing: Standing) -> Ask:
+    _row, key_id, answer = standing.witness_request()
+    return Ask(f"/audit/witnesses/{key_id}/answer/", form={"answer": answer})
+
+
+def _request_file(standing: Standing, rest: str = "") -> Ask:
+    return Ask(f"/audit/witnesses/files/{standing.witness_request()[0]}/{rest}")
+
+
+WITNESS_CASES = {
+    ("audit-witnesses", "GET"): Case(
+        "privacy-officer", lambda s: Ask(f"/audit/witnesses/?witness={s.witness()}")
+    ),
+    ("audit-witness-request", "POST"): Case(
+        "privacy-officer", lambda s: Ask(f"/audit/witnesses/{s.witness()}/request/", form={})
+    ),
+    ("audit-witness-answer", "POST"): Case("privacy-officer", _answer),
+    ("audit-witness-file", "GET"): Case("privacy-officer", _request_file),
+    ("audit-witness-picture", "GET"): Case("privacy-officer", lambda s: _request_file(s, "code.svg")),
+    # Nothing here is seven years old: asked for, it is refused in words, on the page.
+    ("audit-pruning-ask", "POST"): Case("privacy-officer", lambda s: Ask("/audit/pruning/0/", form={})),
+    ("audit-pruning-approve", "POST"): Case(
+        "privacy-officer", lambda s: Ask(f"/audit/pruning/{s.pruning()}/agree/", form={})
+    ),
+}
 #: (route, method) -> its case.
-CASES: dict[tuple[str, str], Case] = ALERT_CASES | PEOPLE_CASES | LOG_CASES | GLASS_CASES | EXPORT_CASES
+CASES: dict[tuple[str, str], Case] = (
+    ALERT_CASES | PEOPLE_CASES | LOG_CASES | GLASS_CASES | EXPORT_CASES | WITNESS_CASES
+)

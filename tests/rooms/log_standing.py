@@ -111,6 +111,39 @@ class Standing:
         [(idx,)] = self.place.sql("SELECT max(idx) FROM audit_log WHERE agency <> ''")
         return int(idx)
 
+    def witness(self) -> str:
+        """The key id of a witness that is on the list, of a log that is signed."""
+        from audit import checkpoints
+
+        self.sealed()
+        return checkpoints.witnesses()[0].vkey.key_id.hex()
+
+    def witness_request(self) -> tuple[int, str, str]:
+        """A request to be carried to a witness: its id, the witness's key id, and the answer to it."""
+        from accounts import services as people
+        from audit import checkpoints, services
+
+        ada = self.place.scene.users["privacy_officer"]
+        with self.living() as log:
+            log.settle()
+            witness = checkpoints.witnesses()[0]
+            with self.place.inside(), people.acting(ada):
+                row = services.request_cosignature(actor=ada, witness=witness, old=0)
+            log.settle()
+            query = "SELECT line FROM audit_cosignature WHERE size = %s AND witness = %s"
+            [(line,)] = self.place.sql(query, [row.size, witness.name])
+        return row.pk, witness.vkey.key_id.hex(), f"{line}\n"
+
+    def pruning(self) -> int:
+        """The number of a part of the log that somebody else wants pruned."""
+        number = next(_numbers)
+        query = """
+            INSERT INTO audit_prune_request (partition, asked_by, asked_name, asked_at, asked_entry)
+            VALUES (%s, 'u-999999', 'Somebody Else', now(), gen_random_uuid())
+        """
+        self.place.sql(query + " RETURNING id", [number])
+        return number
+
     def review(self) -> int:
         """The id of something of the dispatcher's that somebody has to review."""
         number = self.place.scene.users["dispatcher"].person.number
