@@ -35,7 +35,7 @@ class Limit:
         """Say whether the value is within it."""
         met = value <= self.limit if self.less else value >= self.limit
         sign = "<=" if self.less else ">="
-        return f"{'met' if met else 'below goal'} ({sign} {self.limit:g} {self.unit})"
+        return f"{'met' if met else 'below goal'} ({sign} {self.limit:g} {self.unit}".rstrip() + ")"
 
 
 P50 = Limit(1.05, "x")

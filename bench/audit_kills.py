@@ -31,8 +31,9 @@ from bench.audit_place import FORK, Crew
 
 WRITERS = 16
 ROLLED_BACK = 0.15
-#: A sequencer is left in office for so long, in seconds: from before its first batch to after several.
-LIFE_S = (0.0, 0.5)
+#: A sequencer is left in office for so long in the mean, in seconds: some die on the threshold, some after
+#: several batches.
+LIFE_S = 0.4
 #: Nobody takes office for so long, in seconds: then whoever is next in line is killed on the threshold.
 VACANT_S = 1.5
 #: How long the last sequencer has for what is left.
@@ -146,7 +147,7 @@ class _Killer:
         with self.admin() as connection:
             while self.kills < self.wanted:
                 self._await_holder(connection)
-                time.sleep(self.drawn.uniform(*LIFE_S))
+                time.sleep(min(self.drawn.expovariate(1 / LIFE_S), 4 * LIFE_S))
                 holder = self._holder(connection)
                 # Mostly the one at work; sometimes the other, which must not matter.
                 at_work = [one for one in self.sequencers if holder and one[1].value == holder]
