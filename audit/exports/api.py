@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.exports import forms, policies, selectors, services, words
+from audit.exports.stepup import confirmed
 from audit.exports.views import list_ref, one_ref
 from audit.guard import guard
 from audit.models import ExportRequest
@@ -67,6 +68,8 @@ class ExportDecision(APIView):
         """Approve, or refuse with a reason."""
         told = valid(Decision, request)
         if told["decision"] == "approve":
+            policies.may_decide(request.user, selectors.by_name(name))
+            confirmed()
             return Response(words.whole(services.approve_export(actor=request.user, name=name)))
         if "refusal" not in told:
             raise Refused("schema", "Say why: give one of the codes as “refusal”.", 422)

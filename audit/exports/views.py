@@ -11,6 +11,7 @@ from audit.context import current_actor
 from audit.entry import Ref
 from audit.exports import forms, pages, policies, selectors, services
 from audit.exports.sending import Sent
+from audit.exports.stepup import confirmed, confirming
 from audit.guard import guard
 from csoc.lib import clock
 from csoc.lib.errors import Refused
@@ -66,9 +67,12 @@ def export_page(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 @never_cache
+@confirming
 @guard("approval.grant", object=one_ref, acts=True)
 def approve(request: HttpRequest, name: str) -> HttpResponse:
-    """The second person's yes."""
+    """The second person's yes, with their second factor shown just now."""
+    policies.may_decide(request.user, selectors.by_name(name))
+    confirmed()
     services.approve_export(actor=request.user, name=name)
     return redirect("audit-export", name=name)
 
@@ -97,9 +101,11 @@ def withdraw(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_safe
 @never_cache
+@confirming
 @guard("audit.download", object=one_ref, streams=True)
 def download(request: HttpRequest, name: str) -> HttpResponseBase:
     """Hand the file out: each time one entry, committed before the first byte leaves."""
     found = selectors.by_name(name)
     policies.may_download(request.user, found, clock.now())
+    confirmed()
     return Sent(found)

@@ -266,3 +266,26 @@ def test_progress_is_told_in_words(desk: Desk, ada: Client) -> None:
     told = ada.get(f"/api/v1/audit/exports/{request.name}/").json()
     assert (told["next"], told["percent"]) == ("Reading entries: 12,000 of 41,203", 29)
     assert 'value="29"' in ada.get(f"/audit/exports/{request.name}/").content.decode()
+
+
+def test_who_showed_their_second_factor_long_ago_confirms_first(
+    desk: Desk, ada: Client, omar: Client, clock: Any
+) -> None:
+    request = asked(ada)
+    page = f"/audit/exports/{request.name}/"
+    clock.shift(301)
+    sent = omar.post(f"{page}approve/")
+    assert sent.status_code == 302 and sent["Location"].startswith("/accounts/second-factor/confirm/?next=")
+    body = json.dumps({"decision": "approve"})
+    refused = omar.post(f"/api/v1/audit/exports/{request.name}/decision/", body, "application/json")
+    assert refused.status_code == 403 and refused.json()["type"] == "/problems/confirm-first"
+    assert ExportRequest.objects.get(pk=request.pk).state == "asked"
+    clock.shift(0)
+    desk.build(desk.approve(request))
+    assert body_of(ada.get(f"{page}download/"))
+    clock.shift(301)
+    assert ada.get(f"{page}download/")["Location"].startswith("/accounts/second-factor/confirm/?next=")
+    clock.shift(0)
+    desk.log.settle()
+    outcomes = Entry.objects.filter(verb="audit.download").order_by("idx").values_list("outcome", flat=True)
+    assert list(outcomes) == ["allowed", "denied"]
