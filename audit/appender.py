@@ -85,6 +85,7 @@ class Appender:
             raise Halt("clock-backwards", f"it says {now:%F %T}, the newest line {self.newest:%F %T}")
 
     def _copy(self, command: str, types: list[str], rows: Iterable[tuple[Any, ...]]) -> None:
+        first = self.frontier.size
         try:
             with self.connection.cursor() as cursor, cursor.copy(command) as copy:
                 copy.set_types(types)
@@ -92,7 +93,7 @@ class Appender:
                     copy.write_row(row)
         except psycopg.errors.CheckViolation as error:
             if "no partition" in str(error):
-                raise Halt("no-partition", f"the next line is {self.frontier.size}") from error
+                raise Halt("no-partition", f"line {first} and those after it wait") from error
             raise
 
     def _recall(self, memory: dict[str, Last], column: str, count: str, keys: set[str]) -> None:

@@ -145,11 +145,12 @@ class Sequencer:
         self._appender = Appender(self.connection, opened.frontier, opened.newest)
         if not self._known:
             self._write_first_lines()
+        stored = opened.stored == self.size
         if self.signed < self.size:
-            self._sign()
+            self._sign(stored=stored)
         else:
             # The head file has it; a crash may have come before the table did.
-            self._finish(self._head_note or "", stored=opened.stored == self.size)
+            self._finish(self._head_note or "", stored=stored)
         if order := self.orders.resume():
             if order.generation > self.keys.generation:
                 log.warning("sequencer: an order to resume is dropped, the log is in order")
@@ -202,8 +203,11 @@ class Sequencer:
             self._after("committed")
         return len(rows)
 
-    def _sign(self) -> None:
-        """Sign what is committed, write the head file, and only then let anybody see the note."""
+    def _sign(self, *, stored: bool = False) -> None:
+        """Sign what is committed, write the head file, and only then let anybody see the note.
+
+        stored: the table has it already, because an older head file was put back.
+        """
         checkpoint = Checkpoint(self.keys.origin, self.size, self._log.frontier.root())
         note = self.keys.note(checkpoint, by_next=self._rotating)
         self._after("signed")
@@ -214,7 +218,7 @@ class Sequencer:
         self.head.write(note)
         self._head_note, self.signed = note, self.size
         self._after("headed")
-        self._finish(note, stored=False)
+        self._finish(note, stored=stored)
 
     def _finish(self, note: str, *, stored: bool) -> None:
         """Do what follows the head file; each part is done again if a crash comes before it."""

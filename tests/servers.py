@@ -115,15 +115,26 @@ class TestServers:
             self._servers.drop_database(draft)
             self.stop()
             raise ServerError(f"The migrations failed:\n{made.stdout}{made.stderr}")
+        self._keep_few_partitions(draft)
         self._servers.guard(draft)
         with self._servers.admin() as connection:
             connection.execute(f'ALTER DATABASE "{draft}" RENAME TO "{self.template}"')
+
+    def _keep_few_partitions(self, database: str) -> None:
+        """Drop the empty partitions of the audit log but four: sixty more cost each clone 25 to 150 ms."""
+        with self._servers.admin(database) as connection:
+            names = connection.execute(
+                "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'audit_log'::regclass"
+            ).fetchall()
+            for (name,) in sorted(names)[4:]:
+                connection.execute(f"DROP TABLE {name}")
 
 
 def _template_name() -> str:
     """Name the template by everything that shapes it: migrations, models, roles, settings, locks."""
     digest = hashlib.sha256()
     shapers = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("csoc/sql/*.sql"), ROOT / "csoc/settings.py"]
+    shapers.append(Path(__file__))
     shapers += ROOT.glob("requirements/*.txt")
     for path in sorted(shapers):
         digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
