@@ -67,6 +67,14 @@ APP_REFUSED = [
     "DROP TRIGGER audit_inbox_delete ON audit_inbox",
     "CREATE TABLE audit_mine (x int)",
     "SELECT audit_add_partition()",
+    "SELECT audit_drop_partition(0)",
+    "INSERT INTO audit_node VALUES (1, 9, sha256('x'))",
+    "INSERT INTO audit_checkpoint (size, root, note) VALUES (9, sha256('x'), '')",
+    "INSERT INTO audit_cosignature (size, witness, line) VALUES (2, 'w', 'l')",
+    "INSERT INTO audit_log_key VALUES (1, 9, 'v', 0)",
+    "INSERT INTO audit_carried VALUES ('actor', 'a', 1, 1)",
+    "DELETE FROM audit_checkpoint",
+    "UPDATE audit_node SET hash = sha256('x')",
     "SELECT setval('audit_inbox_seq_seq', 1)",
     "SET ROLE csoc_sequencer",
 ]
@@ -92,6 +100,12 @@ def test_the_app_may_only_add(filled: Connect, statement: str) -> None:
         "DELETE FROM audit_log_00000",
         "TRUNCATE audit_log_00000",
         "TRUNCATE audit_detail",
+        "UPDATE audit_node SET n = n + 1",
+        "DELETE FROM audit_checkpoint",
+        "UPDATE audit_checkpoint SET note = ''",
+        "TRUNCATE audit_cosignature",
+        "UPDATE audit_log_key SET vkey = ''",
+        "DELETE FROM audit_carried",
     ],
 )
 def test_the_triggers_refuse_even_owner_and_superuser(filled: Connect, role: str, statement: str) -> None:
@@ -116,11 +130,49 @@ def test_the_triggers_refuse_even_owner_and_superuser(filled: Connect, role: str
         "TRUNCATE audit_log",
         "SELECT * FROM audit_detail",
         "SELECT * FROM accounts_user",
+        "INSERT INTO audit_cosignature (size, witness, line) VALUES (2, 'w', 'l')",
+        "INSERT INTO audit_carried VALUES ('actor', 'a', 1, 1)",
+        "UPDATE audit_checkpoint SET note = ''",
+        "DELETE FROM audit_node",
     ],
 )
 def test_the_sequencer_moves_and_does_nothing_else(filled: Connect, statement: str) -> None:
     with pytest.raises(errors.InsufficientPrivilege):
         filled("csoc_sequencer").execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM audit_inbox",
+        "DELETE FROM audit_inbox",
+        "INSERT INTO audit_log (idx, uid, line, leaf) VALUES (99, gen_random_uuid(), '{}', '')",
+        "INSERT INTO audit_checkpoint (size, root, note) VALUES (9, sha256('x'), '')",
+        "INSERT INTO audit_node VALUES (1, 9, sha256('x'))",
+        "INSERT INTO audit_cosignature (size, witness, line, at) VALUES (2, 'w', 'l', '-infinity')",
+        "UPDATE audit_cosignature SET line = ''",
+        "DELETE FROM audit_cosignature",
+        "SELECT sealed FROM audit_detail",
+        "UPDATE audit_pulse SET state = 'working'",
+        "SELECT * FROM accounts_user",
+        "SELECT * FROM trailers_trailer",
+    ],
+)
+def test_the_publisher_adds_cosignatures_and_does_nothing_else(filled: Connect, statement: str) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        filled("csoc_publisher").execute(statement)
+
+
+def test_the_publisher_reads_the_log_and_writes_what_it_is_for(
+    own_database: str, connect_as: Connect
+) -> None:
+    publisher = connect_as("csoc_publisher")
+    for table in ("audit_log", "audit_node", "audit_checkpoint", "audit_log_key", "audit_pulse"):
+        publisher.execute(f"SELECT * FROM {table}")
+    publisher.execute("SELECT commitment, class, expires FROM audit_detail")
+    publisher.execute("INSERT INTO audit_cosignature (size, witness, line) VALUES (2, 'w', 'l')")
+    publisher.execute(INSERT)
+    assert publisher.execute("SELECT waiting FROM audit_waiting()").fetchone() == (1,)
 
 
 def test_the_app_learns_how_many_wait_and_no_more(filled: Connect) -> None:
@@ -137,9 +189,46 @@ def test_the_generated_columns_cannot_be_given(filled: Connect) -> None:
 
 
 def test_the_check_names_what_an_unsafe_role_could_do(own_database: str) -> None:
-    assert checks.faults("csoc_app") == []
+    for role in ("csoc_app", "csoc_sequencer", "csoc_publisher"):
+        assert checks.faults(role) == []
     found = checks.faults("csoc_owner")
     assert "audit_log: UPDATE" in found and "audit_inbox: ownership" in found
+
+
+@pytest.mark.parametrize(
+    ("role", "grant", "fault"),
+    [
+        ("csoc_app", "INSERT ON audit_node", "audit_node: INSERT"),
+        ("csoc_app", "INSERT (size) ON audit_cosignature", "audit_cosignature: column INSERT"),
+        ("csoc_app", "UPDATE (note) ON audit_checkpoint", "audit_checkpoint: column UPDATE"),
+        ("csoc_publisher", "INSERT ON audit_log_key", "audit_log_key: INSERT"),
+        ("csoc_publisher", "SELECT (body) ON audit_inbox", "audit_inbox: column SELECT"),
+        ("csoc_sequencer", "DELETE ON audit_log", "audit_log: DELETE"),
+        ("csoc_sequencer", "INSERT ON audit_cosignature", "audit_cosignature: INSERT"),
+        ("csoc_sequencer", "TRIGGER ON audit_inbox", "audit_inbox: TRIGGER"),
+    ],
+)
+def test_the_check_finds_one_right_too_many(
+    servers: TestServers, own_database: str, connect_as: Connect, role: str, grant: str, fault: str
+) -> None:
+    servers.unguard(own_database)
+    connect_as("csoc_owner").execute(f"GRANT {grant} TO {role}")
+    assert fault in checks.faults(role)
+
+
+def test_the_check_finds_a_trigger_that_sleeps(
+    servers: TestServers, own_database: str, connect_as: Connect
+) -> None:
+    assert checks.sleeping_triggers() == []
+    servers.unguard(own_database)
+    owner = connect_as("csoc_owner")
+    owner.execute("ALTER TABLE audit_node DISABLE TRIGGER audit_node_rows")
+    owner.execute("ALTER TABLE audit_log_00000 ENABLE TRIGGER audit_log_statement")
+    assert checks.sleeping_triggers() == [
+        "audit_log_00000: audit_log_statement",
+        "audit_node: audit_node_rows",
+    ]
+    assert "audit_node: audit_node_rows is switched off" in checks.own_faults()[1]
 
 
 def test_production_refuses_a_role_that_got_too_much(
