@@ -10,7 +10,8 @@ from rest_framework.views import APIView
 
 from audit import flags, permissions, proofs, questions, selectors, sentences
 from audit.guard import guard
-from audit.views import PAGE_ROWS, log_ref
+from audit.log_page import ROWS
+from audit.views import log_ref
 from csoc.lib import clock
 
 
@@ -29,22 +30,24 @@ class Entries(APIView):
     def get(self, request: Request) -> Response:
         """Return one page of entries: sentence, line, proof state and flags of each."""
         permissions.require_reader(request.user)
-        query = request.query_params
-        question = questions.parse(questions.from_query(query))
-        found = selectors.page(question, PAGE_ROWS, questions.index(query, "before"))
-        states, raised = proofs.of_entries(found.rows), flags.of_entries(row.idx for row in found.rows)
-        rows = [_wire(sentences.tell(row), states[row.idx], raised.get(row.idx, [])) for row in found.rows]
-        response = Response(
-            {
-                "question": question.canonical,
-                "entries": rows,
-                "next_before": found.rows[-1].idx if found.more else found.searched_to,
-                "count": found.count,
-                "searched_to": found.searched_to,
-            }
-        )
-        response.audit_n = len(rows)  # type: ignore[attr-defined]
+        question = questions.parse(questions.from_query(request.query_params))
+        found = selectors.page(question, ROWS, questions.index(request.query_params, "before"))
+        response = Response(_page(question, found))
+        response.audit_n = len(found.rows)  # type: ignore[attr-defined]
         return response
+
+
+def _page(question: questions.Question, found: selectors.Page) -> dict[str, Any]:
+    states, raised = proofs.of_entries(found.rows), flags.of_entries(row.idx for row in found.rows)
+    return {
+        "question": question.canonical,
+        "entries": [
+            _wire(sentences.tell(row), states[row.idx], raised.get(row.idx, [])) for row in found.rows
+        ],
+        "next_before": found.rows[-1].idx if found.more else found.searched_to,
+        "count": found.count,
+        "searched_to": found.searched_to,
+    }
 
 
 def _wire(told: sentences.Told, state: str, raised: list[str]) -> dict[str, Any]:

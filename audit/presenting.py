@@ -60,7 +60,7 @@ def panel(row: Entry) -> dict[str, Any]:
     covered = stored is not None and proven.state != "broken"
     return {
         "told": told,
-        "line": json.loads(row.line),
+        "line": line_of(row.line),
         "state": proven.state,
         "flags": [flags.FLAGS[code] for code in raised if code in flags.FLAGS],
         "parts": line_parts(row.line),
@@ -76,22 +76,31 @@ def panel(row: Entry) -> dict[str, Any]:
 
 
 def person_page(actor_id: str) -> str:
-    """Return the address of a timeline of one actor."""
-    return reverse("audit-person", args=[actor_id])
+    """Return the address of a timeline of one actor, "" of nobody."""
+    return reverse("audit-person", args=[actor_id]) if actor_id else ""
 
 
 def object_page(key: str) -> str:
-    """Return the address of a timeline of one object."""
-    return reverse("audit-object", args=[key])
+    """Return the address of a timeline of one object, "" of nothing."""
+    return reverse("audit-object", args=[key]) if key else ""
 
 
 def _session_question(entry: dict[str, Any]) -> str:
     """Return the question for all that was done in the same sign-in, "" where there was none."""
     session = entry["actor"].get("session")
-    if not session:
+    if not session or not isinstance(session, str):
         return ""
     parts = [questions.write("actor", entry["actor"]["id"]), questions.write("session", session)]
     return "?" + urlencode({"q": " ".join(parts)})
+
+
+def line_of(text: str) -> dict[str, Any]:
+    """Return the line's members; none when somebody made it unreadable."""
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return line if isinstance(line, dict) else {}
 
 
 def line_parts(line: str) -> list[tuple[str, bool]]:
@@ -138,9 +147,9 @@ def with_gaps(found: Iterable[Row], kind: str) -> list[Row]:
     told: list[Row] = []
     for row in found:
         pause = row.told.at - told[-1].told.at if told else timedelta()
-        count = json.loads(row.told.line)["na" if kind == "person" else "no"]
         gap = _span(pause) if pause >= GAP else ""
-        told.append(Row(row.told, row.flags, row.state, row.link, gap, int(count)))
+        number = line_of(row.told.line).get("na" if kind == "person" else "no")
+        told.append(Row(row.told, row.flags, row.state, row.link, gap, number))
     return told
 
 

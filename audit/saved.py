@@ -57,7 +57,13 @@ def chips(asked: str) -> list[Chip]:
     """Return the saved questions of the acting person; ``asked`` is the text on the page now."""
     counted = _counts()
     built_in = [
-        Chip(str(words), text, counted[key], text == asked, worth=key in _WORTH and counted[key] not in ("", "0"))
+        Chip(
+            str(words),
+            text,
+            counted[key],
+            text == asked,
+            worth=key in _WORTH and counted[key] not in ("", "0"),
+        )
         for key, words, text in BUILT_IN
     ]
     own = [Chip(row.name, row.text, "", row.text == asked, row.pk) for row in of_actor()]
@@ -101,6 +107,19 @@ def _counted(text: str) -> str:
 
 
 # -- one's own: kept, renamed and thrown away by their owner alone; nothing of the log is shown by it ----
+
+
+def change(*, actor: Actor, act: str, pk: int | None, name: str, text: str) -> str:
+    """Do what the page's form asks, and return the question to show next. Errors: Refused."""
+    match act:
+        case "save":
+            return save_question(actor=actor, name=name, text=text).text
+        case "rename" if pk is not None:
+            return rename_question(actor=actor, pk=pk, name=name).text
+        case "throw-away" if pk is not None:
+            throw_away_question(actor=actor, pk=pk)
+            return text
+    raise nothing_here()
 
 
 def save_question(*, actor: Actor, name: str, text: str) -> SavedQuestion:

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
@@ -131,8 +132,11 @@ def entry(idx: int) -> Entry | None:
 
 
 def by_uid(uid: str) -> Entry | None:
-    """Return the entry of that id, if the acting person may see it."""
-    return entries_visible_to_actor().filter(uid=uid).first()
+    """Return the entry of that id, if it is one and the acting person may see it."""
+    try:
+        return entries_visible_to_actor().filter(uid=UUID(uid)).first()
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def flags_of(rows: list[Entry]) -> dict[int, list[str]]:
@@ -251,12 +255,16 @@ def _actor(text: str, top: int) -> Q:
 
 def details(row: Entry) -> list[tuple[str, str | None]]:
     """Return the erasable values behind ``row`` as (member, JSON text); None where one is gone."""
-    told = json.loads(row.line)["e"]
-    return [(member, _opened(told[member])) for member in detail.CLASSES if member in told]
+    try:
+        told = json.loads(row.line)["e"]
+        return [(member, _opened(bytes.fromhex(told[member]))) for member in detail.CLASSES if member in told]
+    except (ValueError, LookupError, TypeError):
+        # The line was changed: what it commits to is anybody's guess.
+        return []
 
 
-def _opened(commitment: str) -> str | None:
-    kept = Detail.objects.filter(commitment=bytes.fromhex(commitment)).first()
+def _opened(commitment: bytes) -> str | None:
+    kept = Detail.objects.filter(commitment=commitment).first()
     if kept is None:
         return None
     try:

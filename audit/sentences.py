@@ -12,7 +12,7 @@ from django.utils.dateformat import format as date_format
 from django.utils.translation import gettext as _
 
 from audit.models import Entry
-from audit.verbs import VERBS
+from audit.verbs import VERBS, Verb
 
 _TRAILER = re.compile(r"TRL-0*(\d+)\Z")
 _LONG_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
@@ -61,22 +61,42 @@ class Told:
 
 
 def tell(row: Entry) -> Told:
-    """Return what ``row`` says, as a person reads it."""
-    entry = json.loads(row.line)["e"]
+    """Return what ``row`` says, as a person reads it.
+
+    A line that is no entry any more (somebody changed it) still gets a row, so that it can be seen.
+    """
+    try:
+        entry = json.loads(row.line)["e"]
+        said = who(entry["actor"]), what(entry), reasons(entry.get("reason"))
+        outcome = str(entry["outcome"]["result"])
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        entry, outcome = _unreadable(row), row.outcome
+        said = row.name or row.actor or "?", _("left a line that can no longer be read as an entry"), []
     return Told(
         idx=row.idx,
         at=row.at,
-        who=who(entry["actor"]),
-        what=what(entry),
-        why=why(entry.get("reason")),
-        reasons=reasons(entry.get("reason")),
-        outcome=entry["outcome"]["result"],
+        who=said[0],
+        what=said[1],
+        why=", ".join(said[2]),
+        reasons=said[2],
+        outcome=outcome,
         entry=entry,
         line=row.line,
         leaf=bytes(row.leaf).hex(),
         actor_id=row.actor,
         object_key=row.object,
     )
+
+
+def _unreadable(row: Entry) -> dict[str, Any]:
+    """Return what the columns beside an unreadable line still say."""
+    kind, _colon, identity = row.object.partition(":")
+    return {
+        "actor": {"kind": "person", "id": row.actor},
+        "verb": row.verb,
+        "object": {"type": kind, "id": identity, "agency": row.agency},
+        "outcome": {"result": row.outcome},
+    }
 
 
 def who(actor: dict[str, Any]) -> str:
@@ -105,8 +125,10 @@ def thing(ref: dict[str, Any]) -> str:
 
 def what(entry: dict[str, Any]) -> str:
     """Return the predicate: done, not allowed, or failed, with the code and the count."""
-    verb, outcome = VERBS[entry["verb"]], entry["outcome"]
-    named = {"object": thing(entry["object"])}
+    outcome = entry["outcome"]
+    verb = VERBS.get(entry["verb"]) or Verb("{verb}: {object}", "{verb}: {object}")
+    # A verb of a newer console than this one is told by its own name.
+    named = {"object": thing(entry["object"]), "verb": entry["verb"]}
     code = outcome.get("code", "")
     if outcome["result"] == "denied":
         sentence = _("was not allowed to {act}").format(act=str(verb.to_do).format(**named))

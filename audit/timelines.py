@@ -79,7 +79,9 @@ def context(found: Timeline, around: int | None) -> dict[str, Any]:
 
 def _hidden(rows: list[Row]) -> int:
     """Return how many lines between the first and the last one shown this reader may not see."""
-    first, last = rows[0].position or 0, rows[-1].position or 0
+    first, last = rows[0].position, rows[-1].position
+    if first is None or last is None:
+        return 0
     return last - first + 1 - len(rows)
 
 

@@ -1,6 +1,5 @@
 """The privacy officer's pages of the log."""
 
-import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,15 +9,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from audit import permissions, presenting, proofs, questions, saved, selectors, strip, timelines, trust
+from audit import log_page as log_page_of
+from audit import permissions, proofs, questions, saved, selectors, strip, timelines, trust
 from audit.context import current_actor
 from audit.entry import Ref
 from audit.guard import guard
-from audit.questions import BadQuestion, Question
-from audit.verbs import VERBS
+from audit.questions import BadQuestion
 from csoc.lib.errors import Refused, nothing_here
-
-PAGE_ROWS = 50
 
 
 def log_ref(request: Any, **kwargs: Any) -> Ref:
@@ -36,7 +33,7 @@ def entry_ref(request: Any, idx: int) -> Ref:
 def log_page(request: HttpRequest) -> HttpResponse:
     """Show the entries that answer the question, newest first; reading them is an entry itself."""
     permissions.require_reader(request.user)
-    return _shown(request, "audit/log.html", _page(request))
+    return _shown(request, "audit/log.html", log_page_of.context(request))
 
 
 @require_GET
@@ -56,7 +53,7 @@ def verify_entry(request: HttpRequest, idx: int) -> HttpResponse:
     row = selectors.entry(idx)
     if row is None:
         raise nothing_here()
-    page = _page(request, text=f"entry:{idx}", chosen_idx=idx) | {"again": trust.again(row)}
+    page = log_page_of.of_one(idx) | {"again": trust.again(row)}
     return _shown(request, "audit/log.html", page)
 
 
@@ -95,98 +92,22 @@ def object_page(request: HttpRequest, key: str) -> HttpResponse:
 def keep_question(request: HttpRequest) -> HttpResponse:
     """Save, rename or throw away one of the reader's own questions; then the page again."""
     permissions.require_reader(request.user)
-    actor, given = current_actor(), request.POST
-    pk = questions.index(given, "id")
-    match given.get("act"):
-        case "save":
-            text = saved.save_question(actor=actor, name=given.get("name", ""), text=given.get("q", "")).text
-        case "rename" if pk is not None:
-            text = saved.rename_question(actor=actor, pk=pk, name=given.get("name", "")).text
-        case "throw-away" if pk is not None:
-            saved.throw_away_question(actor=actor, pk=pk)
-            text = given.get("q", "")
-        case _:
-            raise nothing_here()
+    given = request.POST
+    pk, name, text = questions.index(given, "id"), given.get("name", ""), given.get("q", "")
+    text = saved.change(actor=current_actor(), act=given.get("act", ""), pk=pk, name=name, text=text)
     return HttpResponseRedirect(f"{reverse('audit')}?{urlencode({'q': text})}")
-
-
-# -- what they show ------------------------------------------------------------------------------------
-
-
-def _page(request: HttpRequest, text: str | None = None, chosen_idx: int | None = None) -> dict[str, Any]:
-    """Return the page's context: what can be understood, answered; else why not, and no rows at all."""
-    began = time.perf_counter()
-    text = _asked(request) if text is None else text
-    question, found, fault = Question(text), selectors.Page([], False, None, None), None
-    before = None
-    try:
-        question = questions.parse(text)
-        before = questions.index(request.GET, "before")
-        chosen_idx = questions.index(request.GET, "entry") if chosen_idx is None else chosen_idx
-        found = selectors.page(question, PAGE_ROWS, before)
-    except BadQuestion as error:
-        fault = presenting.mistake(text, error)
-    took = time.perf_counter() - began
-    here = {"q": text} | ({"before": str(before)} if before is not None else {})
-    rows, chosen = presenting.rows(found.rows, here), None
-    if chosen_idx is not None and not fault:
-        chosen = selectors.entry(chosen_idx)
-    panel = presenting.panel(chosen) if chosen else None
-    broken = [row.told.idx for row in rows if row.state == "broken"]
-    broken += (
-        [chosen.idx] if chosen and panel and panel["state"] == "broken" and chosen.idx not in broken else []
-    )
-    return {
-        "text": text,
-        "question": question,
-        "fault": fault,
-        "rows": rows,
-        "size": selectors.size(),
-        "answered": "" if fault else presenting.answered(found, question, selectors.size(), took),
-        "older": urlencode({"q": text, "before": _older(found)}) if found.more or found.searched_to else "",
-        "newest": urlencode({"q": text}) if before is not None else "",
-        "searched_to": found.searched_to,
-        "panel": panel,
-        "not_there": chosen_idx if chosen_idx is not None and chosen is None else None,
-        "terms": [(term.text, urlencode({"q": question.without(term)})) for term in question.terms],
-        "saved": saved.chips(text),
-        "own": saved.of_actor(),
-        "seen": selectors.seen(),
-        "watched_since": saved.WATCHED_SINCE,
-        "watching": saved.watching(question),
-        "verbs": sorted(VERBS),
-        "fields": questions.FIELDS,
-        "strip": strip.now(broken),
-        "broken": broken,
-        "zone": presenting.zone_name(),
-        "here": urlencode(here),
-    }
-
-
-def _asked(request: HttpRequest) -> str:
-    """Return the question's text: as typed, or as the small form “who watched” puts it together."""
-    trailer = request.GET.get("watched", "").strip()
-    if trailer:
-        return saved.watched(trailer, request.GET.get("from", "").strip())
-    return questions.from_query(request.GET)
-
-
-def _older(found: selectors.Page) -> str:
-    return str(found.rows[-1].idx if found.more else found.searched_to)
 
 
 def _timeline(request: HttpRequest, kind: str, key: str) -> HttpResponse:
     permissions.require_reader(request.user)
     try:
-        around = questions.index(request.GET, "entry")
-        before = questions.index(request.GET, "before")
-        after = questions.index(request.GET, "after")
+        places = {name: questions.index(request.GET, name) for name in ("before", "after", "entry")}
     except BadQuestion:
         raise Http404 from None
-    found = timelines.read(kind, key, before=before, after=after, around=around)
+    found = timelines.read(kind, key, before=places["before"], after=places["after"], around=places["entry"])
     if not found.rows:
         raise nothing_here()
-    return _shown(request, "audit/timeline.html", timelines.context(found, around))
+    return _shown(request, "audit/timeline.html", timelines.context(found, places["entry"]))
 
 
 def _shown(request: HttpRequest, template: str, page: dict[str, Any]) -> HttpResponse:

@@ -233,6 +233,33 @@ def test_a_row_that_was_changed_is_red_and_so_is_the_strip(
     assert [row["proof"] for row in rows] == ["broken"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["junk", "{}", "[1]", '{"e":1}', '{"e":{"actor":7,"verb":[]}}', '{"e":{"parent":"x","verb":"new.verb"}}'],
+)
+def test_a_line_that_is_no_entry_any_more_is_shown_as_broken(
+    officer: Client, sequence: Callable[[], int], intruder: psycopg.Connection[Any], line: str
+) -> None:
+    watched()
+    idx = sequence() - 1
+    query = "UPDATE audit_log SET line = %s || right(line, 34) WHERE idx = %s"
+    intruder.execute(query, [line, idx])
+    page = officer.get(f"/audit/?entry={idx}").content.decode()
+    assert "can no longer be read as an entry" in page and "BROKEN" in page and "banner-fault" in page
+    assert officer.get("/api/v1/audit/entries/").status_code == 200
+    assert officer.post(f"/audit/entries/{idx}/verify/").status_code == 200
+
+
+def test_a_verb_of_a_newer_console_is_told_by_its_own_name(
+    officer: Client, sequence: Callable[[], int], intruder: psycopg.Connection[Any]
+) -> None:
+    watched()
+    idx = sequence() - 1
+    intruder.execute("UPDATE audit_log SET line = replace(line, 'video.live.open', 'video.{0}.x')")
+    page = officer.get(f"/audit/?entry={idx}").content.decode()
+    assert "Avery Singh</bdi></b> <bdi>video.{0}.x: trailer 07" in page
+
+
 def test_verifying_again_does_it_says_what_it_did_and_is_an_entry(
     officer: Client, sequence: Callable[[], int]
 ) -> None:
