@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tests.rooms.source import calls, functions, modules, services
+from tests.rooms.source import calls, functions, modules, services, strings
 
 #: Functions of services without an actor of their own, each with the reason.
 WITHOUT_ACTOR = {
@@ -100,3 +100,20 @@ def test_services_never_see_a_request_and_never_call_each_other() -> None:
             assert not arguments & {"HttpRequest", "Request"}, f"{path}: {node.name}"
         called = {call.removeprefix("services.") for call in calls(node)}
         assert not called & names, f"{path}: {node.name} calls {called & names}"
+
+
+def test_the_inbox_is_written_in_one_place_and_bodies_are_made_in_two() -> None:
+    """``audit.body`` is for a statement that inserts by itself: an erasure, and the publisher's own role."""
+    inserts = {
+        p for p, tree in modules().items() if any("INTO audit_inbox" in text for text in strings(tree))
+    }
+    assert inserts == {"audit/record.py"}
+    makers = {path for path, tree in modules().items() if calls(tree) & {"body", "audit.body"}}
+    assert makers == {"audit/erasure.py", "audit/publisher.py"}
+
+
+def test_a_media_token_exists_only_beside_an_entry() -> None:
+    for path, tree in modules().items():
+        for node in functions(tree):
+            if "MediaToken.objects.create" in calls(node):
+                assert "audit.media_token" in calls(node), f"{path}: {node.name}"
