@@ -1,6 +1,7 @@
 """What an entry costs its transaction, beside a plain INSERT and a chain of hashes in the request.
 
-Three transactions with the same change of state in them (one UPDATE), through the same Django connection:
+Three transactions with the same change of state in them, as every service makes one (lock a row, change it),
+through the same Django connection:
 
     record  the console's own ``audit.record``: actor and request from the context, validated, canonical
     plain   an INSERT of an equally long text into a table with the same columns and nothing else
@@ -27,6 +28,7 @@ PLAIN = "INSERT INTO bench_plain (uid, body) VALUES (%s, %s)"
 HEAD = "SELECT n, hash FROM bench_head WHERE id = 1 FOR UPDATE"
 CHAIN = "INSERT INTO bench_chain (n, uid, body, hash) VALUES (%s, %s, %s, %s)"
 MOVE = "UPDATE bench_head SET n = %s, hash = %s WHERE id = 1"
+LOCK = "SELECT n FROM bench_act WHERE id = %s FOR UPDATE"
 ACT = "UPDATE bench_act SET n = n + 1, at = clock_timestamp() WHERE id = %s"
 WORK = "SELECT pg_sleep(%s)"
 
@@ -78,6 +80,8 @@ class Writer:
         with transaction.atomic():
             if act:
                 with connection.cursor() as cursor:
+                    cursor.execute(LOCK, [self.number])
+                    cursor.fetchone()
                     cursor.execute(ACT, [self.number])
             write()
             if work_s:
