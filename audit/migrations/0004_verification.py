@@ -8,7 +8,7 @@ GRANT SELECT ON audit_verification, audit_witness_state, audit_witness_file, aud
 GRANT INSERT (vkey, name, old, size, asked_at, asked_by) ON audit_witness_file TO csoc_app;
 GRANT UPDATE (answer, answered_at, answered_by) ON audit_witness_file TO csoc_app;
 -- People decide through the app; only the owner, who drops the partition, says that it is done.
-GRANT INSERT (partition, asked_by, asked_name, asked_at, asked_entry) ON audit_prune_request TO csoc_app;
+GRANT INSERT ON audit_prune_request TO csoc_app;
 GRANT UPDATE (approved_by, approved_name, approved_at, approved_entry) ON audit_prune_request TO csoc_app;
 CREATE FUNCTION audit_prune_edge() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
