@@ -57,8 +57,8 @@ def fill(place: Place, count: int, seed: int) -> float:
 
 def measure(place: Place, count: int, seed: int) -> Speed:
     """Fill, export, verify."""
+    sequenced = fill(place, count, seed)
     with _witnessed(place) as witness:
-        sequenced = fill(place, count, seed)
         path, entries = _export(place)
         keys = ["--log-key", *witness.log_vkeys, "--witness-key", witness.vkey]
         checked, verdict = _verify(path, keys)
