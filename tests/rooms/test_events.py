@@ -61,7 +61,7 @@ READERS = {
 
 def documented() -> dict[str, set[str]]:
     """verb -> the modules that write it, as the document says; none for a reserved one."""
-    text = (ROOT / "docs" / "events.md").read_text("utf-8").split("## Domain events")[0]
+    text = (ROOT / "docs" / "events.md").read_text("utf-8").split("## Erasable detail")[0]
     rows = re.findall(r"^\| `([^`]+)` \| .*? \| (.*?) \|$", text, re.MULTILINE)
     return {verb: set(re.findall(r"`([a-z_/]+\.py)`", written)) for verb, written in rows}
 
