@@ -23,7 +23,7 @@ from audit.context import acting_as, system
 from audit.exports import folder, packing, policies, reading, services
 from audit.exports.archive import TooLarge
 from audit.exports.packing import Damaged
-from audit.exports.progress import Progress, Stopped, take_lease
+from audit.exports.progress import Progress, Stopped, beating, take_lease
 from audit.exports.reading import GiveUp
 from audit.models import Entry, ExportRequest
 from audit.record import Receipt
@@ -65,7 +65,8 @@ def build(name: str, *, witness_within_s: float = WITNESS_WITHIN_S) -> ExportReq
             return None
         progress = Progress(request)
         try:
-            _build(request, progress, witness_within_s)
+            with beating(request):
+                _build(request, progress, witness_within_s)
         except Stopped:
             log.info("export %s was stopped", name)
         except (GiveUp, TooLarge) as error:
