@@ -20,6 +20,8 @@ from audit.models import Entry
 from csoc.lib import clock
 
 _VALUE = re.compile(r'("(?:[^"\\]|\\.)*")(:?)|(-?\d+|true|false|null)')
+#: Being drawn by lot says nothing about an entry: the panel tells it, the row does not.
+_CHIPS = flags.FLAGS.keys() - {flags.SAMPLE}
 #: A pause in a timeline that is worth a line of its own.
 GAP = timedelta(minutes=30)
 
@@ -42,7 +44,7 @@ def rows(found: list[Entry], here: dict[str, str]) -> list[Row]:
     return [
         Row(
             sentences.tell(row),
-            [(code, flags.FLAGS[code].title) for code in raised.get(row.idx, []) if code in flags.FLAGS],
+            [(code, flags.FLAGS[code].title) for code in raised.get(row.idx, []) if code in _CHIPS],
             states[row.idx],
             "?" + urlencode(here | {"entry": str(row.idx)}),
         )
