@@ -91,6 +91,7 @@ export class Acts {
       const problem = error instanceof Problem ? error : new Problem(0, "", "");
       if (problem.code === "already-acknowledged") this.taken(act, problem);
       else if (problem.code === "stale-version") this.phase(act, "refused", M.changedLook);
+      else if (problem.code === "log-down") this.phase(act, "refused", problem.message);
       else if (problem.status === 0 || problem.status >= 500) this.phase(act, "failed");
       else this.phase(act, "refused", problem.message || M.failed);
       if (problem.status === 409) void this.link.refresh();
