@@ -5,10 +5,10 @@ A database restored from a backup does not know what was signed since; the head 
 """
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 
 from audit.halt import Halt
+from csoc.lib import clock
 from csoc.lib.keyfiles import sync_folder
 
 NAME = "checkpoint"
@@ -50,7 +50,7 @@ class Head:
 
     def set_aside(self) -> Path | None:
         """Rename a head that people decided against, so that it stays as evidence; return its new path."""
-        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        moment = clock.now().strftime("%Y%m%dT%H%M%S.%f")
         aside = self.folder / f"refused-{moment}"
         try:
             self.path.replace(aside)

@@ -155,7 +155,7 @@ class Sequencer:
             if order.generation > self.keys.generation:
                 log.warning("sequencer: an order to resume is dropped, the log is in order")
             self.orders.done(self.orders.resumption)
-        self._pulse(force=True)
+        self._pulse(at_once=True)
 
     def _write_first_lines(self) -> None:
         """Write what this origin's log begins with, and its key. A crash before COMMIT leaves nothing."""
@@ -188,7 +188,7 @@ class Sequencer:
             # Memory may be ahead of the log now, so nobody may use it again.
             self.connection.close()
             raise
-        self._pulse(force=False)
+        self._pulse(at_once=False)
         return moved
 
     def _move(self) -> int:
@@ -226,7 +226,7 @@ class Sequencer:
             self.keys.first_note_kept()
         if not stored:
             self.connection.execute(KEEP, [self.size, self._log.frontier.root(), note])
-            self._pulse(force=True)
+            self._pulse(at_once=True)
             self._after("kept")
         if self._rotating:
             self.keys.advance()
@@ -280,9 +280,9 @@ class Sequencer:
         now: datetime = row[0]
         return now
 
-    def _pulse(self, *, force: bool) -> None:
+    def _pulse(self, *, at_once: bool) -> None:
         """Tell people how far the log is: after every batch, and once a second when it is quiet."""
-        if not force and time.monotonic() - self._pulse_at < PULSE_S:
+        if not at_once and time.monotonic() - self._pulse_at < PULSE_S:
             return
         self.connection.execute(PULSE, [self.size, self.signed])
         self.connection.commit()

@@ -34,6 +34,8 @@ from csoc.supervisor import NotReady, Program, Stopping, Supervisor
 ROOT = Path(__file__).resolve().parent.parent
 USAGE, SERVER_FAILED, PROCESS_FAILED = 2, 7, 8
 READY_WITHIN_S = 90.0
+#: Celery warns root at length; here everything of one run belongs to the same user.
+QUIET = {"PYTHONWARNINGS": "ignore:You're running the worker"}
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
@@ -84,14 +86,16 @@ class Launcher:
             say("Preparing the demonstration …")
             self._manage("seed", "csoc_app", "make_seed")
         self._begin(self._programs())
+        # What nobody waits for starts when the web process no longer needs the processor.
+        rest = [self._publisher(), self._exporter()]
         if self.demo:
             self._introduce_witness()
-            self._begin([self._demo_witness(), self._publisher(), self._simulator()])
+            self._begin([self._demo_witness(), *rest, self._simulator()])
             self.ready_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             self.write_run_file()
             self.supervisor.on_restart = self.write_run_file
         else:
-            self._begin([self._publisher()])
+            self._begin(rest)
 
     def _begin(self, programs: list[Program]) -> None:
         for program in programs:
@@ -158,8 +162,6 @@ class Launcher:
         level = ["--loglevel", "WARNING"]
         beat_file = ["--schedule", str(self.data / "beat-schedule")]
         few = {"CSOC_POOL_MAX": "4"}
-        # Celery warns root at length; here everything of one run belongs to the same user.
-        quiet = few | {"PYTHONWARNINGS": "ignore:You're running the worker"}
         return [
             self._program(
                 "web",
@@ -173,13 +175,7 @@ class Launcher:
                 ready=lambda: port_answers(self.gateway_port),
                 answers=lambda: answers_at(f"http://127.0.0.1:{self.gateway_port}/healthz"),
             ),
-            self._program("worker", [*celery, "-q", "worker", "-P", "solo", *level], more=quiet),
-            # An export may take minutes; the purge and the ends of deployments never wait for it.
-            self._program(
-                "exporter",
-                [*celery, "-q", "worker", "-P", "solo", "-Q", "exports", "-n", "exporter@%h", *level],
-                more=quiet | {"CSOC_STATEMENT_TIMEOUT_MS": "60000"},
-            ),
+            self._program("worker", [*celery, "-q", "worker", "-P", "solo", *level], more=few | QUIET),
             self._program("beat", [*celery, "-q", "beat", *level, *beat_file], more=few),
             self._sequencer(),
         ]
@@ -191,6 +187,13 @@ class Launcher:
         program.ready = lambda: self._pulse_age() < time.monotonic() - program.started_at
         program.answers = lambda: self._sequences(program)
         return program
+
+    def _exporter(self) -> Program:
+        """A worker of its own: an export may take minutes, and the purge never waits for it."""
+        command = [sys.executable, "-m", "celery", "-A", "csoc", "-q", "worker", "-P", "solo"]
+        command += ["-Q", "exports", "-n", "exporter@%h", "--loglevel", "WARNING"]
+        more = {"CSOC_POOL_MAX": "4", "CSOC_STATEMENT_TIMEOUT_MS": "60000"} | QUIET
+        return self._program("exporter", command, more=more)
 
     def _publisher(self) -> Program:
         command = [sys.executable, "manage.py", "audit_publish"]
