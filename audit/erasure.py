@@ -20,8 +20,10 @@ log = logging.getLogger(__name__)
 
 #: One run erases at most so many batches; more is a sign, and the next run goes on.
 MAX_BATCHES = 500
+#: The database looks at its own clock too: what is not due there yet waits for the next run.
 DUE = """
-SELECT key_id, commitment FROM audit_detail WHERE expires <= %s AND NOT hold ORDER BY expires, key_id LIMIT %s
+SELECT key_id, commitment FROM audit_detail
+WHERE expires <= least(%s, audit_erasable_until()) AND NOT hold ORDER BY expires, key_id LIMIT %s
 """
 OLDEST_SUBJECT = """
 SELECT key_id FROM audit_detail WHERE NOT hold AND class = 'subject' ORDER BY expires LIMIT 1
