@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,28 @@ def test_an_export_also_proves_an_earlier_checkpoint(desk: Desk, tmp_path: Path)
     path = desk.export(kind="question", question="verb:video.live.open", also=seen.size)
     done = desk.verify(path, "--seen", str(note))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_whoever_holds_the_key_of_before_a_rotation_can_still_verify(desk: Desk) -> None:
+    from audit.models import LogKey
+    from audit.orders import Orders
+
+    before = desk.log.keys.vkey.text
+    desk.log.keys.prepare()
+    Orders(desk.log.keys.folder).ask_rotation()
+    deadline = time.monotonic() + 20
+    while LogKey.objects.count() < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    act(OFFICER, "video.live.extend", TRAILER, 2)
+    desk.log.settle()
+    path = desk.export(**KINDS["actor"])
+    found = members(path)
+    assert "rotations/1.txt" in found and found["keys.txt"].decode().count("csoc-test.invalid/audit+") == 2
+    assert "log.rotate" in [row["e"]["verb"] for row in lines(found["support.jsonl"])]
+    assert desk.log.keys.vkey.text != before
+    for key in (before, desk.log.keys.vkey.text):
+        done = desk.verify(path, log_key=key)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_archive_stops_before_it_would_need_another_format(tmp_path: Path) -> None:
