@@ -24,7 +24,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from csoc import health
+from csoc import health, run_file
 from csoc.demo_witness import DemoWitness, WitnessFailed
 from csoc.embedded import DATABASE, ServerError, Servers
 from csoc.lib.keyfiles import write_private
@@ -293,25 +293,9 @@ class Launcher:
 
     def write_run_file(self) -> None:
         """Write <data>/run.json (mode 0600) as console-api.md gives it; again after each restart."""
-        seed = json.loads((self.data / "seed.json").read_text("utf-8"))
-        trailers = [
-            {
-                "trailer": row["trailer"],
-                "keyid": row["keyid"],
-                "private_key_file": str(self.data / row["private_key_file"]),
-                "deployment": row.get("deployment"),
-                "simulated": row["simulated"],
-            }
-            for row in seed["trailers"]
-        ]
-        hotlist = seed["hotlist"]
-        sample = hotlist.get("sample") or hotlist["samples"][0]
-        content = {
+        content = run_file.seeded(self.data) | {
             "url": self.url,
             "ready_at": self.ready_at,
-            "people": seed["people"],
-            "trailers": trailers,
-            "hotlist": {"list_id": hotlist["list_id"], "version": hotlist["version"], "sample": sample},
             "audit": {
                 "log_vkeys": self.witness.log_vkeys,
                 "witness": {"url": self.witness.url, "vkey": self.witness.vkey},
@@ -321,11 +305,7 @@ class Launcher:
             "redis_url": self.options.redis_url or self.servers.redis_url(),
             "pids": {name: p.process.pid for name, p in self.supervisor.programs.items() if p.process},
         }
-        draft = self.run_file.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(content, file, indent=1)
-        draft.replace(self.run_file)
+        run_file.write(self.run_file, content)
 
     def greet(self) -> None:
         """Print where the console is and who may sign in."""
