@@ -165,9 +165,14 @@ def glass_of_agency(agency_id: int, now: datetime) -> QuerySet[BreakGlass]:
     )
 
 
+def glass_of(user: User, now: datetime) -> QuerySet[BreakGlass]:
+    """What this person has open by break-glass now, newest first."""
+    return glass_of_agency(user.person.agency_id, now).filter(user=user)
+
+
 def open_glass(user: User, kind: str, target: str, now: datetime) -> BreakGlass | None:
     """What opens exactly this thing to this user now."""
-    return glass_of_agency(user.person.agency_id, now).filter(user=user, kind=kind, target=target).first()
+    return glass_of(user, now).filter(kind=kind, target=target).first()
 
 
 def glass_wire(glass: BreakGlass) -> dict[str, Any]:

@@ -147,7 +147,8 @@ def _near(row: Entry, centre: Entry) -> Near | None:
     told, of = tell(row), json.loads(centre.line)["e"]
     session = of["actor"].get("session")
     same_session = row.actor == centre.actor and told.entry["actor"].get("session") == session
-    under_it = told.entry.get("parent") == of["uid"] and not told.entry["verb"].startswith(("audit.", "access."))
+    about_it = told.entry["verb"].startswith(("audit.", "access."))
+    under_it = told.entry.get("parent") == of["uid"] and not about_it
     if not (same_session or under_it or row.object == centre.object):
         return None
     return Near(told, row.idx - centre.idx, same_session, under_it)

@@ -53,8 +53,7 @@ class BreakGlassList(APIView):
     @extend_schema(responses=BreakGlassWire)
     def get(self, request: Request) -> Response:
         """List one's own."""
-        rows = selectors.glass_of_agency(request.user.person.agency_id, clock.now())
-        return Response([selectors.glass_wire(row) for row in rows.filter(user_id=request.user.pk)])
+        return Response([selectors.glass_wire(row) for row in selectors.glass_of(request.user, clock.now())])
 
     @extend_schema(request=BreakGlassBody, responses={201: BreakGlassWire})
     @audit.guard("access.break_glass", object=_page_ref, acts=True)

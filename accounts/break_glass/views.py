@@ -76,9 +76,7 @@ def _page(request: HttpRequest, form: BreakGlassForm) -> dict[str, Any]:
         # They stand in the list below, so the banner need not say them again.
         "glass_listed": True,
         "form": form,
-        "own": break_glass.standing(
-            selectors.glass_of_agency(user.person.agency_id, clock.now()).filter(user=user)
-        ),
+        "own": break_glass.standing(selectors.glass_of(user, clock.now())),
         "fresh": sessions.is_fresh(request.session, user),
         "confirm": f"{reverse('mfa_reauthenticate')}?{urlencode({'next': back})}",
     }
