@@ -186,8 +186,9 @@ def words_of(idx: int) -> str | None:
 
 
 def one(user: Any, review_id: int) -> Review | None:
-    """Return one review this person may see."""
-    return visible_to(user).filter(pk=review_id).first()
+    """Return one review this person may see, as long as the log still holds its entry."""
+    found = visible_to(user).filter(pk=review_id).first()
+    return found if found and Entry.objects.filter(idx=found.idx).exists() else None
 
 
 def is_overdue(review: Review, now: datetime) -> bool:

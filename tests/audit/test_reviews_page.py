@@ -223,3 +223,13 @@ def test_the_words_of_a_break_glass_are_before_the_reviewer(
 def test_a_strange_address_is_no_failure(log: Planted, browser: Any, query: str) -> None:
     view(log)
     assert browser("privacy_officer").get(f"/audit/reviews/?{query}").status_code == 200
+
+
+def test_an_entry_that_was_pruned_is_said_to_be(log: Planted, browser: Any, connect_as: Any) -> None:
+    connect_as("csoc_owner").execute(
+        "INSERT INTO audit_review (idx, uid, code, agency, subject, raised_at, due_at) "
+        "VALUES (60000000, gen_random_uuid(), 'sample', 'DEMO-PS', 7, now(), now())"
+    )
+    dana = browser("supervisor")
+    assert "The entry was pruned" in text_of(dana.get("/audit/reviews/"))
+    assert dana.get(f"/audit/reviews/?item={Review.objects.get().pk}").status_code == 200
