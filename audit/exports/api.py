@@ -66,6 +66,7 @@ class ExportDecision(APIView):
     @guard("approval.grant", object=one_ref, acts=True)
     def post(self, request: Request, name: str) -> Response:
         """Approve, or refuse with a reason."""
+        policies.may_see(request.user)
         told = valid(Decision, request)
         if told["decision"] == "approve":
             policies.may_decide(request.user, selectors.by_name(name))

@@ -26,6 +26,7 @@ from audit.exports.packing import Damaged
 from audit.exports.progress import Progress, Stopped, beating, take_lease
 from audit.exports.reading import GiveUp
 from audit.models import Entry, ExportRequest
+from audit.nodes import NodeMissing
 from audit.record import Receipt
 from audit.wait import NotSealed, wait
 from csoc.lib import clock
@@ -69,8 +70,9 @@ def build(name: str, *, witness_within_s: float = WITNESS_WITHIN_S) -> ExportReq
                 _build(request, progress, witness_within_s)
         except Stopped:
             log.info("export %s was stopped", name)
-        except (GiveUp, TooLarge) as error:
-            services.fail_export(actor=ACTOR, name=name, fault=getattr(error, "code", "too-large"))
+        except (GiveUp, TooLarge, NodeMissing) as error:
+            fault = "pruned" if isinstance(error, NodeMissing) else getattr(error, "code", "too-large")
+            services.fail_export(actor=ACTOR, name=name, fault=fault)
         except (Waiting, NotSealed) as error:
             progress.release(getattr(error, "code", "log-behind"))
         except Exception as error:

@@ -40,6 +40,10 @@ FAULTS = {
         "Entries that belong to it are missing from the log itself. Tell the administrator to run "
         "“manage.py audit_verify --full”."
     ),
+    "pruned": gettext_lazy(
+        "A hash that its proof needs went with a pruned part of the log. Leave the earlier checkpoint out, "
+        "or ask for a later time."
+    ),
     "too-large": gettext_lazy(
         "It would be larger than 3 GiB. Ask for a shorter time, or leave the details out."
     ),

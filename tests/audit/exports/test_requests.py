@@ -374,3 +374,31 @@ def test_bounded_memory_and_time_keep_the_lease(desk: Desk, monkeypatch: pytest.
     sizes = [len(batch) for batch in scope.batches(request, 10_000)]
     assert max(sizes) == 7 and sum(sizes) == 63
     assert desk.verify(folder.finished(desk.build(desk.approve(request)).name)).returncode == 0
+
+
+def test_a_sealed_build_does_not_outlive_the_details_in_it(desk: Desk, clock: Any) -> None:
+    captured = clock.now()
+    with audit.acting_as(OFFICER):
+        audit.commit("alert.note", TRAILER, detail={"plate": "ZZDEM01"}, captured_at=captured)
+    desk.log.settle()
+    request = desk.approve(desk.ask(**ACTOR, details=True))
+    desk.log.witnessing = False
+    waiting = desk.build(request, witness_within_s=0.0)
+    assert waiting.seal and waiting.expires_at and len(folder.everything()) == 1
+    clock.shift(48 * 3600)
+    tending.tend()
+    row = ExportRequest.objects.get(pk=request.pk)
+    assert (row.state, row.fault) == ("failed", "details-due")
+    assert folder.everything() == []
+
+
+def test_a_proof_that_needs_pruned_hashes_is_refused_in_words(
+    desk: Desk, intruder: psycopg.Connection[Any]
+) -> None:
+    """The earlier checkpoint's right edge lies in what is gone."""
+    act(OFFICER, "video.live.extend", TRAILER, 5)
+    size = desk.log.settle()
+    request = desk.approve(desk.ask(kind="question", question="verb:approval.grant", also=size - 3))
+    intruder.execute("DELETE FROM audit_log WHERE idx = %s", [size - 4])
+    built = desk.build(request)
+    assert (built.state, built.fault) == ("failed", "pruned")
