@@ -29,10 +29,8 @@ from operator import itemgetter
 from types import SimpleNamespace
 
 CHUNK, LINE_BYTES, SLACK_S, SHOWN = 1 << 22, 1 << 20, 300, 50
-MEMBERS = (
-    "README.txt manifest.json lines.jsonl support.jsonl census.json details.jsonl keys.txt rotations "
-    "verify_audit.py seal.jsonl checkpoint.txt"
-).split()
+MEMBERS = "README.txt manifest.json lines.jsonl support.jsonl census.json details.jsonl keys.txt rotations"
+MEMBER_ORDER = [*MEMBERS.split(), "verify_audit.py", "seal.jsonl", "checkpoint.txt"]
 TEXTS = "kind origin question recipient reference subject"
 MANIFEST = f"also details entries files first format last size support {TEXTS}".split()
 OWNERS = {"raw": "system.malformed", "census": "log.census", "vkey": "log.rotate", "erased": "detail.erase"}
@@ -553,7 +551,7 @@ class Export:
 
     def files(self):
         listed, names = self.m["files"], [name for name in self.members if not name.startswith("tile/")]
-        order = sorted(names, key=lambda name: (MEMBERS.index(name.split("/")[0]), len(name), name))
+        order = sorted(names, key=lambda name: (MEMBER_ORDER.index(name.split("/")[0]), len(name), name))
         self.check(
             names == order or self.options.folder, 20, "The members of the zip are not in their order."
         )
@@ -832,7 +830,7 @@ def run(arguments):
 def main():
     gc.disable()  # lines make many small objects and no cycles
     status, words = run(sys.argv[1:])
-    print("\n".join(words), file=sys.stderr if status else sys.stdout)
+    print("\n".join(words), file=sys.stderr if status else sys.stdout, flush=True)
     return status
 
 

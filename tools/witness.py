@@ -400,7 +400,8 @@ class Witness:
 class Door(BaseHTTPRequestHandler):
     """POST /add-checkpoint, GET /<sha256 of origin>/checkpoint. Bodies are capped, slow clients cut off."""
 
-    protocol_version, timeout, witness = "HTTP/1.1", 30, None
+    protocol_version, timeout = "HTTP/1.1", 30
+    witness: Witness
     slots = threading.BoundedSemaphore(64)
 
     def do_POST(self) -> None:

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -34,7 +34,7 @@ class State:
         self.vkey = made.vkey
         self.key = Key(NAME, COSIGNATURE, seed=bytes.fromhex((folder / "key").read_text().split()[1]))
 
-    def run(self, *arguments: str, **options: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
         """One command of the tool, by the interpreter of the tests, without site packages."""
         command, *rest = arguments
         return subprocess.run(

@@ -7,6 +7,7 @@ docs/audit-tampering.md is the same list for readers; ``test_the_page_lists_what
 
 import functools
 import json
+import random
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from tools import verify_audit, witness
 
 PAGE = Path(__file__).parents[2] / "docs" / "audit-tampering.md"
 Members = dict[str, bytes]
+FLIPS = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -358,7 +360,22 @@ def test_another_line_under_a_proof(scene: Scene, tmp_path: Path) -> None:
     assert verifier(scene, tmp_path / "p.tlog-proof")[0] == 16
 
 
+def test_bits(scene: Scene, tmp_path: Path) -> None:
+    """One bit of a real export flipped, at 10,000 places, one after the other: each a whole run."""
+    rng, path, accepted = random.Random(3), tmp_path / "export.zip", []
+    whole = {kind: zip_.read_bytes() for kind, zip_ in scene.exports.items()}
+    for number in range(FLIPS):
+        kind = list(whole)[number % len(whole)]
+        bit, flipped = rng.randrange(8 * len(whole[kind])), bytearray(whole[kind])
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        if verifier(scene, path, "--jobs", "1")[0] == 0:
+            accepted.append((kind, bit))
+    assert accepted == []
+
+
 SINGLE = (
+    "test_bits",
     "test_split_view",
     "test_receipt",
     "test_wrong_log_key",

@@ -26,7 +26,7 @@ from tests.audit_tools.logmaker import COSIGNATURE, Key, b64, body, inclusion, n
 from tools import verify_audit
 
 KINDS = [("range", ""), ("actor", "u-2"), ("object", "alert:7"), ("question", "")]
-FLIPS = 10_000
+FLIPS = 1_000
 
 
 @pytest.fixture(autouse=True)
@@ -660,7 +660,7 @@ def test_it_imports_nothing_of_ours() -> None:
     )
 
 
-def test_of_ten_thousand_flipped_bits_none_is_accepted(tmp_path: Path) -> None:
+def test_of_a_thousand_flipped_bits_none_is_accepted(tmp_path: Path) -> None:
     """Seeded; spread over small exports of every kind, each flip a whole run of the verifier on the changed zip."""
     rng, accepted, path = random.Random(20261121), [], tmp_path / "e.zip"
     exports = []
