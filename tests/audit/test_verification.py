@@ -17,6 +17,8 @@ from audit.head import Head
 from audit.logkeys import LogKeys
 from audit.models import Verification
 from audit.notes import Checkpoint
+from audit.orders import Orders, Resume
+from audit.sequencer import Sequencer
 from audit.verification import whole
 from audit.verification.rolling import Rolling
 from audit.verification.signatures import Keyring
@@ -27,6 +29,7 @@ from tests.audit.test_sequencer import write
 
 Connect = Callable[[str], psycopg.Connection[Any]]
 Sequence = Callable[[], int]
+New = Callable[..., Sequencer]
 
 
 @pytest.fixture
@@ -479,3 +482,71 @@ def test_a_note_of_the_head_that_is_not_ours_is_found(
     assert [f.code for f in whole.judge_head(filled, log_head.path, ring, size)] == ["fork"]
     log_head.write(notes.note(Checkpoint(log_keys.origin, size, bytes(32)), ["— nobody AAAAAAAA"]))
     assert [f.code for f in whole.judge_head(filled, log_head.path, ring, size)] == ["missing-key"]
+
+
+# -- keys that follow one another ------------------------------------------------------------------
+
+
+def test_a_rotation_holds_and_needs_both_signatures(
+    connect_as: Connect,
+    new_sequencer: New,
+    log_keys: LogKeys,
+    intruder: psycopg.Connection[Any],
+) -> None:
+    app, reader, sequencer = connect_as("csoc_app"), connect_as("csoc_publisher"), new_sequencer()
+    assert sequencer.take_office()
+    write(app, 5)
+    sequencer.step()
+    log_keys.prepare()
+    Orders(log_keys.folder).ask_rotation()
+    for _batch in range(3):
+        write(app, 5)
+        sequencer.step()
+    report = verification.verify(reader)
+    assert report.findings == [] and len(Keyring.of(reader).keys) == 2
+    for since in range(report.size):
+        assert verification.verify(reader, since).findings == []
+    [(size, note)] = intruder.execute(
+        "SELECT size, note FROM audit_checkpoint WHERE size = (SELECT max(from_size) FROM audit_log_key)"
+    ).fetchall()
+    lines = note.splitlines(keepends=True)
+    for without in (4, 5):
+        one = "".join(line for number, line in enumerate(lines) if number != without)
+        intruder.execute("UPDATE audit_checkpoint SET note = %s WHERE size = %s", [one, size])
+        assert codes(verification.verify(reader)) == {"wrong-key"}
+    intruder.execute("UPDATE audit_checkpoint SET note = %s WHERE size = %s", [note, size])
+    intruder.execute("DELETE FROM audit_log_key WHERE n = 2")
+    assert "missing-key" in codes(verification.verify(reader))
+
+
+def test_a_log_that_two_people_let_go_on_is_green_again(
+    connect_as: Connect,
+    new_sequencer: New,
+    log_keys: LogKeys,
+    log_head: Head,
+    intruder: psycopg.Connection[Any],
+) -> None:
+    app, reader, sequencer = connect_as("csoc_app"), connect_as("csoc_publisher"), new_sequencer()
+    assert sequencer.take_office()
+    for _batch in range(4):
+        write(app, 10)
+        sequencer.step()
+    sequencer.connection.close()
+    watch = Watch(reader, log_head)
+    watch.round()
+    intruder.execute("DELETE FROM audit_log WHERE idx >= 21")
+    intruder.execute("DELETE FROM audit_node WHERE (n + 1) << level > 21")
+    intruder.execute("DELETE FROM audit_checkpoint WHERE size > 21")
+    watch.round()
+    assert verification.state().findings[0]["code"] == "rollback"
+    order = Resume("behind", "restored-backup", "u-1042", "u-2001", 2)
+    assert Orders(log_keys.folder).ask_resume(order)
+    successor = new_sequencer()
+    assert successor.take_office()
+    write(app, 30)
+    successor.step()
+    for someone in (watch, Watch(reader, log_head)):
+        someone.round()
+        assert verification.state().word == "verified", verification.state().findings
+    assert verification.verify(reader).findings == []
+    assert watch.changes == [False, True]
