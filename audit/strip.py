@@ -30,6 +30,7 @@ class Strip:
     """What the strip says. ``level``: ok, caution or fault; ``todo`` is what to do unless it is ok.
 
     ``witnesses``: (words, local time) of the cosignatures on the newest witnessed checkpoint.
+    ``complete_to``: how many lines were verified to be all there, None when that is not known.
     """
 
     level: str
@@ -38,7 +39,7 @@ class Strip:
     witnesses: list[tuple[str, str]] = field(default_factory=list)
     next_s: int | None = None
     todo: str = ""
-    complete: bool = True
+    complete_to: int | None = None
 
 
 def now(broken: list[int] | None = None) -> Strip:
@@ -54,7 +55,7 @@ def now(broken: list[int] | None = None) -> Strip:
         witnesses=_witnesses(),
         next_s=_next_round(),
         todo=todo,
-        complete=not fault and checked.word == "verified",
+        complete_to=checked.size if not fault and checked.word == "verified" else None,
     )
 
 
