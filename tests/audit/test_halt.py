@@ -20,7 +20,7 @@ from audit.logkeys import LogKeys
 from audit.notes import Checkpoint
 from audit.orders import Orders, Resume
 from audit.sequencer import Sequencer
-from tests.audit.conftest import ORIGIN
+from tests.audit.conftest import ORIGIN, in_office
 from tests.audit.logs import Crash, check_log, crash_after, entries, read_log, signers, write
 from tests.servers import TestServers
 
@@ -46,7 +46,7 @@ class Scene:
         """A sequencer refuses to work, for the reason returned; and it has changed nothing."""
         before = self.picture()
         with pytest.raises(Halt) as halt:
-            self.new().take_office()
+            in_office(self.new())
         assert self.picture() == before, "nothing is signed, nothing is moved"
         return halt.value
 
@@ -76,8 +76,7 @@ def scene(
 ) -> Scene:
     """See Scene."""
     app = connect_as("csoc_app")
-    sequencer = new_sequencer()
-    assert sequencer.take_office()
+    sequencer = in_office(new_sequencer())
     for _batch in range(4):
         write(app, 10)
         sequencer.step()
@@ -154,8 +153,7 @@ def test_a_log_that_is_not_what_was_signed_halts(
 
 def unsigned_tail(scene: Scene) -> None:
     """A crash left three lines without a signature."""
-    doomed = scene.new(crash_after("committed"))
-    assert doomed.take_office()
+    doomed = in_office(scene.new(crash_after("committed")))
     with pytest.raises(Crash):
         doomed.step()
 
@@ -182,8 +180,7 @@ def test_what_a_witness_proves_counts_and_what_anybody_could_write_does_not(scen
         VALUES (%s, 'o', 'w', 0, now(), %s)"""
     scene.intruder.execute(insert, ["one", "no note"])
     scene.intruder.execute(insert, ["two", by_stranger(900)])
-    sequencer = scene.new()
-    assert sequencer.take_office()
+    sequencer = in_office(scene.new())
     sequencer.connection.close()
     scene.intruder.execute(insert, ["three", another_root(scene, 900)])
     assert scene.halts().code == "witness-knows"
@@ -193,16 +190,14 @@ def test_what_a_witness_proves_counts_and_what_anybody_could_write_does_not(scen
 
 def test_a_clock_that_ran_backwards_stops_the_next_batch(scene: Scene) -> None:
     scene.intruder.execute("UPDATE audit_inbox SET at = at + interval '1 hour' WHERE seq = 41")
-    sequencer = scene.new()
-    assert sequencer.take_office()
+    sequencer = in_office(scene.new())
     sequencer.step()
     write(scene.app, 2)
     with pytest.raises(Halt) as halt:
         sequencer.step()
     assert halt.value.code == "clock-backwards"
     size = len(check_log(scene.app))
-    successor = scene.new()
-    assert successor.take_office()
+    successor = in_office(scene.new())
     with pytest.raises(Halt):
         successor.step()
     assert len(read_log(scene.app)) == size
@@ -210,8 +205,7 @@ def test_a_clock_that_ran_backwards_stops_the_next_batch(scene: Scene) -> None:
 
 
 def test_two_sequencers_of_two_databases_never_share_a_head(scene: Scene) -> None:
-    sequencer = scene.new()
-    assert sequencer.take_office()
+    sequencer = in_office(scene.new())
     sequencer.step()
     scene.head.write(another_root(scene, 500))
     write(scene.app, 1)
@@ -227,8 +221,7 @@ def test_a_head_that_cannot_be_written_keeps_the_signature_back(
     def full(*args: Any) -> None:
         raise OSError("no space left")
 
-    sequencer = scene.new()
-    assert sequencer.take_office()
+    sequencer = in_office(scene.new())
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", full)
         with pytest.raises(Halt) as halt:
@@ -236,8 +229,7 @@ def test_a_head_that_cannot_be_written_keeps_the_signature_back(
     assert halt.value.code == "head-unwritable"
     newest = "SELECT max(size) FROM audit_checkpoint"
     assert scene.app.execute(newest).fetchone() == (LINES,), "nobody saw the note"
-    successor = scene.new()
-    assert successor.take_office()
+    in_office(scene.new())
     assert len(check_log(scene.app)) == LINES + 3
 
 
@@ -245,8 +237,7 @@ def test_no_partition_left_is_a_halt_that_ends_with_one_more(
     scene: Scene, connect_as: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.intruder.execute("ALTER TABLE audit_log DETACH PARTITION audit_log_00001")
-    sequencer = scene.new()
-    assert sequencer.take_office()
+    sequencer = in_office(scene.new())
     monkeypatch.setattr(sequencer._log.frontier, "size", 1 << 20)
     with pytest.raises(Halt) as halt:
         sequencer.step()
@@ -256,8 +247,7 @@ def test_no_partition_left_is_a_halt_that_ends_with_one_more(
 def test_a_head_older_than_the_table_is_caught_up(scene: Scene) -> None:
     old = scene.app.execute("SELECT note FROM audit_checkpoint WHERE size = 31").fetchone()[0]
     scene.head.write(old)
-    sequencer = scene.new()
-    assert sequencer.take_office()
+    sequencer = in_office(scene.new())
     sequencer.step()
     assert len(check_log(scene.app)) == LINES + 3
     assert Checkpoint.parse((scene.head.read() or "").partition("\n\n")[0] + "\n").size == LINES + 3
@@ -293,9 +283,8 @@ def test_two_people_let_it_go_on_under_a_new_origin(
     scene.order(code)
     if crash:
         with pytest.raises(Crash):
-            scene.new(crash_after(crash)).take_office()
-    sequencer = scene.new()
-    assert sequencer.take_office()
+            in_office(scene.new(crash_after(crash)))
+    sequencer = in_office(scene.new())
     sequencer.step()
     rows = check_log(scene.app)
     assert len(rows) == size + 2 + 3
@@ -320,15 +309,14 @@ def test_an_order_does_not_heal_a_database_that_contradicts_itself(scene: Scene)
     scene.intruder.execute("UPDATE audit_log SET line = replace(line, 'DEMO', 'ELSE') WHERE idx = 4")
     scene.order("head-missing")
     with pytest.raises(Halt) as halt:
-        scene.new().take_office()
+        in_office(scene.new())
     assert halt.value.code == "line-differs"
     assert len(read_log(scene.app)) == LINES
 
 
 def test_an_order_for_a_log_that_is_in_order_is_dropped(scene: Scene) -> None:
     scene.order("behind")
-    sequencer = scene.new()
-    assert sequencer.take_office()
+    sequencer = in_office(scene.new())
     sequencer.step()
     assert scene.keys.origin == ORIGIN and not Orders(scene.keys.folder).resumption.exists()
     assert "log.resume" not in {entry["verb"] for entry in entries(scene.app)}
@@ -336,14 +324,12 @@ def test_an_order_for_a_log_that_is_in_order_is_dropped(scene: Scene) -> None:
 
 def test_a_clock_that_was_wrong_for_good_is_ended_too(scene: Scene) -> None:
     scene.intruder.execute("UPDATE audit_inbox SET at = at + interval '1 year' WHERE seq = 41")
-    sequencer = scene.new()
-    assert sequencer.take_office()
+    sequencer = in_office(scene.new())
     sequencer.step()
     sequencer.connection.close()
     scene.head.path.unlink()
     scene.order("clock-backwards")
-    successor = scene.new()
-    assert successor.take_office()
+    successor = in_office(scene.new())
     write(scene.app, 2)
     assert successor.step() == 2
     check_log(scene.app)

@@ -13,7 +13,7 @@ from audit import checks
 from audit.head import Head
 from audit.logkeys import LogKeys
 from audit.sequencer import Sequencer
-from tests.audit.conftest import ORIGIN
+from tests.audit.conftest import ORIGIN, in_office
 from tests.servers import TestServers
 
 Connect = Callable[[str], psycopg.Connection[Any]]
@@ -35,8 +35,7 @@ def filled(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> It
     connect("csoc_app").execute(INSERT)
     with psycopg.connect(servers.url("csoc_sequencer", name)) as connection:
         folder = tmp_path_factory.mktemp("log")
-        sequencer = Sequencer(connection, LogKeys(folder / "keys", ORIGIN), Head(folder / "head"))
-        assert sequencer.take_office()
+        sequencer = in_office(Sequencer(connection, LogKeys(folder / "keys", ORIGIN), Head(folder / "head")))
         sequencer.step()
     connect("csoc_app").execute(INSERT)
     yield connect

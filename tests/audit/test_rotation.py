@@ -17,7 +17,7 @@ from audit.head import Head
 from audit.logkeys import LogKeys
 from audit.orders import Orders
 from audit.sequencer import Sequencer
-from tests.audit.conftest import ORIGIN
+from tests.audit.conftest import ORIGIN, in_office
 from tests.audit.logs import Crash, check_log, crash_after, entries, signers, write
 from tests.servers import TestServers
 
@@ -28,8 +28,7 @@ New = Callable[..., Sequencer]
 @pytest.fixture
 def old(connect_as: Connect, new_sequencer: New, log_keys: LogKeys) -> str:
     """The verifier key of a log of 6 lines, whose next key is prepared and whose rotation is ordered."""
-    sequencer = new_sequencer()
-    assert sequencer.take_office()
+    sequencer = in_office(new_sequencer())
     write(connect_as("csoc_app"), 5)
     sequencer.step()
     sequencer.connection.close()
@@ -59,14 +58,12 @@ def test_a_rotation_is_safe_in_every_crash(
     connect_as: Connect, new_sequencer: New, log_keys: LogKeys, old: str, crash: str
 ) -> None:
     app, new = connect_as("csoc_app"), str(log_keys.next_vkey)
-    sequencer = new_sequencer(crash_after(crash))
-    assert sequencer.take_office()
+    sequencer = in_office(new_sequencer(crash_after(crash)))
     write(app, 2)
     if crash:
         with pytest.raises(Crash):
             sequencer.step()
-        sequencer = new_sequencer()
-        assert sequencer.take_office()
+        sequencer = in_office(new_sequencer())
     sequencer.step()
     write(app, 2)
     sequencer.step()
@@ -77,8 +74,7 @@ def test_a_crash_before_the_line_commits_leaves_the_order(
     connect_as: Connect, new_sequencer: New, log_keys: LogKeys, old: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app, new = connect_as("csoc_app"), str(log_keys.next_vkey)
-    sequencer = new_sequencer()
-    assert sequencer.take_office()
+    sequencer = in_office(new_sequencer())
 
     def crash(*args: Any) -> None:
         raise Crash
@@ -87,8 +83,7 @@ def test_a_crash_before_the_line_commits_leaves_the_order(
     with pytest.raises(Crash):
         sequencer.step()
     assert "log.rotate" not in {entry["verb"] for entry in entries(app)}
-    successor = new_sequencer()
-    assert successor.take_office()
+    successor = in_office(new_sequencer())
     successor.step()
     check_rotated(app, log_keys, old, new)
 
@@ -97,8 +92,7 @@ def test_an_order_without_a_prepared_key_changes_nothing(
     connect_as: Connect, new_sequencer: New, log_keys: LogKeys, old: str
 ) -> None:
     (log_keys.folder / "next.key").unlink()
-    sequencer = new_sequencer()
-    assert sequencer.take_office()
+    sequencer = in_office(new_sequencer())
     write(connect_as("csoc_app"), 1)
     sequencer.step()
     assert str(log_keys.vkey) == old and not Orders(log_keys.folder).rotation.exists()
@@ -109,20 +103,19 @@ def test_the_old_key_is_of_no_use_after_a_rotation(
     new_sequencer: New, log_keys: LogKeys, log_head: Head, old: str
 ) -> None:
     before = (log_keys.folder / "current.key").read_bytes()
-    sequencer = new_sequencer()
-    assert sequencer.take_office()
+    sequencer = in_office(new_sequencer())
     sequencer.step()
     sequencer.connection.close()
     assert before not in [path.read_bytes() for path in log_keys.folder.iterdir()]
     (log_keys.folder / "current.key").write_bytes(before)
     with pytest.raises(Halt) as halt:
-        new_sequencer().take_office()
+        in_office(new_sequencer())
     assert halt.value.code == "wrong-key"
 
 
 def test_it_rotates_again_and_again(connect_as: Connect, new_sequencer: New, log_keys: LogKeys) -> None:
     sequencer, app = new_sequencer(), connect_as("csoc_app")
-    assert sequencer.take_office()
+    in_office(sequencer)
     used = [str(log_keys.vkey)]
     for _time in range(3):
         used.append(str(log_keys.prepare()))

@@ -27,7 +27,7 @@ from audit.logkeys import LogKeys
 from audit.record import INSERT
 from audit.sequencer import Sequencer
 from csoc.lib.ids import uuid7
-from tests.audit.conftest import ALERT, ORIGIN, PERSON
+from tests.audit.conftest import ALERT, ORIGIN, PERSON, in_office
 from tests.audit.logs import Crash, check_log, crash_after, entries, read_log, write
 from tests.servers import TestServers
 
@@ -57,8 +57,7 @@ def test_a_successor_continues_where_the_log_ends(
     app = connect_as("csoc_app")
     for _round in range(3):
         write(app, 5)
-        sequencer = new_sequencer()
-        assert sequencer.take_office()
+        sequencer = in_office(new_sequencer())
         sequencer.step()
         sequencer.connection.close()
     assert len(check_log(app)) == 16
@@ -77,16 +76,15 @@ def test_a_crash_after_any_step_leaves_what_the_next_start_completes(
     written = write(app, 5)
     with contextlib.suppress(Crash):
         for batch in range(batches + 1):
-            doomed = new_sequencer(crash_after(step) if batch == batches else lambda step: None)
-            assert doomed.take_office()
+            doomed = new_sequencer(crash_after(step) if batch == batches else lambda done: None)
+            in_office(doomed)
             written += write(app, 3)
             doomed.step()
             doomed.connection.close()
         assert step == "first-lines" and batches, "those are written only once"
     assert doomed.connection.closed
     before = log_head.read()
-    successor = new_sequencer()
-    assert successor.take_office()
+    successor = in_office(new_sequencer())
     while successor.step():
         pass
     rows = check_log(app)
@@ -102,14 +100,14 @@ def test_a_log_of_the_release_before_gets_its_tree(
     """Lines without nodes, checkpoints and keys, as that release wrote them."""
     app = connect_as("csoc_app")
     write(app, 50)
-    elsewhere = Sequencer(_plain(connect_as), LogKeys(tmp_path / "k", ORIGIN), Head(tmp_path / "h"))
-    assert elsewhere.take_office()
+    elsewhere = in_office(
+        Sequencer(_plain(connect_as), LogKeys(tmp_path / "k", ORIGIN), Head(tmp_path / "h"))
+    )
     elsewhere.step()
     elsewhere.connection.close()
     for table in ("audit_node", "audit_checkpoint", "audit_log_key"):
         intruder.execute(f"DELETE FROM {table}")
-    sequencer = new_sequencer()
-    assert sequencer.take_office()
+    sequencer = in_office(new_sequencer())
     assert len(check_log(app)) == sequencer.size == 51
 
 
@@ -244,7 +242,7 @@ def test_nothing_stands_of_a_batch_that_failed(
     owner.execute("GRANT INSERT ON audit_log TO csoc_sequencer")
     assert len(read_log(app)) == 4
     successor = new_sequencer()
-    assert successor.take_office(), "a failed sequencer gives its lock back"
+    in_office(successor)
     assert successor.step() == 3
     check_log(app)
 
@@ -266,20 +264,22 @@ def test_ten_thousand_commits_through_a_dozen_kills(
 ) -> None:
     """Two sequencer processes; the one at work is killed while writers commit and roll back."""
     chance = random.Random(20261121)
-    crowd = Crowd([connect_as("csoc_app") for _ in range(4)], COMMITS)
+    crowd = Crowd([connect_as("csoc_app") for _ in range(4)])
     processes = [_start(servers, own_database, tmp_path) for _ in range(2)]
     app, watcher = connect_as("csoc_app"), connect_as("postgres")
     try:
         _grown(app, beyond=0)
         crowd.start()
-        for _kill in range(KILLS):
-            _grown(app, beyond=_size(app))
+        for kill in range(KILLS):
+            before = _size(app)
+            crowd.allowed = COMMITS * (kill + 1) // KILLS
+            _grown(app, beyond=before)
             time.sleep(chance.uniform(0, 0.15))
             victim = next(process for process in processes if process.pid == _at_work(watcher))
             victim.send_signal(signal.SIGKILL)
             victim.wait()
             processes[processes.index(victim)] = _start(servers, own_database, tmp_path)
-        written = crowd.finish()
+        written = crowd.finish(COMMITS)
         _grown(app, beyond=len(written))
     finally:
         crowd.stop.set()
@@ -318,12 +318,14 @@ def _start(servers: TestServers, database: str, data: Path) -> subprocess.Popen[
 
 
 class Crowd:
-    """Writers, each on a connection of its own, that commit and roll back until told to stop."""
+    """Writers, each on a connection of its own, that commit and roll back.
 
-    def __init__(self, connections: list[psycopg.Connection[Any]], commits: int) -> None:
+    ``allowed``: they rest at so many commits, so that every kill finds them at work.
+    """
+
+    def __init__(self, connections: list[psycopg.Connection[Any]]) -> None:
         self.stop = threading.Event()
-        self.commits = self.rollbacks = 0
-        self._wanted = commits
+        self.commits = self.rollbacks = self.allowed = 0
         self._written: list[uuid.UUID] = []
         self._threads = [
             threading.Thread(target=self._write, args=(connection, number))
@@ -335,15 +337,21 @@ class Crowd:
         for thread in self._threads:
             thread.start()
 
-    def finish(self) -> list[uuid.UUID]:
-        """Wait for the commits that are wanted; return what was committed."""
+    def finish(self, commits: int) -> list[uuid.UUID]:
+        """Wait until so many are committed; return what was."""
+        while self.commits < commits:
+            self.stop.wait(0.01)
+        self.stop.set()
         for thread in self._threads:
             thread.join()
         return self._written
 
     def _write(self, connection: psycopg.Connection[Any], seed: int) -> None:
         chance = random.Random(seed)
-        while not self.stop.is_set() and self.commits < self._wanted:
+        while not self.stop.is_set():
+            if self.commits >= self.allowed:
+                self.stop.wait(0.005)
+                continue
             connection.execute("BEGIN")
             uids = write(connection, chance.randint(1, 2))
             if chance.random() < 0.2:
@@ -353,8 +361,6 @@ class Crowd:
                 connection.execute("COMMIT")
                 self.commits += 1
                 self._written.extend(uids)
-            # At the pace of the kills: the last one still has something to interrupt.
-            time.sleep(0.002 if self.commits < self._wanted * 0.9 else 0)
 
 
 def _size(connection: psycopg.Connection[Any]) -> int:

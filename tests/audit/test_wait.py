@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import audit
 from audit import notes
 from audit.sequencer import Sequencer
-from tests.audit.conftest import ALERT
+from tests.audit.conftest import ALERT, in_office
 from tests.audit.logs import Crash, crash_after
 
 Connect = Callable[[str], psycopg.Connection[Any]]
@@ -66,14 +66,13 @@ def test_a_place_without_a_signature_is_not_sealed(
 ) -> None:
     doomed = new_sequencer(crash_after("headed"))
     with pytest.raises(Crash):
-        doomed.take_office()
-    doomed = new_sequencer(crash_after("committed"))
-    assert doomed.take_office()
+        in_office(doomed)
+    doomed = in_office(new_sequencer(crash_after("committed")))
     with pytest.raises(Crash):
         doomed.step()
     with pytest.raises(audit.NotSealed):
         audit.wait(receipt, "sealed", timeout_s=SOON_S)
-    assert new_sequencer().take_office()
+    in_office(new_sequencer())
     assert audit.wait(receipt, "sealed") == 1
 
 
