@@ -424,18 +424,13 @@ def check_lines(job):
             found += gap(before, i)
         index.append(i)
         leaves.append(sha(b"\0" + raw))
-        last = actors.get(who)
-        if last is None:
-            firsts.append(("actor", who, i, pa, na))
-        elif last[0] != pa or last[1] + 1 != na or pa < 2:  # true and false equal 1 and 0: look closer
-            found += link("actor", who, last, i, pa, na)
-        actors[who] = (i, na)
-        last = objects.get(ref)
-        if last is None:
-            firsts.append(("object", ref, i, po, no))
-        elif last[0] != po or last[1] + 1 != no or po < 2:
-            found += link("object", ref, last, i, po, no)
-        objects[ref] = (i, no)
+        for known, word, key, p, n in ((actors, "actor", who, pa, na), (objects, "object", ref, po, no)):
+            last = known.get(key)
+            if last is None:
+                firsts.append((word, key, i, p, n))
+            elif last[0] != p or last[1] + 1 != n or p < 2:  # true and false equal 1 and 0: look closer
+                found += link(word, key, last, i, p, n)
+            known[key] = (i, n)
         if t < newest[0] and not crossed(newest[1], i):
             found += late(newest, (t, i))
         else:
@@ -473,8 +468,12 @@ def in_parallel(jobs, size, processes):
     if processes < 2 or size < 2 * CHUNK:
         yield from map(check_lines, jobs)
     else:
-        with multiprocessing.Pool(processes, SCOPE.update, (SCOPE,)) as pool:
+        with multiprocessing.Pool(processes, share, (SCOPE,)) as pool:
             yield from pool.imap(check_lines, jobs)
+
+
+def share(scope):
+    SCOPE.update(scope)
 
 
 def cosigned(note, given, needed):
@@ -490,6 +489,7 @@ class Export:
     def __init__(self, members, given, options, found):
         self.members, self.given, self.options, self.found = members, given, options, found
         self.special, self.values, self.tiles, self.notes, self.witnesses = {}, [], {}, [], []
+        self.whole = 0
 
     def check(self, true, status, sentence):
         if not true:
@@ -728,22 +728,23 @@ class Export:
             self.check(False, 19, f"Missing: {words}; no line says that it was erased.")
 
     def verdict(self):
-        m, top = self.m, self.top
-        yield f"The log {top.origin} had {top.size} lines and the root {top.root.hex()}: its key signed that."
-        for key in self.witnesses:
-            yield f"The witness {key.name} cosigned it on {utc(top.signed[key])}."
+        m, top, kind = self.m, self.top, self.m["kind"]
+        yield from standing(top, self.witnesses)
         yield f"The {m['entries']} lines of this export are in that log, unchanged, each in its place."
-        if m["kind"] == "question":
-            yield "NOT proven: that these are all. Other lines may answer the same question."
-        elif m["kind"] == "range":
-            yield f"They are all from line {m['first']} to line {m['last']}."
-        else:
-            yield f"They are all of {m['kind']} {m['subject']} among the first {self.whole} lines."
+        yield {
+            "question": "NOT proven: that these are all. Other lines may answer the same question.",
+            "range": f"They are all from line {m['first']} to line {m['last']}.",
+        }.get(kind, f"They are all of {kind} {m['subject']} among the first {self.whole} lines.")
         if SCOPE["details"]:
             yield "Each detail is what was recorded then; of each absent one a line says that it was erased."
-        if not self.witnesses:
-            yield "NOT proven: that the log shows the same history to everybody. No witness cosigned."
-        yield "Not proven by any log: that what people entered is true."
+
+
+def standing(top, witnesses):
+    yield f"The log {top.origin} had {top.size} lines and the root {top.root.hex()}: its key signed that."
+    for key in witnesses:
+        yield f"The witness {key.name} cosigned it on {utc(top.signed[key])}."
+    if not witnesses:
+        yield "NOT proven: that the log shows the same history to everybody. No witness cosigned."
 
 
 def check_proof(data, given, options, found):
@@ -762,9 +763,9 @@ def check_proof(data, given, options, found):
     for key in witnesses:
         words = f"Line {row['i']} is dated {row['t'][:19]}; {key.name} cosigned it on {utc(top.signed[key])}."
         need(seconds(row["t"]) <= top.signed[key] + SLACK_S, 14, words)
-    yield f"Line {row['i']} is in the log {top.origin} of {top.size} lines: its key signed that."
-    yield from (f"The witness {key.name} cosigned it on {utc(top.signed[key])}." for key in witnesses)
-    yield f"{row['e']['actor']['id']} did {row['e']['verb']} at {row['t']}. The line:\n{raw.decode()}"
+    yield from standing(top, witnesses)
+    yield f"Line {row['i']} is in the log: {row['e']['actor']['id']} did {row['e']['verb']} at {row['t']}."
+    yield raw.decode()
 
 
 def utc(unix):
@@ -821,7 +822,7 @@ def run(arguments):
     except OSError as error:
         found.append((2, f"Cannot read: {error}."))
     if not found:
-        return 0, ["IT HOLDS.", *words]
+        return 0, ["IT HOLDS.", *words, "Not proven by any log: that what people entered is true."]
     found.sort(key=itemgetter(0))
     words = [f"[{status}] {sentence}" for status, sentence in found[:SHOWN]]
     return found[0][0], [f"IT DOES NOT HOLD. Findings: {len(found)}; the most serious first.", *words]

@@ -653,6 +653,33 @@ def test_on_another_python_without_the_project(tmp_path: Path, ranged: tuple[Wor
         assert ("IT HOLDS." in result.stdout) == (status == 0)
 
 
+def test_processes_that_share_no_memory_find_the_same(tmp_path: Path, ranged: tuple[World, Made]) -> None:
+    """Other systems start processes afresh instead of forking them."""
+    made, good = ranged
+    rows = good.members["lines.jsonl"].splitlines(keepends=True)
+    bad = changed(good, "lines.jsonl", lambda data: b"".join(rows[:200] + rows[201:]))
+    script = tmp_path / "spawning.py"
+    script.write_text(
+        "import multiprocessing, sys\n"
+        f"sys.path.insert(0, {str(Path(verify_audit.__file__).parent)!r})\n"
+        "import verify_audit\n"
+        "if __name__ == '__main__':\n"
+        "    multiprocessing.set_start_method('spawn')\n"
+        "    verify_audit.CHUNK = 1 << 16\n"
+        "    status, words = verify_audit.run(sys.argv[1:])\n"
+        "    print('\\n'.join(words))\n"
+        "    sys.exit(status)\n"
+    )
+    keys = ["--log-key", made.keys[0].vkey, "--witness-key", made.witness.vkey, "--jobs", "2"]
+    for export_, status in ((good, 0), (bad, 17)):
+        path = export_.write(tmp_path / "e.zip")
+        result = subprocess.run(
+            [sys.executable, script, path, *keys], capture_output=True, text=True, timeout=120
+        )
+        assert (result.returncode, result.stderr) == (status, "")
+        assert result.stdout.strip() == verify(path, made)[1]
+
+
 def test_it_imports_nothing_of_ours() -> None:
     source = Path(verify_audit.__file__).read_text()
     assert not any(
