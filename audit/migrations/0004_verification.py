@@ -41,7 +41,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Verification",
             fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("at", models.DateTimeField()),
                 ("since", models.BigIntegerField()),
                 ("until", models.BigIntegerField()),
@@ -59,7 +64,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="WitnessState",
             fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("vkey", models.TextField()),
                 ("origin", models.TextField()),
                 ("name", models.TextField()),
@@ -79,7 +89,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="WitnessFile",
             fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("vkey", models.TextField()),
                 ("name", models.TextField()),
                 ("old", models.BigIntegerField()),
@@ -100,7 +115,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PruneRequest",
             fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("partition", models.BigIntegerField(unique=True)),
                 ("asked_by", models.TextField()),
                 ("asked_name", models.TextField()),
