@@ -150,6 +150,9 @@ class Lines:
                 "line", row.idx, _("The columns that pages search by say something else than entry %(idx)s.")
             )
         self._chains(row, line)
+        if line["e"]["verb"] == "log.halt":
+            # Two people let the log go on, perhaps because of its clock: time begins anew here.
+            self._newest = None
         self._clock(row.idx, at)
         self._details.note(row.idx, line["e"])
         return row.leaf
