@@ -28,7 +28,7 @@ from datetime import datetime, timezone
 from operator import itemgetter
 from types import SimpleNamespace
 
-CHUNK, LINE_BYTES, SLACK_S, SHOWN = 1 << 22, 1 << 20, 300, 50
+CHUNK, LINE_BYTES, SLACK_S, SHOWN = 1 << 18, 1 << 20, 300, 50  # a larger chunk leaves the processor's cache
 MEMBERS = "README.txt manifest.json lines.jsonl support.jsonl census.json details.jsonl keys.txt rotations"
 MEMBER_ORDER = [*MEMBERS.split(), "verify_audit.py", "seal.jsonl", "checkpoint.txt"]
 TEXTS = "kind origin question recipient reference subject"
@@ -465,7 +465,7 @@ def in_tiles(index, leaves, found):
 
 
 def in_parallel(jobs, size, processes):
-    if processes < 2 or size < 2 * CHUNK:
+    if processes < 2 or size < 16 * CHUNK:
         yield from map(check_lines, jobs)
     else:
         with multiprocessing.Pool(processes, share, (SCOPE,)) as pool:

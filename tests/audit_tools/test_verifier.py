@@ -665,7 +665,7 @@ def test_processes_that_share_no_memory_find_the_same(tmp_path: Path, ranged: tu
         "import verify_audit\n"
         "if __name__ == '__main__':\n"
         "    multiprocessing.set_start_method('spawn')\n"
-        "    verify_audit.CHUNK = 1 << 16\n"
+        "    verify_audit.CHUNK = 1 << 12\n"
         "    status, words = verify_audit.run(sys.argv[1:])\n"
         "    print('\\n'.join(words))\n"
         "    sys.exit(status)\n"
