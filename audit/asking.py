@@ -234,7 +234,7 @@ def outside(connection: psycopg.Connection[Any], listed: Sequence[Witness]) -> l
         if evidence:
             seen = Checkpoint.parse(evidence.rpartition("\n\n")[0] + "\n")
             who = _("The witness %(name)s") % {"name": name}
-            found = whole.compare(connection, seen, whole.ends(connection)[1], who)
+            found = whole.compare(connection, seen, who)
         if found is None and fault in HALTING and vkey in known:
             found = Finding("rollback" if fault == "ahead" else "fork", None, sentence)
         findings += [found] if found else []

@@ -33,7 +33,10 @@ LOST_NODES = """
 SELECT n FROM generate_series(0::bigint, %(last)s) AS n
 WHERE NOT EXISTS (SELECT FROM audit_node WHERE level = %(level)s AND audit_node.n = n.n) LIMIT 10
 """
-EXTRA_NODES = "SELECT level, n FROM audit_node WHERE n >= %s >> level LIMIT 10"
+EXTRA_NODES = """
+SELECT level, n FROM audit_node
+WHERE n >= (SELECT coalesce(max(idx) + 1, 0) FROM audit_log) >> level LIMIT 10
+"""
 TRIGGERS = """
 SELECT tgrelid::regclass::text, tgname FROM pg_trigger
 WHERE NOT tgisinternal AND tgenabled <> 'A' AND tgrelid::regclass::text ~ '^audit_(log|inbox|node|checkpoint|'
@@ -42,6 +45,9 @@ WHERE NOT tgisinternal AND tgenabled <> 'A' AND tgrelid::regclass::text ~ '^audi
 CHECKSUMS = """
 SELECT current_setting('data_checksums'), coalesce(checksum_failures, 0) FROM pg_stat_database
 WHERE datname = current_database()
+"""
+SIGNED = """
+SELECT coalesce(max(size), 0), (SELECT coalesce(max(idx) + 1, 0) FROM audit_log) FROM audit_checkpoint
 """
 UNSIGNED = """
 SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0) FROM audit_log
@@ -74,7 +80,7 @@ def look(connection: psycopg.Connection[Any], places: Places) -> Iterator[Said]:
     yield from _partitions(connection)
     yield from _lines(connection, first, size)
     yield from _nodes(connection, first, size)
-    yield from _checkpoints(connection, size, places.head)
+    yield from _checkpoints(connection, places.head)
     yield from _rights(connection)
     yield from _keys(places.keys)
     yield from _witnesses(places.witnesses)
@@ -153,7 +159,7 @@ def _nodes(connection: psycopg.Connection[Any], first: int, size: int) -> Iterat
         for (n,) in connection.execute(LOST_NODES, query).fetchall():
             ill = True
             yield _ill("node", _lost(connection, first, level, n))
-    for level, n in connection.execute(EXTRA_NODES, [size]).fetchall():
+    for level, n in connection.execute(EXTRA_NODES).fetchall():
         ill = True
         words = {"level": level, "n": n}
         yield _ill("node", _("Node %(n)s of level %(level)s stands over lines that do not exist.") % words)
@@ -182,8 +188,9 @@ def _lost(connection: psycopg.Connection[Any], first: int, level: int, n: int) -
     return sentence % (words | {"hash": again.root().hex()})
 
 
-def _checkpoints(connection: psycopg.Connection[Any], size: int, head: Path) -> Iterator[Said]:
-    [signed] = _row(connection, "SELECT coalesce(max(size), 0) FROM audit_checkpoint")
+def _checkpoints(connection: psycopg.Connection[Any], head: Path) -> Iterator[Said]:
+    # In one statement: between two the log may grow, and be signed.
+    signed, size = _row(connection, SIGNED)
     unsigned, late_s = _row(connection, UNSIGNED)
     words = {"signed": f"{signed:,}", "size": f"{size:,}", "n": unsigned, "s": round(late_s)}
     if signed > size:
@@ -194,10 +201,10 @@ def _checkpoints(connection: psycopg.Connection[Any], size: int, head: Path) -> 
         yield _ill("", _("%(n)s entries have no checkpoint, the oldest for %(s)s s.") % words)
     else:
         yield _well(_("Signed: %(signed)s of %(size)s entries.") % words)
-    yield from _head(connection, size, signed, head)
+    yield from _head(connection, signed, head)
 
 
-def _head(connection: psycopg.Connection[Any], size: int, signed: int, path: Path) -> Iterator[Said]:
+def _head(connection: psycopg.Connection[Any], signed: int, path: Path) -> Iterator[Said]:
     try:
         text = path.read_text("utf-8")
         seen = Checkpoint.parse(text.rpartition("\n\n")[0] + "\n")
@@ -213,7 +220,7 @@ def _head(connection: psycopg.Connection[Any], size: int, signed: int, path: Pat
     except (OSError, UnicodeDecodeError, BadNote) as error:
         yield _ill("note", _("The head file can't be read: %(why)s.") % {"why": error})
         return
-    found = whole.judge_head(connection, path, Keyring.of(connection), size)
+    found = whole.judge_head(connection, path, Keyring.of(connection))
     for finding in found:
         yield Said(finding.status, finding.sentence)
     words = {"head": f"{seen.size:,}", "signed": f"{signed:,}"}

@@ -140,8 +140,8 @@ class Rolling:
             *self._doubles,
         ]
         try:
-            findings += whole.judge_head(self.connection, self._head, ring, size)
-            compared = whole.compare(self.connection, self._seen, size, _("An earlier verification"))
+            findings += whole.judge_head(self.connection, self._head, ring)
+            compared = whole.compare(self.connection, self._seen, _("An earlier verification"))
             if compared:
                 findings.append(compared)
             elif size:

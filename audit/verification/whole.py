@@ -55,8 +55,12 @@ def root_at(connection: psycopg.Connection[Any], size: int) -> bytes:
     return Frontier(size, stored_peaks(connection, size)).root()
 
 
-def compare(connection: psycopg.Connection[Any], seen: Checkpoint, size: int, who: str) -> Finding | None:
-    """Hold what ``who`` remembers against the log of ``size`` lines that stands here."""
+def compare(connection: psycopg.Connection[Any], seen: Checkpoint, who: str) -> Finding | None:
+    """Hold what ``who`` remembers against the log that stands here.
+
+    The log's size is read here, after ``seen``: read before, a log that grew meanwhile would look cut off.
+    """
+    _first, size = ends(connection)
     words = {"who": who, "seen": f"{seen.size:,}", "here": f"{size:,}"}
     if seen.size > size:
         sentence = _("%(who)s has seen a log of %(seen)s entries; this one has %(here)s.")
@@ -71,7 +75,7 @@ def compare(connection: psycopg.Connection[Any], seen: Checkpoint, size: int, wh
     return Finding("fork", None, sentence % words)
 
 
-def judge_head(connection: psycopg.Connection[Any], path: Path, ring: Keyring, size: int) -> list[Finding]:
+def judge_head(connection: psycopg.Connection[Any], path: Path, ring: Keyring) -> list[Finding]:
     """Hold the head file (the sequencer's last signed note, outside the database) against the log.
 
     Nothing is said when it can't be read by this process: it may belong to another user, on purpose.
@@ -83,7 +87,7 @@ def judge_head(connection: psycopg.Connection[Any], path: Path, ring: Keyring, s
     who = _("The head file")
     found, checkpoint = judge_seen(text, ring.verifiers(), [], who, require_witness=False)
     if checkpoint:
-        compared = compare(connection, checkpoint, size, who)
+        compared = compare(connection, checkpoint, who)
         found += [compared] if compared else []
     return found
 

@@ -175,8 +175,7 @@ def test_damage_is_found(
         assert {finding.code for finding in rolling.open} == wanted
         return
     report = verification.verify(filled)
-    size = whole.ends(filled)[1]
-    report.findings += whole.judge_head(filled, log_head.path, Keyring.of(filled), size)
+    report.findings += whole.judge_head(filled, log_head.path, Keyring.of(filled))
     assert wanted <= codes(report), report.findings
     assert report.status == min(verification.STATUS[code] for code in codes(report))
     assert all(finding.sentence and "%(" not in finding.sentence for finding in report.findings)
@@ -293,7 +292,7 @@ def seen_by_witness(connection: psycopg.Connection[Any], note: str) -> set[str]:
     """The codes of holding the log against a witness's note."""
     found, seen = whole.judge_seen(note, Keyring.of(connection).verifiers(), [WITNESS_VKEY], "the witness")
     if seen:
-        compared = whole.compare(connection, seen, whole.ends(connection)[1], "The witness")
+        compared = whole.compare(connection, seen, "The witness")
         found += [compared] if compared else []
     return {finding.code for finding in found}
 
@@ -475,13 +474,13 @@ def test_a_note_of_the_head_that_is_not_ours_is_found(
     filled: psycopg.Connection[Any], log_head: Head, log_keys: LogKeys
 ) -> None:
     ring, size = Keyring.of(filled), whole.ends(filled)[1]
-    assert whole.judge_head(filled, log_head.path, ring, size) == []
+    assert whole.judge_head(filled, log_head.path, ring) == []
     log_head.write(log_keys.note(Checkpoint(log_keys.origin, size + 5, bytes(32))))
-    assert [f.code for f in whole.judge_head(filled, log_head.path, ring, size)] == ["rollback"]
+    assert [f.code for f in whole.judge_head(filled, log_head.path, ring)] == ["rollback"]
     log_head.write(log_keys.note(Checkpoint(log_keys.origin, size, bytes(32))))
-    assert [f.code for f in whole.judge_head(filled, log_head.path, ring, size)] == ["fork"]
+    assert [f.code for f in whole.judge_head(filled, log_head.path, ring)] == ["fork"]
     log_head.write(notes.note(Checkpoint(log_keys.origin, size, bytes(32)), ["— nobody AAAAAAAA"]))
-    assert [f.code for f in whole.judge_head(filled, log_head.path, ring, size)] == ["missing-key"]
+    assert [f.code for f in whole.judge_head(filled, log_head.path, ring)] == ["missing-key"]
 
 
 # -- keys that follow one another ------------------------------------------------------------------

@@ -93,7 +93,7 @@ class Scene:
 
     def against_head(self) -> set[str]:
         """The codes of holding the head file against the log."""
-        found = whole.judge_head(self.db, self.head.path, Keyring.of(self.db), self.size)
+        found = whole.judge_head(self.db, self.head.path, Keyring.of(self.db))
         return {finding.code for finding in found}
 
     def against_note(self, note: str) -> set[str]:
@@ -101,7 +101,7 @@ class Scene:
         keys = Keyring.of(self.db).verifiers()
         found, seen = whole.judge_seen(note, keys, [self.witness], "The witness")
         if seen:
-            compared = whole.compare(self.db, seen, self.size, "The witness")
+            compared = whole.compare(self.db, seen, "The witness")
             found += [compared] if compared else []
         return {finding.code for finding in found}
 

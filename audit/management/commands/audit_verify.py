@@ -65,11 +65,11 @@ class Command(BaseCommand):
         self, connection: Any, said: str | None, name: str, listed: list[VerifierKey]
     ) -> list[Finding]:
         """Hold the log against the head file, and against the note that was given."""
-        ring, size = Keyring.of(connection), whole.ends(connection)[1]
-        findings = whole.judge_head(connection, settings.AUDIT_HEAD_DIR / NAME, ring, size)
+        ring = Keyring.of(connection)
+        findings = whole.judge_head(connection, settings.AUDIT_HEAD_DIR / NAME, ring)
         if said is not None:
             found, seen = whole.judge_seen(said, ring.verifiers(), listed, name, require_witness=True)
-            compared = whole.compare(connection, seen, size, name) if seen else None
+            compared = whole.compare(connection, seen, name) if seen else None
             findings += [*found, *([compared] if compared else [])]
         return findings
 
