@@ -46,9 +46,6 @@ CHECKSUMS = """
 SELECT current_setting('data_checksums'), coalesce(checksum_failures, 0) FROM pg_stat_database
 WHERE datname = current_database()
 """
-SIGNED = """
-SELECT coalesce(max(size), 0), (SELECT coalesce(max(idx) + 1, 0) FROM audit_log) FROM audit_checkpoint
-"""
 UNSIGNED = """
 SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0) FROM audit_log
 WHERE idx >= (SELECT coalesce(max(size), 0) FROM audit_checkpoint)
@@ -190,7 +187,7 @@ def _lost(connection: psycopg.Connection[Any], first: int, level: int, n: int) -
 
 def _checkpoints(connection: psycopg.Connection[Any], head: Path) -> Iterator[Said]:
     # In one statement: between two the log may grow, and be signed.
-    signed, size = _row(connection, SIGNED)
+    signed, size = _row(connection, whole.SIGNED)
     unsigned, late_s = _row(connection, UNSIGNED)
     words = {"signed": f"{signed:,}", "size": f"{size:,}", "n": unsigned, "s": round(late_s)}
     if signed > size:

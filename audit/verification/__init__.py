@@ -39,7 +39,11 @@ def verify(
     until = size if until is None else min(until, size)
     ring = Keyring.of(connection)
     start = max(min(since, until), first)
-    findings = [*whole.judge_beginning(connection, first), *judge_rotations(connection, ring)]
+    findings = [
+        *whole.judge_beginning(connection, first),
+        *whole.judge_end(connection),
+        *judge_rotations(connection, ring),
+    ]
     report = Report(size=until, since=start)
     try:
         part = Slice(

@@ -135,6 +135,7 @@ class Rolling:
     def _judge_whole(self, first: int, size: int, ring: Keyring) -> list[Finding]:
         findings = [
             *whole.judge_beginning(self.connection, first),
+            *whole.judge_end(self.connection),
             *judge_rotations(self.connection, ring),
             *self._outside(),
             *self._doubles,

@@ -15,6 +15,9 @@ from audit.verification.signatures import Keyring
 from audit.verification.slices import Broken, stored_peaks
 
 ENDS = "SELECT coalesce(min(idx), 0), coalesce(max(idx) + 1, 0) FROM audit_log"
+SIGNED = """
+SELECT coalesce(max(size), 0), (SELECT coalesce(max(idx) + 1, 0) FROM audit_log) FROM audit_checkpoint
+"""
 PRUNED = """
 SELECT object FROM audit_log
 WHERE verb = 'log.prune' AND outcome = 'allowed' AND object LIKE 'log:partition:%'
@@ -41,6 +44,17 @@ def judge_beginning(connection: psycopg.Connection[Any], first: int) -> list[Fin
         return []
     sentence = _("Entries 0 to %(last)s are missing, and no entry says that they were pruned.")
     return [Finding("missing", 0, sentence % {"last": first - 1})]
+
+
+def judge_end(connection: psycopg.Connection[Any]) -> list[Finding]:
+    """The log holds at least what its own stored checkpoints cover."""
+    # In one statement: between two the log may grow, and be signed.
+    signed, size = connection.execute(SIGNED).fetchone() or (0, 0)
+    if signed <= size:
+        return []
+    words = {"signed": f"{signed:,}", "size": f"{size:,}"}
+    sentence = _("%(signed)s entries were signed; there are %(size)s. The newest are missing.")
+    return [Finding("rollback", None, sentence % words)]
 
 
 def judge_doubles(connection: psycopg.Connection[Any]) -> list[Finding]:

@@ -80,6 +80,7 @@ STORED: dict[str, tuple[str, str]] = {
     "a line, its hash and the whole tree above it": (WORD, "fork"),
     "a checkpoint's root": ("UPDATE audit_checkpoint SET root = sha256('x') WHERE size = (SELECT max(size) FROM audit_checkpoint)", "note"),
     "a checkpoint under another's signature": ("UPDATE audit_checkpoint SET note = split_part(note, E'\\n\\n', 1) || E'\\n\\n' || split_part((SELECT note FROM audit_checkpoint ORDER BY size LIMIT 1), E'\\n\\n', 2) WHERE size = (SELECT max(size) FROM audit_checkpoint)", "wrong-key"),
+    "the newest lines and their tree deleted": (TAIL, "rollback"),
 }  # fmt: skip
 
 
@@ -118,7 +119,6 @@ def _rewritten(scene: Scene) -> None:
 
 #: what is done -> how, the code the head file gives
 HEAD: dict[str, tuple[Callable[[Scene], None], str]] = {
-    "the newest lines and their tree deleted": (lambda scene: _run(scene, TAIL), "rollback"),
     "the newest lines, tree and checkpoints deleted": (_truncated, "rollback"),
     "a line, everything above it, signed with the log's own key": (_rewritten, "fork"),
 }
