@@ -79,7 +79,7 @@ def check(connection: psycopg.Connection[Any], keys: LogKeys, head: str | None) 
             raise Halt("head-missing")
         stored = _checkpoints_fit(connection, keys.origin, verifiers, size)
         _agree_on_key(keys, known)
-        _witnesses_agree(connection, verifiers, size)
+        witnesses_agree(connection, verifiers, size)
         frontier = _derived(connection, max(signed, first), size, heal=signed == 0)
     except NodeMissing as error:
         raise Halt("node-missing", str(error)) from error
@@ -152,14 +152,18 @@ def _agree_on_key(keys: LogKeys, known: list[VerifierKey]) -> None:
         raise Halt("wrong-key", f"the log signs with {known[-1]}, the folder has {keys.vkey}")
 
 
-def _witnesses_agree(connection: psycopg.Connection[Any], verifiers: list[VerifierKey], size: int) -> None:
-    """Compare what a witness showed as proof against us, where our own signature is on it."""
+def witnesses_agree(connection: psycopg.Connection[Any], verifiers: list[VerifierKey], size: int) -> None:
+    """Compare what a witness showed as proof against us, where our own signature is on it. Errors: Halt."""
     for (evidence,) in connection.execute(EVIDENCE).fetchall():
         try:
             told = notes.open_note(evidence, verifiers).checkpoint
         except ValueError:
             continue
-        if told.size > size or tree.root(reader(connection), told.size) != told.root:
+        try:
+            agrees = told.size <= size and tree.root(reader(connection), told.size) == told.root
+        except NodeMissing as error:
+            raise Halt("node-missing", str(error)) from error
+        if not agrees:
             raise Halt("witness-knows", f"signed {told.size} lines, in the database {size}")
 
 

@@ -26,7 +26,7 @@ from audit.halt import Halt
 from audit.head import Head
 from audit.lines import Waiting
 from audit.logkeys import LogKeys
-from audit.notes import Checkpoint
+from audit.notes import Checkpoint, VerifierKey
 from audit.opening import Opening
 from audit.orders import Orders, Resume
 from csoc.lib.ids import uuid7
@@ -80,6 +80,7 @@ class Sequencer:
         self._known: list[str] = []
         self._appender: Appender | None = None
         self._pulse_at = 0.0
+        self._asked_at = 0.0
 
     @property
     def size(self) -> int:
@@ -179,6 +180,7 @@ class Sequencer:
     def step(self) -> int:
         """Move and sign one batch; return how many rows it had. Errors: Halt."""
         try:
+            self._ask_witnesses()
             if self.orders.rotation.exists():
                 self._rotate()
             moved = self._move()
@@ -190,6 +192,14 @@ class Sequencer:
             raise
         self._pulse(at_once=False)
         return moved
+
+    def _ask_witnesses(self) -> None:
+        """Once a second: a fork that a witness shows while we work ends our work. Errors: Halt."""
+        if time.monotonic() - self._asked_at < PULSE_S:
+            return
+        opening.witnesses_agree(self.connection, [VerifierKey.parse(text) for text in self._known], self.size)
+        self.connection.commit()
+        self._asked_at = time.monotonic()
 
     def _move(self) -> int:
         """Move one batch. Nothing of it stands unless all of it does."""

@@ -188,6 +188,20 @@ def test_what_a_witness_proves_counts_and_what_anybody_could_write_does_not(scen
     assert scene.halts().code == "witness-knows"
 
 
+def test_what_a_witness_shows_stops_a_sequencer_at_work(scene: Scene) -> None:
+    sequencer = in_office(scene.new())
+    scene.intruder.execute(
+        """INSERT INTO audit_witness_state (vkey, origin, name, known, tried_at, evidence)
+        VALUES ('three', 'o', 'w', 0, now(), %s)""",
+        [another_root(scene, 20)],
+    )
+    before = scene.picture()
+    with pytest.raises(Halt) as halt:
+        sequencer.step()
+    assert halt.value.code == "witness-knows"
+    assert scene.picture() == before, "the entries that wait stay in the inbox"
+
+
 def test_a_clock_that_ran_backwards_stops_the_next_batch(scene: Scene) -> None:
     scene.intruder.execute("UPDATE audit_inbox SET at = at + interval '1 hour' WHERE seq = 41")
     sequencer = in_office(scene.new())
