@@ -80,7 +80,7 @@ class Guard(NamedTuple):
                 )
             self.keep(request, kwargs, shown, self.shows)
         elif isinstance(response, ApiResponse):
-            self.keep(request, kwargs, Outcome("allowed", "repeated"))
+            self.keep(request, kwargs, Outcome("failed", "repeated"))
         else:
             self.keep(request, kwargs, Outcome("failed", "nothing-done"))
 
@@ -207,9 +207,9 @@ def _has_content(response: Any) -> bool:
     """Whether somebody would see something: a redirect and an empty answer show nothing."""
     if 300 <= response.status_code < 400 or response.status_code == 204:
         return False
-    return bool(getattr(response, "streaming", False) or not getattr(response, "is_rendered", True)) or bool(
-        response.content
-    )
+    if getattr(response, "streaming", False) or not getattr(response, "is_rendered", True):
+        return True
+    return bool(response.content)
 
 
 def _silent(chunks: Any) -> Iterator[bytes]:

@@ -132,6 +132,13 @@ def what(entry: dict[str, Any]) -> str:
     code = outcome.get("code", "")
     if outcome["result"] == "denied":
         sentence = _("was not allowed to {act}").format(act=str(verb.to_do).format(**named))
+    elif code == "repeated":
+        sentence, code = (
+            _("asked once more to {act}, and was given the first answer").format(
+                act=str(verb.to_do).format(**named)
+            ),
+            "",
+        )
     elif outcome["result"] == "failed" and not entry["verb"].endswith(("_failed", ".refuse", ".malformed")):
         sentence = _("could not {act}").format(act=str(verb.to_do).format(**named))
     else:

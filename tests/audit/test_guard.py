@@ -193,7 +193,7 @@ def test_an_api_s_act_sent_twice_is_an_entry_of_its_own(inbox: Inbox) -> None:
             return Response({"state": "closed"})
 
     assert Again.as_view()(RequestFactory().post("/x/")).status_code == 200
-    assert [entry["outcome"] for entry in inbox()] == [{"result": "allowed", "code": "repeated"}]
+    assert [entry["outcome"] for entry in inbox()] == [{"result": "failed", "code": "repeated"}]
 
 
 def test_no_browser_keeps_what_was_guarded(inbox: Inbox) -> None:
