@@ -103,7 +103,7 @@ def who(actor: dict[str, Any]) -> str:
     """Name the actor as the entry does."""
     match actor["kind"]:
         case "trailer":
-            return _("Trailer %(id)s") % {"id": actor["id"]}
+            return _("Trailer %(id)s") % {"id": _short(actor["id"])}
         case "system":
             return _("The console (%(id)s)") % {"id": actor["id"]}
         case "owner":
@@ -116,11 +116,15 @@ def who(actor: dict[str, Any]) -> str:
 def thing(ref: dict[str, Any]) -> str:
     """Name the object: its word and its id, long ids by their last eight characters."""
     identity = str(ref["id"])
+    return f"{ref['type'].replace('_', ' ')} {_short(identity)}"
+
+
+def _short(identity: str) -> str:
+    """Return an id as people say it: trailer 07, the last eight characters of a long one."""
     if _LONG_ID.match(identity):
-        identity = "…" + identity[-8:]
-    elif ref["type"] == "trailer" and (number := _TRAILER.match(identity)):
-        identity = f"{int(number[1]):02d}"
-    return f"{ref['type'].replace('_', ' ')} {identity}"
+        return "…" + identity[-8:]
+    number = _TRAILER.match(identity)
+    return f"{int(number[1]):02d}" if number else identity
 
 
 def what(entry: dict[str, Any]) -> str:
@@ -133,12 +137,8 @@ def what(entry: dict[str, Any]) -> str:
     if outcome["result"] == "denied":
         sentence = _("was not allowed to {act}").format(act=str(verb.to_do).format(**named))
     elif code == "repeated":
-        sentence, code = (
-            _("asked once more to {act}, and was given the first answer").format(
-                act=str(verb.to_do).format(**named)
-            ),
-            "",
-        )
+        again = _("asked once more to {act}, and was given the first answer")
+        sentence, code = again.format(act=str(verb.to_do).format(**named)), ""
     elif outcome["result"] == "failed" and not entry["verb"].endswith(("_failed", ".refuse", ".malformed")):
         sentence = _("could not {act}").format(act=str(verb.to_do).format(**named))
     else:

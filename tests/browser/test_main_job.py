@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from bench.driving import Person, until
 from tests.browser.desk import Desk, GatewayDoor, knock, one_time_code
 
-TRAILER = "TRL-0003"
+NUMBER, TRAILER = "03", "TRL-0003"
 WHEP = re.compile(r"/gateway/([A-Za-z0-9_-]+)/whep\Z")
 OFFER = """async () => {
   const pc = new RTCPeerConnection({ iceServers: [] });
@@ -168,11 +168,11 @@ def log_says_who_did_what(officer: Desk, alert: str) -> None:
     short = alert[-8:]
     officer.sign_in("privacy_officer", "/audit/")
     wanted = [
-        f"Trailer {TRAILER} raised alert …{short}",
+        f"Trailer {NUMBER} raised alert …{short}",
         f"Avery Singh acknowledged alert …{short}",
-        f"Avery Singh opened live view of trailer {TRAILER}, gunshot",
+        f"Avery Singh opened live view of trailer {NUMBER}, gunshot",
         f"Avery Singh closed alert …{short}, confirmed",
-        f"Avery Singh ended the live view of trailer {TRAILER}, alert closed",
+        f"Avery Singh ended the live view of trailer {NUMBER}, alert closed",
     ]
     until(lambda: told(officer, wanted), 10, f"the log says {wanted}")
 
