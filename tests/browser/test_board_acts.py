@@ -59,7 +59,7 @@ def test_rows_that_arrive_while_a_is_pressed_are_never_acknowledged_by_it(
         here.page.wait_for_timeout(250)
         if here.selected is None or here.row(here.selected).get_attribute("data-state") != "unacknowledged":
             here.page.evaluate("document.querySelector('.q-unacknowledged')?.click()")
-    here.page.wait_for_load_state("networkidle")
+    here.page.wait_for_load_state("networkidle", timeout=30_000)
     pressed = here.page.evaluate("pressed")
     assert len(sent) >= ROUNDS // 2
     assert all(one in pressed for one in sent), (sent, pressed)
