@@ -52,6 +52,15 @@ class Guard(NamedTuple):
 
     def let_go(self, request: Any, kwargs: dict[str, Any], response: Any, written: list[str]) -> Any:
         """Commit what this answer calls for, and return it fit to leave."""
+        try:
+            return self._told(request, kwargs, response, written)
+        except BaseException:
+            # Nobody will read this stream to its end: let go of its file now.
+            if getattr(response, "streaming", False):
+                response.close()
+            raise
+
+    def _told(self, request: Any, kwargs: dict[str, Any], response: Any, written: list[str]) -> Any:
         if getattr(response, "streaming", False):
             self._declared(request, kwargs, response)
         outcome = _shown(request, response)
@@ -66,7 +75,6 @@ class Guard(NamedTuple):
     def _declared(self, request: Any, kwargs: dict[str, Any], response: Any) -> None:
         """Refuse a stream that nobody declared; let a declared one write no entry once it runs."""
         if not self.streams:
-            response.close()
             self.keep(request, kwargs, Outcome("failed", "undeclared-stream"))
             raise Misuse(f"the view of {self.verb} streams: guard(..., streams=True) has to say so")
         chunks = response.streaming_content
