@@ -37,11 +37,6 @@ EXTRA_NODES = """
 SELECT level, n FROM audit_node
 WHERE n >= (SELECT coalesce(max(idx) + 1, 0) FROM audit_log) >> level LIMIT 10
 """
-TRIGGERS = """
-SELECT tgrelid::regclass::text, tgname FROM pg_trigger
-WHERE NOT tgisinternal AND tgenabled <> 'A' AND tgrelid::regclass::text ~ '^audit_(log|inbox|node|checkpoint|'
-    'cosignature|log_key|detail|carried)' ORDER BY 1, 2
-"""
 CHECKSUMS = """
 SELECT current_setting('data_checksums'), coalesce(checksum_failures, 0) FROM pg_stat_database
 WHERE datname = current_database()
@@ -78,7 +73,7 @@ def look(connection: psycopg.Connection[Any], places: Places) -> Iterator[Said]:
     yield from _lines(connection, first, size)
     yield from _nodes(connection, first, size)
     yield from _checkpoints(connection, places.head)
-    yield from _rights(connection)
+    yield from _rights()
     yield from _keys(places.keys)
     yield from _witnesses(places.witnesses)
 
@@ -230,9 +225,9 @@ def _head(connection: psycopg.Connection[Any], signed: int, path: Path) -> Itera
         yield _well(_("Head file: %(head)s entries, and they are those of the database.") % words)
 
 
-def _rights(connection: psycopg.Connection[Any]) -> Iterator[Said]:
-    off = connection.execute(TRIGGERS).fetchall()
-    for table, trigger in off[:TOLD]:
+def _rights() -> Iterator[Said]:
+    off = checks.sleeping_triggers()
+    for table, trigger in [name.split(": ") for name in off[:TOLD]]:
         sentence = _("The trigger %(trigger)s on %(table)s is not always on: somebody switched it.")
         yield _ill("", sentence % {"trigger": trigger, "table": table})
     faults = checks.faults("csoc_app")

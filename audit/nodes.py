@@ -36,8 +36,13 @@ def reader(connection: Any) -> Read:
     Never reads what was not asked for, so a pruned part of the log matters only to who asks for it.
     """
 
+    return lambda wanted: among(present(connection, wanted))(wanted)
+
+
+def among(found: dict[Coordinate, bytes]) -> Read:
+    """Return a reader of nodes that were fetched before. Errors: NodeMissing."""
+
     def read(wanted: list[Coordinate]) -> list[bytes]:
-        found = present(connection, wanted)
         for level, n in wanted:
             if (level, n) not in found:
                 raise NodeMissing(level, n)

@@ -15,7 +15,7 @@ import psycopg
 from audit import notes, tree
 from audit.halt import Halt
 from audit.logkeys import LogKeys
-from audit.nodes import NodeMissing, present, reader
+from audit.nodes import NodeMissing, among, present, reader
 from audit.notes import BadNote, Checkpoint, MissingKey, VerifierKey, WrongKey
 from audit.tree import Coordinate, Frontier
 
@@ -115,7 +115,7 @@ def _checkpoints_fit(
         raise Halt("checkpoint-differs", f"one covers {largest} lines, in the database are {size}")
     rows = connection.execute(CHECKPOINTS, [origin, COMPARED]).fetchall()
     found = present(connection, {node for covered, _root, _note in rows for node in tree.peaks_of(covered)})
-    read = _from(found)
+    read = among(found)
     for covered, root, note in rows:
         try:
             told = notes.open_note(note, verifiers).checkpoint
@@ -124,16 +124,6 @@ def _checkpoints_fit(
         if (told.size, told.root) != (covered, bytes(root)) or tree.root(read, covered) != told.root:
             raise Halt("checkpoint-differs", f"the one of {covered} lines")
     return rows[0][0] if rows else 0
-
-
-def _from(found: dict[Coordinate, bytes]) -> tree.Read:
-    def read(wanted: list[Coordinate]) -> list[bytes]:
-        for level, n in wanted:
-            if (level, n) not in found:
-                raise NodeMissing(level, n)
-        return [found[node] for node in wanted]
-
-    return read
 
 
 def _known_keys(connection: psycopg.Connection[Any], keys: LogKeys) -> list[VerifierKey]:

@@ -69,7 +69,7 @@ def panel(row: Entry) -> dict[str, Any]:
         "details": selectors.details(row),
         "parent": parent.idx if parent else None,
         "session": _session_question(entry),
-        "trust": trust.in_words(row.idx, proven),
+        "trust": trust.in_words(proven),
         "vouchers": trust.vouchers(proven),
         "drawing": trust.draw(row.idx, stored.size, len(proven.hashes)) if covered and stored else None,
         "actor_page": person_page(told.actor_id),

@@ -11,7 +11,7 @@ from audit.checkpoints import Cosignature, Stored
 from audit.models import Entry
 from audit.nodes import NodeMissing
 from audit.notes import VerifierKey
-from audit.tree import Coordinate, Read
+from audit.tree import Coordinate
 
 #: proven: under a checkpoint that a witness cosigned. signed: under one of the log's own. waiting: not yet
 #: under any. broken: the line, the tree or the signature is not what was signed.
@@ -62,7 +62,7 @@ def of_entries(rows: Iterable[Line]) -> dict[int, State]:
     known = _nodes_of((row.idx, stored.size) for row, stored in covered)
     for row, stored in covered:
         try:
-            hashes = tree.inclusion_proof(_from(known), row.idx, stored.size)
+            hashes = tree.inclusion_proof(nodes.among(known), row.idx, stored.size)
         except NodeMissing:
             states[row.idx] = "broken"
         else:
@@ -138,13 +138,3 @@ def _nodes_of(proofs: Iterable[tuple[int, int]]) -> dict[Coordinate, bytes]:
     for idx, size in proofs:
         tree.inclusion_proof(note_down, idx, size)
     return nodes.present(connections["default"], needed)
-
-
-def _from(known: dict[Coordinate, bytes]) -> Read:
-    def read(wanted: list[Coordinate]) -> list[bytes]:
-        for level, n in wanted:
-            if (level, n) not in known:
-                raise NodeMissing(level, n)
-        return [known[node] for node in wanted]
-
-    return read

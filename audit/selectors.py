@@ -139,14 +139,6 @@ def by_uid(uid: str) -> Entry | None:
         return None
 
 
-def flags_of(rows: list[Entry]) -> dict[int, list[str]]:
-    """Return the codes raised on each of ``rows`` by index."""
-    found: dict[int, list[str]] = {}
-    for idx, code in Review.objects.filter(idx__in=[row.idx for row in rows]).values_list("idx", "code"):
-        found.setdefault(idx, []).append(code)
-    return found
-
-
 def seen() -> Seen:
     """Return whom and which trailers the newest entries name: what a reader may be offered."""
     newest = entries_visible_to_actor().order_by("-idx").values_list("actor", "name", "object")[:RECENT]

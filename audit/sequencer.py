@@ -80,7 +80,7 @@ class Sequencer:
         self._known: list[str] = []
         self._appender: Appender | None = None
         self._pulse_at = 0.0
-        self._asked_at = 0.0
+        self._heeded_at = 0.0
 
     @property
     def size(self) -> int:
@@ -180,7 +180,7 @@ class Sequencer:
     def step(self) -> int:
         """Move and sign one batch; return how many rows it had. Errors: Halt."""
         try:
-            self._ask_witnesses()
+            self._heed_witnesses()
             if self.orders.rotation.exists():
                 self._rotate()
             moved = self._move()
@@ -193,13 +193,13 @@ class Sequencer:
         self._pulse(at_once=False)
         return moved
 
-    def _ask_witnesses(self) -> None:
+    def _heed_witnesses(self) -> None:
         """Once a second: a fork that a witness shows while we work ends our work. Errors: Halt."""
-        if time.monotonic() - self._asked_at < PULSE_S:
+        if time.monotonic() - self._heeded_at < PULSE_S:
             return
         opening.witnesses_agree(self.connection, [VerifierKey.parse(text) for text in self._known], self.size)
         self.connection.commit()
-        self._asked_at = time.monotonic()
+        self._heeded_at = time.monotonic()
 
     def _move(self) -> int:
         """Move one batch. Nothing of it stands unless all of it does."""

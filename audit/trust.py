@@ -122,7 +122,7 @@ def _corner(child: Point, parent: Point) -> str:
     return f"M{child.x} {child.y}V{parent.y}H{parent.x}"
 
 
-def in_words(idx: int, proven: Proven) -> list[str]:
+def in_words(proven: Proven) -> list[str]:
     """Return the proof as sentences: the checkpoint, who vouches for it, what the hashes stand for."""
     stored = proven.checkpoint
     if stored is None:

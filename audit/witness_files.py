@@ -14,6 +14,7 @@ from audit.asking import CLOCK, COSIGN, Came, Signed, keep, log_keys
 from audit.checkpoints import Witness
 from audit.entry import Ref
 from audit.notes import VerifierKey
+from audit.wait import HURRY
 from audit.witnessing import BadAnswer
 
 ASK = """
@@ -35,7 +36,6 @@ WHERE f.answer <> '' AND f.taken_at IS NULL AND f.refusal = '' ORDER BY f.id LIM
 """
 TAKEN = "UPDATE audit_witness_file SET taken_at = clock_timestamp() WHERE id = %s"
 REFUSED = "UPDATE audit_witness_file SET refusal = %s WHERE id = %s"
-WAKE = "NOTIFY audit_witness"
 
 
 def ref(witness: Witness) -> Ref:
@@ -71,7 +71,7 @@ def hand_in(connection: Any, witness: Witness, answer: str, keys: list[VerifierK
             raise BadAnswer("not-asked", _("No request to this witness is open. Download one first."))
         file_id, size = _fitting(asked, answer, witness.vkey, keys, now_s)
         cursor.execute(ANSWER, [answer, by, file_id])
-        cursor.execute(WAKE)
+        cursor.execute(HURRY)
     return size
 
 

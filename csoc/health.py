@@ -86,9 +86,8 @@ def sequencer(connection: Any) -> Finding | None:
         )
     silent_s, state, fault = row
     if state == "halted":
-        return Finding(
-            "halted", "sequencer", f"It has halted: {fault}. Nothing is signed.", "docs/audit.md, On a halt."
-        )
+        fact = f"It has halted: {fault}. Nothing is signed."
+        return Finding("halted", "sequencer", fact, "docs/audit.md, The log has halted.")
     if silent_s > SEQUENCER_SILENT_S:
         return Finding(
             "silent",

@@ -28,7 +28,7 @@ from audit.exports.reading import GiveUp
 from audit.models import Entry, ExportRequest
 from audit.nodes import NodeMissing
 from audit.record import Receipt
-from audit.wait import NotSealed, wait
+from audit.wait import HURRY, NotSealed, wait
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 
@@ -41,8 +41,6 @@ KEPT_FOR = timedelta(days=7)
 WITNESS_WITHIN_S = 90.0
 SEALED_WITHIN_S = 60.0
 POLL_S = 0.5
-#: Wakes the publisher, which asks the witnesses at once and not only at its next round.
-NOTIFY = "NOTIFY audit_witness"
 #: Attempts that ended in an error nobody foresaw, before the export is given up.
 MOST_ATTEMPTS = 5
 
@@ -142,7 +140,7 @@ def _witnessed(idx: int, progress: Progress, within_s: float) -> tuple[Stored, l
     """Return a checkpoint over ``idx`` that a witness signed. Errors: Waiting, Stopped."""
     progress.phase("witness")
     with connection.cursor() as cursor:
-        cursor.execute(NOTIFY)
+        cursor.execute(HURRY)
     deadline = time.monotonic() + within_s
     while (found := checkpoints.newest_cosigned(idx)) is None:
         if time.monotonic() > deadline:

@@ -96,8 +96,3 @@ def halted() -> bool:
         cursor.execute("SELECT state FROM audit_pulse")
         row = cursor.fetchone()
     return row is not None and row[0] == "halted"
-
-
-def waiting_for(person: str) -> int:
-    """Return how many requests of the reader's agency wait for a decision that ``person`` may take."""
-    return visible_to_actor().filter(state="asked").exclude(requester=person).count()

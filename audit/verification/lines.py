@@ -127,7 +127,7 @@ class Lines:
         return rows
 
     def check(self, row: Row) -> bytes:
-        """Check one line, and return the hash it stands for in the tree: that of its bytes."""
+        """Check one line, and return its stored hash; one that is not of its bytes is a finding."""
         if row.idx != self.expected:
             self._gap(row.idx)
         self.expected = row.idx + 1

@@ -12,7 +12,7 @@ from csoc.lib.sealing import SealBroken
 
 ROWS_AT_ONCE = 1_000
 COMMITTED = """
-SELECT l.idx, d.commitment, d.sealed, d.key_id, d.class, d.expires > clock_timestamp()
+SELECT l.idx, d.commitment, d.sealed, d.key_id, d.expires > clock_timestamp()
 FROM audit_log l, LATERAL (VALUES (l.line::jsonb #>> '{e,old}'), (l.line::jsonb #>> '{e,new}'),
     (l.line::jsonb #>> '{e,detail}')) AS member(hex)
 JOIN audit_detail d ON d.commitment = decode(member.hex, 'hex')
@@ -31,7 +31,7 @@ def judge_details(connection: psycopg.Connection[Any], start: int, end: int) -> 
     with connection.transaction(), connection.cursor("details") as cursor:
         cursor.itersize = ROWS_AT_ONCE
         cursor.execute(COMMITTED, [start, end])
-        for idx, commitment, sealed, key_id, _kind, due_later in cursor:
+        for idx, commitment, sealed, key_id, due_later in cursor:
             words = {"idx": idx, "key": key_id}
             try:
                 detail.opened(bytes(commitment), bytes(sealed), key_id)

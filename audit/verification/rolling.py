@@ -79,7 +79,7 @@ class Rolling:
         except BadNote:
             sentence = _("A key of the log can't be read.")
             self._replace_whole([Finding("missing-key", None, sentence)])
-            self._write(first, size, began)
+            self._write(first, began)
             return
         self._begin_again_after_resume(ring)
         self._replace_whole(self._judge_whole(first, size, ring))
@@ -90,7 +90,7 @@ class Rolling:
             yield from self._look_at(start, end, ring, began)
         self.full = True
         self._daily()
-        self._write(since, size, began)
+        self._write(since, began)
 
     def _plan(self, first: int, size: int) -> list[tuple[int, int]]:
         """Return the slices of this round: what is new, and what is looked at again."""
@@ -124,7 +124,7 @@ class Rolling:
                 if len(part.findings) > looked:
                     looked = len(part.findings)
                     self.open[before:] = part.findings
-                    self._write(start, end, began)
+                    self._write(start, began)
                 yield
         except Broken as error:
             part.report.findings.append(error.finding)
@@ -180,7 +180,7 @@ class Rolling:
         self.open += [finding for finding in self._doubles if finding not in self.open]
         self.connection.execute(FORGET)
 
-    def _write(self, since: int, until: int, began: float) -> None:
+    def _write(self, since: int, began: float) -> None:
         """Write a row when something changed, and once a minute; an entry when it broke or was mended."""
         findings = told(self.open)
         now = (not findings, findings)

@@ -26,7 +26,7 @@ NODES = "SELECT n, hash FROM audit_node WHERE level = %s AND n >= %s AND n < %s"
 CHECKPOINTS = "SELECT size, root, note FROM audit_checkpoint WHERE size > %s AND size <= %s ORDER BY size"
 BEFORE = "SELECT coalesce(max(size), 0) FROM audit_checkpoint WHERE size <= %s"
 COSIGNED = """
-SELECT c.size, k.root, c.line, k.note FROM audit_cosignature c LEFT JOIN audit_checkpoint k USING (size)
+SELECT c.size, k.root, c.line FROM audit_cosignature c LEFT JOIN audit_checkpoint k USING (size)
 WHERE c.size > %s AND c.size <= %s ORDER BY c.size
 """
 CENSUSES = """
@@ -65,7 +65,6 @@ class Slice:
         self._lines = Lines(connection, since, self._details)
         self._tree = Frontier(since, stored_peaks(connection, since))
         self._censuses = self._due_censuses(max(since, censuses_from))
-        self._origin = ""
 
     def __iter__(self) -> Iterator[int]:
         """Check chunk after chunk. Errors: Broken."""
@@ -153,7 +152,7 @@ class Slice:
                 self.report.findings.append(Finding("fork", size - 1, sentence % {"size": size}))
 
     def _judge_cosignatures(self, start: int, end: int) -> None:
-        for size, root, line, _note in self._rows(COSIGNED, start, end):
+        for size, root, line in self._rows(COSIGNED, start, end):
             key = self._ring.at(size)
             if root is None or key is None:
                 sentence = _("A cosignature at %(size)s entries belongs to no checkpoint.") % {"size": size}

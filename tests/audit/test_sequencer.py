@@ -281,6 +281,7 @@ def test_ten_thousand_commits_through_a_dozen_kills(
             processes[processes.index(victim)] = _start(servers, own_database, tmp_path)
         written = crowd.finish(COMMITS)
         _grown(app, beyond=len(written))
+        _signed(app)
     finally:
         crowd.stop.set()
         for process in processes:
@@ -374,6 +375,15 @@ def _grown(connection: psycopg.Connection[Any], beyond: int) -> int:
         assert time.monotonic() < deadline, "the sequencer does not work"
         time.sleep(0.02)
     return size
+
+
+def _signed(connection: psycopg.Connection[Any]) -> None:
+    """Wait for the last signature: who was killed last may have left lines for its successor to sign."""
+    query = "SELECT coalesce(max(size), 0) FROM audit_checkpoint"
+    deadline = time.monotonic() + 60
+    while connection.execute(query).fetchone() != (_size(connection),):
+        assert time.monotonic() < deadline, "the sequencer does not sign"
+        time.sleep(0.02)
 
 
 def _at_work(watcher: psycopg.Connection[Any]) -> int:
