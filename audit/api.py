@@ -8,9 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit import flags, permissions, proofs, questions, selectors, sentences
+from audit import permissions, proofs, questions, selectors, sentences
 from audit.guard import guard
 from audit.log_page import ROWS
+from audit.reviewing import flags
 from audit.views import log_ref
 from csoc.lib import clock
 

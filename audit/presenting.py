@@ -15,8 +15,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from audit import flags, proofs, questions, selectors, sentences, trust
+from audit import proofs, questions, selectors, sentences, trust
 from audit.models import Entry
+from audit.reviewing import flags
 from csoc.lib import clock
 
 _VALUE = re.compile(r'("(?:[^"\\]|\\.)*")(:?)|(-?\d+|true|false|null)')

@@ -16,14 +16,15 @@ from typing import Any
 
 import psycopg
 
-from audit import asking, witness_files
-from audit.asking import Asking, Speaks
 from audit.checkpoints import Witness, read_witnesses
 from audit.context import acting_as, system
 from audit.entry import Outcome, Ref
 from audit.record import INSERT, body
 from audit.verification import Finding
 from audit.verification.rolling import Rolling
+from audit.witnessing import asking
+from audit.witnessing import files as witness_files
+from audit.witnessing.asking import Asking, Speaks
 from csoc.lib.ids import uuid7
 
 log = logging.getLogger(__name__)

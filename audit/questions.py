@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from audit import flags, moments
+from audit import moments
 from audit.entry import RESULTS
+from audit.reviewing import flags
 from audit.verbs import VERBS
 from csoc.lib import clock
 from csoc.lib.errors import Refused

@@ -5,14 +5,16 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
-from audit import asking, checkpoints, permissions, pruning, witness_files
+from audit import checkpoints, permissions, pruning
 from audit.checkpoints import Witness
 from audit.context import acting_as, current_actor
 from audit.entry import Actor, Outcome, Ref
 from audit.models import PruneRequest, WitnessFile
 from audit.nodes import NodeMissing
 from audit.record import Receipt, commit, record
-from audit.witnessing import BadAnswer
+from audit.witnessing import asking
+from audit.witnessing import files as witness_files
+from audit.witnessing.answers import BadAnswer
 from csoc.lib import clock
 from csoc.lib.errors import Refused, nothing_here
 

@@ -5,7 +5,7 @@ from celery import shared_task
 from audit.exports import building, queue, tending
 
 # Celery looks for tasks here only.
-from audit.review_tasks import raise_reviews
+from audit.reviewing.tasks import raise_reviews
 
 __all__ = ["build_export", "raise_reviews", "tend_exports"]
 

@@ -2,7 +2,9 @@
 
 from django.urls import include, path
 
-from audit import api, review_views, views, witness_views
+from audit import api, views
+from audit.reviewing import views as review_views
+from audit.witnessing import views as witness_views
 
 urlpatterns = [
     path("audit/", views.log_page, name="audit"),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Role
 from accounts.selectors import roles_of
 from alerts.policies import VIEWERS
-from audit.review_selectors import open_count
+from audit.reviewing.selectors import open_count
 from vault.views import READERS
 
 

@@ -14,7 +14,8 @@ DECISIONS = ("in-order", "needs-explanation", "not-justified")
 class Review(models.Model):
     """One entry and one reason to look at it.
 
-    ``code``: a key of ``audit.flags.FLAGS``. ``agency``: whose people review it, "" for the log's own.
+    ``code``: a key of ``audit.reviewing.flags.FLAGS``. ``agency``: whose people review it, "" for the
+    log's own.
     ``subject``: the number of the person who did it (u-1042 -> 1042), 0 where no person did. ``due_at``:
     None for a flag, which may be resolved and has no term. ``decided_at``: when the first decision fell.
     """

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection, transaction
 
 import audit
-from audit import flags, raising
 from audit.models import Entry, Review, ReviewCursor
+from audit.reviewing import flags, raising
 from tests.audit.planted import Planted
 
 WORKER = audit.system("reviews")

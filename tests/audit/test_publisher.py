@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from audit import asking, census, verification, witness_http
+from audit import census, verification
 from audit.checkpoints import Witness
 from audit.head import Head
 from audit.logkeys import LogKeys
@@ -23,7 +23,9 @@ from audit.models import Cosignature, Entry, WitnessState
 from audit.notes import Checkpoint, VerifierKey
 from audit.publisher import Publisher
 from audit.verification import whole
-from audit.witness_http import Unreachable, refuse_address
+from audit.witnessing import asking
+from audit.witnessing import http as witness_http
+from audit.witnessing.http import Unreachable, refuse_address
 from tests.audit.test_notes import WITNESS_VKEY, cosign
 from tests.audit.test_sequencer import write
 from tests.audit.test_verification import rewritten

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 import audit
-from audit import raising
 from audit.models import Entry, Review
+from audit.reviewing import raising
 from tests.audit.planted import Planted
 from tests.audit.test_page import signed_in
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import audit
-from audit import raising, sampling
 from audit.models import Checkpoint, Entry, Lot, Review
+from audit.reviewing import raising, sampling
 from audit.tree import Frontier
 from tests.audit.planted import Planted
 
@@ -36,7 +36,7 @@ def draw() -> set[int]:
 
 
 def by_the_rule(lines: list[dict[str, Any]], seed: bytes) -> set[int]:
-    """The lot as ``audit.sampling`` states it, written a second time in the plainest way."""
+    """The lot as ``audit.reviewing.sampling`` states it, written a second time in the plainest way."""
     chosen: set[int] = set()
     for k in range(1, len(lines) + 1):
         tickets = sorted(

@@ -17,7 +17,7 @@ from audit.logkeys import LogKeys
 from audit.models import Cosignature, Entry, WitnessFile, WitnessState
 from audit.notes import VerifierKey
 from audit.publisher import Publisher
-from audit.witness_selectors import fingerprint, span
+from audit.witnessing.selectors import fingerprint, span
 from tests.audit.test_page import signed_in
 from tests.audit.test_sequencer import write
 

@@ -20,13 +20,14 @@ import psycopg
 from django.conf import settings
 
 import audit
-from audit import nodes, notes, proofs, tree, verification, witnessing
+from audit import nodes, notes, proofs, tree, verification
 from audit.head import Head
 from audit.logkeys import LogKeys
 from audit.notes import Checkpoint
 from audit.orders import Orders
 from audit.verification import whole
 from audit.verification.signatures import Keyring
+from audit.witnessing import answers as witnessing
 from tests.audit.exports.desk import OFFICER, TRAILER, Desk, act, people
 from tests.audit.exports.living import Living
 from tests.audit_tools.conftest import NAME, Serving

@@ -54,7 +54,7 @@ def test_the_verbs_are_the_documented_ones() -> None:
 #: Modules that name verbs only to read them: questions, flags, sentences, events of the same name.
 READERS = {
     "alerts/timeline.py", "audit/bare.py", "audit/entry.py", "audit/exports/building.py",
-    "audit/exports/details.py", "audit/exports/reading.py", "audit/flags.py", "audit/sentences.py",
+    "audit/exports/details.py", "audit/exports/reading.py", "audit/reviewing/flags.py", "audit/sentences.py",
     "audit/verbs.py", "csoc/lib/events.py", "live/apps.py", "trailers/commands.py",
 }  # fmt: skip
 

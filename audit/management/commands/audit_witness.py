@@ -8,11 +8,12 @@ import segno
 from django.core.management.base import BaseCommand, CommandError
 from segno import DataOverflowError
 
-from audit import asking, witness_files
 from audit.checkpoints import Witness, witnesses
 from audit.connecting import plain
 from audit.nodes import NodeMissing
-from audit.witnessing import MAX_ANSWER_BYTES, BadAnswer
+from audit.witnessing import asking
+from audit.witnessing import files as witness_files
+from audit.witnessing.answers import MAX_ANSWER_BYTES, BadAnswer
 
 BY = "audit_witness"
 

@@ -10,11 +10,13 @@ from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from audit import asking, checkpoints, nodes, pruning, witnessing
+from audit import checkpoints, nodes, pruning
 from audit.checkpoints import Witness
 from audit.models import Checkpoint, LogKey, PruneRequest, WitnessFile, WitnessState
 from audit.notes import VerifierKey
 from audit.verification.whole import PARTITION_BITS
+from audit.witnessing import answers as witnessing
+from audit.witnessing import asking
 from csoc.lib.errors import nothing_here
 
 COSIGNED = "SELECT max(size) FROM audit_cosignature WHERE witness = %s AND size >= %s"

@@ -12,12 +12,14 @@ from typing import Any, Protocol
 import psycopg
 from django.utils.translation import gettext as _
 
-from audit import nodes, notes, tree, witness_http, witnessing
+from audit import nodes, notes, tree
 from audit.checkpoints import Witness
 from audit.notes import BadNote, Checkpoint, MissingKey, VerifierKey, WrongKey
 from audit.verification import Finding, whole
-from audit.witness_http import Answer, Unreachable
-from audit.witnessing import BadAnswer
+from audit.witnessing import answers as witnessing
+from audit.witnessing import http as witness_http
+from audit.witnessing.answers import BadAnswer
+from audit.witnessing.http import Answer, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ class Came:
 
 
 class Speaks(Protocol):
-    """How a witness is reached: ``audit.witness_http``, or a test's own."""
+    """How a witness is reached: ``audit.witnessing.http``, or a test's own."""
 
     def add_checkpoint(self, prefix: str, request: str, words: str = "") -> Answer:
         """Errors: Unreachable."""

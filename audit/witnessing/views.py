@@ -13,12 +13,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from segno import DataOverflowError
 
-from audit import permissions, pruning, services, verification, witness_selectors
+from audit import permissions, pruning, services
 from audit.context import current_actor
 from audit.entry import Ref
 from audit.guard import guard
-from audit.models import WitnessFile
-from audit.witnessing import MAX_ANSWER_BYTES
+from audit.witnessing import presenting
+from audit.witnessing import selectors as witness_selectors
+from audit.witnessing.answers import MAX_ANSWER_BYTES
 from csoc.lib.errors import Refused
 
 #: What a form may be answered with beside its field; anything else is a refusal of the page.
@@ -167,23 +168,7 @@ def _beside(request: HttpRequest, key_id: str, field: str, refused: Refused, typ
 def _page(
     request: HttpRequest, key_id: str, errors: dict[str, str] | None = None, status: int = 200
 ) -> HttpResponse:
-    listed, faults = witness_selectors.witnesses()
-    chosen = next((one for one in listed if one.key_id == key_id), None)
-    page = {
-        "state": verification.state(),
-        "keys": witness_selectors.log_keys(),
-        "witnesses": listed,
-        "faults": faults,
-        "chosen": chosen,
-        "asked": _asked(chosen) if chosen else None,
-        "errors": errors,
-        "pruning": witness_selectors.pruning_due(),
-        "me": current_actor().id,
-    }
+    page = presenting.page(key_id) | {"errors": errors}
     response = render(request, "audit/witnesses.html", page, status=status)
-    response.audit_n = len(listed)  # type: ignore[attr-defined]
+    response.audit_n = len(page["witnesses"])  # type: ignore[attr-defined]
     return response
-
-
-def _asked(chosen: witness_selectors.WitnessShown) -> WitnessFile | None:
-    return witness_selectors.open_request(chosen.witness.vkey.text)

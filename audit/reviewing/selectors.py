@@ -7,10 +7,11 @@ from typing import Any
 
 from django.db.models import Count, F, QuerySet
 
-from audit import flags, selectors
+from audit import selectors
 from audit.context import current_actor
 from audit.models import Entry, Review, ReviewDecision
 from audit.permissions import in_group
+from audit.reviewing import flags
 from audit.sentences import Told, tell
 from csoc.lib import clock
 

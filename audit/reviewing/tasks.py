@@ -2,8 +2,8 @@
 
 from celery import shared_task
 
-from audit import raising
 from audit.context import system
+from audit.reviewing import raising
 
 #: One run walks at most this many steps, so that a long log does not hold a worker for itself.
 MOST_STEPS = 50

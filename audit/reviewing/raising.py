@@ -11,11 +11,11 @@ from datetime import date, timedelta
 from django.db import transaction
 from django.db.models import Max, QuerySet
 
-from audit import flags, sampling
 from audit.context import acting_as
 from audit.entry import Actor, Reason, Ref
 from audit.models import Checkpoint, Entry, Lot, Review, ReviewCursor
 from audit.record import record
+from audit.reviewing import flags, sampling
 from csoc.lib import clock
 
 #: Lines of one step; a step holds its locks for well under a second.
@@ -85,7 +85,7 @@ def _draw(agency: str, week: date, end: int) -> None:
 
 
 def _lot_of(agency: str, week: date) -> Lot:
-    """Return the week's seed as it was first taken, or take it now: see ``audit.sampling``."""
+    """Return the week's seed as it was first taken, or take it now: see ``audit.reviewing.sampling``."""
     known = Lot.objects.filter(agency=agency, week=week).first()
     if known is not None:
         return known

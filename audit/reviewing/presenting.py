@@ -1,4 +1,4 @@
-"""The reviewers' page: what was drawn or flagged, in words, with what happened before and after."""
+"""What the reviewers' page says: rows in words, terms, and one item with what happened around it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,27 +8,19 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
 
-from audit import flags, review_selectors, reviews
 from audit.context import current_actor
-from audit.entry import Ref
-from audit.guard import guard
 from audit.models import Review
 from audit.permissions import in_group
+from audit.reviewing import flags
+from audit.reviewing import selectors as review_selectors
 from audit.sentences import Told
 from csoc.lib import clock
-from csoc.lib.errors import Refused
 
 PAGE_ROWS = 100
 SHOWS = ("todo", "flags", "decided")
-MAX_ID = 2**62
 DECISIONS = (
     ("in-order", gettext_lazy("In order"), gettext_lazy("The reason fits what happened.")),
     (
@@ -41,61 +33,18 @@ DECISIONS = (
 DECIDED_AS = {code: words for code, words, _means in DECISIONS}
 
 
-def _asked(request: Any, **kwargs: Any) -> Ref:
-    """Return what is looked at: one entry, or the list."""
-    agency = current_actor().agency or ""
-    chosen = _chosen(request.user, kwargs.get("review_id") or _number(request.GET.get("item")))
-    return Ref("entry", str(chosen.idx), chosen.agency) if chosen else Ref("page", "reviews", agency)
-
-
-def _number(text: str | None) -> int | None:
+def number(text: str | None) -> int | None:
+    """Return a row number from an address, None for anything else."""
     known = text and text.isascii() and text.isdigit() and len(text) < 19
     return int(text) if known and text else None
 
 
-def _chosen(user: Any, review_id: int | None) -> Review | None:
-    return review_selectors.one(user, review_id) if review_id and review_id < MAX_ID else None
-
-
-@require_safe
-@never_cache
-@guard("audit.review", object=_asked)
-def review_page(request: HttpRequest) -> HttpResponse:
-    """Show what waits, what was flagged or what was decided, and one item with its context."""
-    reviews.require_reviewer(request.user)
-    chosen = _chosen(request.user, _number(request.GET.get("item")))
-    page = _page(request, request.GET, chosen)
-    response = render(request, "audit/reviews.html", page)
-    response.audit_n = len(page["rows"])  # type: ignore[attr-defined]
-    return response
-
-
-@require_POST
-@never_cache
-@guard("audit.resolve", object=_asked, acts=True)
-def decide(request: HttpRequest, review_id: int) -> HttpResponse:
-    """Decide, then go on to the list; what was refused is told above the form, with the note kept."""
-    sent = request.POST
-    try:
-        reviews.decide(
-            actor=request.user, review_id=review_id, decision=sent.get("decision", ""),
-            note=sent.get("note", ""), further="further" in sent,
-        )  # fmt: skip
-    except Refused as refused:
-        if refused.status not in (409, 422):
-            raise
-        page = _page(request, {}, _chosen(request.user, review_id))
-        more = {"refused": refused.sentence, "sent": sent}
-        return render(request, "audit/reviews.html", page | more, status=refused.status)
-    return redirect(f"{reverse('audit-reviews')}?{urlencode({'item': review_id})}")
-
-
-def _page(request: HttpRequest, asked: Mapping[str, str], chosen: Review | None) -> dict[str, Any]:
-    user = request.user
+def page(user: Any, asked: Mapping[str, str], chosen: Review | None) -> dict[str, Any]:
+    """Return everything the page says: the list that was asked for, and the chosen item."""
     officer = in_group(user, "privacy_officer")
     show = asked.get("show", "") if asked.get("show") in SHOWS else "todo"
     code = asked.get("code", "") if asked.get("code") in flags.FLAGS else ""
-    before = _number(asked.get("before"))
+    before = number(asked.get("before"))
     found = review_selectors.listed(user, show=show, code=code, before=before, limit=PAGE_ROWS + 1)
     here = {name: value for name, value in (("show", show), ("code", code)) if value}
     counts = review_selectors.counts(user)
@@ -105,8 +54,8 @@ def _page(request: HttpRequest, asked: Mapping[str, str], chosen: Review | None)
         "rows": _rows(found[:PAGE_ROWS], here),
         "older": urlencode(here | {"before": found[PAGE_ROWS - 1].pk}) if len(found) > PAGE_ROWS else "",
         "officer": officer,
-        "waiting": reviews.open_count(user),
-        "overdue": reviews.overdue_count(user),
+        "waiting": review_selectors.open_count(user),
+        "overdue": review_selectors.overdue_count(user),
         "chips": [(c, flag.title, counts[c]) for c, flag in flags.FLAGS.items() if _has_no_term(c)],
         "flagged": sum(n for c, n in counts.items() if _has_no_term(c)),
         "chosen": _panel(chosen) if chosen else None,

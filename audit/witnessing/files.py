@@ -9,13 +9,14 @@ from typing import Any
 import psycopg
 from django.utils.translation import gettext as _
 
-from audit import nodes, witnessing
-from audit.asking import CLOCK, COSIGN, Came, Signed, keep, log_keys
+from audit import nodes
 from audit.checkpoints import Witness
 from audit.entry import Ref
 from audit.notes import VerifierKey
 from audit.wait import HURRY
-from audit.witnessing import BadAnswer
+from audit.witnessing import answers as witnessing
+from audit.witnessing.answers import BadAnswer
+from audit.witnessing.asking import CLOCK, COSIGN, Came, Signed, keep, log_keys
 
 ASK = """
 INSERT INTO audit_witness_file (vkey, name, old, size, asked_at, asked_by)

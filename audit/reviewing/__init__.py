@@ -1,0 +1,1 @@
+"""Second looks: flags raised from sealed lines, views drawn by lot, and what people decide about them."""

@@ -1,0 +1,1 @@
+"""Asking witnesses outside the service to sign, over HTTP and by file, and judging their answers."""
