@@ -104,7 +104,8 @@ class Rolling:
         return [(self.done, size)] * (self.done < size) + [(start, end)]
 
     def _look_at(self, start: int, end: int, ring: Keyring, began: float) -> Iterator[None]:
-        """Check one slice; what was open in it before counts no longer once it is through."""
+        """Check one slice; what was open in it before, and was judged again, counts no longer after it."""
+        judged_from = self.done
         try:
             part = Slice(
                 self.connection,
@@ -113,7 +114,7 @@ class Rolling:
                 ring=ring,
                 witnesses=self._witnesses(),
                 erased=self._erased,
-                censuses_from=self.done,
+                censuses_from=judged_from,
             )
         except Broken as error:
             self.open.append(error.finding)
@@ -128,9 +129,15 @@ class Rolling:
                 yield
         except Broken as error:
             part.report.findings.append(error.finding)
-        kept = [f for f in self.open[:before] if f.index is None or not start <= f.index < end]
+        kept = [f for f in self.open[:before] if self._stands(f, start, end, judged_from)]
         self.open = kept + [f for f in part.findings if f not in kept]
         self.done = max(self.done, end)
+
+    def _stands(self, finding: Finding, start: int, end: int, judged_from: int) -> bool:
+        """True for what this slice did not judge: other places, a census judged before, ids compared daily."""
+        if finding.index is None or not start <= finding.index < end or finding in self._doubles:
+            return True
+        return finding.code == "census" and finding.index < judged_from
 
     def _judge_whole(self, first: int, size: int, ring: Keyring) -> list[Finding]:
         findings = [

@@ -23,6 +23,7 @@ from audit.verification import whole
 from audit.verification.rolling import Rolling
 from audit.verification.signatures import Keyring
 from csoc.lib import clock
+from csoc.lib.ids import uuid7
 from tests.audit.conftest import ALERT, PERSON
 from tests.audit.test_notes import WITNESS_VKEY, cosign
 from tests.audit.test_sequencer import write
@@ -382,6 +383,33 @@ def test_an_edit_of_an_old_row_turns_the_state_red_in_the_next_round(
     intruder.execute(MEND)
     watch.round()
     assert verification.state().word == "verified" and watch.changes == [False, True]
+
+
+@pytest.mark.parametrize("forged", ["census", "id"])
+def test_what_is_judged_once_stays_red(
+    filled: psycopg.Connection[Any], sequence: Sequence, connect_as: Any, log_head: Head, forged: str
+) -> None:
+    watch = Watch(filled, log_head)
+    watch.round()
+    with audit.acting_as(audit.system("forger")):
+        if forged == "census":
+            false = census.count().member() | {"root": "0" * 64}
+            audit.commit("log.census", audit.Ref("log", "audit"), extra={"census": false})
+        else:
+            body = audit.body("purge.run", audit.Ref("purge", "1"), uid=(uid := uuid7())).decode()
+            for _twice in range(2):
+                connect_as("csoc_app").execute(
+                    "INSERT INTO audit_inbox (uid, body) VALUES (%s, %s)", [uid, body]
+                )
+            watch.rolling._daily_at -= 86_400
+    sequence()
+    for _round in range(3):
+        watch.round()
+    assert watch.changes == [False] and not verification.state().ok
+    again = Watch(filled, log_head)
+    for _round in range(3):
+        again.round()
+    assert not verification.state().ok
 
 
 def test_a_restart_never_turns_red_to_green_unlooked(
