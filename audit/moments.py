@@ -36,7 +36,22 @@ def parse(
     now: aware. end: the moment closes a span, so a day alone means its end (exclusive). after: where the
     span begins; a closing time of day alone is the first one after it, else the latest that has been.
     """
-    words = " ".join(text.split())
+    try:
+        return _read(" ".join(text.split()), now, zone, end=end, after=after)
+    except OverflowError:
+        raise BadMoment(_("That day lies outside any calendar.")) from None
+
+
+def shown(at: datetime, zone: ZoneInfo) -> str:
+    """Return a moment as ``parse`` reads it back: local, to the minute."""
+    try:
+        here = at.astimezone(zone)
+    except OverflowError:
+        here = at
+    return here.replace(tzinfo=None).isoformat(" ", "minutes")
+
+
+def _read(words: str, now: datetime, zone: ZoneInfo, *, end: bool, after: datetime | None) -> datetime:
     for read in (_relative, _absolute):
         found = read(words, now)
         if found is not None:
@@ -61,10 +76,7 @@ def _relative(words: str, now: datetime) -> datetime | None:
     unit = _UNITS.get(match["unit"].lower())
     if unit is None:
         raise BadMoment(_("“%(text)s”: write minutes, hours or days, such as 2 h ago.") % {"text": words})
-    try:
-        return (now - timedelta(seconds=int(match["n"]) * unit)).astimezone(UTC)
-    except OverflowError:
-        raise BadMoment(_("“%(text)s” lies before any calendar.") % {"text": words}) from None
+    return (now - timedelta(seconds=int(match["n"]) * unit)).astimezone(UTC)
 
 
 def _absolute(words: str, now: datetime) -> datetime | None:
@@ -114,10 +126,7 @@ def _time(text: str) -> time:
 
 
 def _edge_of(day: date, zone: ZoneInfo, *, end: bool) -> datetime:
-    try:
-        return _instant(datetime.combine(day + timedelta(days=int(end)), time()), zone, later=end)
-    except OverflowError:
-        raise BadMoment(_("That day lies outside any calendar.")) from None
+    return _instant(datetime.combine(day + timedelta(days=int(end)), time()), zone, later=end)
 
 
 def _nearest(clock: time, now: datetime, zone: ZoneInfo, *, end: bool, after: datetime | None) -> datetime:
@@ -136,8 +145,5 @@ def _on(day: date, days: int, clock: time) -> datetime:
 
 def _instant(wall: datetime, zone: ZoneInfo, *, later: bool) -> datetime:
     """Return when a wall clock shows ``wall``: of two moments, or of none, the wider edge of the span."""
-    try:
-        both = [wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
-    except OverflowError:
-        raise BadMoment(_("That day lies outside any calendar.")) from None
+    both = [wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
     return max(both) if later else min(both)

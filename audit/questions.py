@@ -237,8 +237,8 @@ def _in_order(question: Question) -> Question:
         raise BadQuestion(
             _("This ends %(until)s and begins %(since)s: nothing lies between.")
             % {
-                "until": f"{until.astimezone(here):%Y-%m-%d %H:%M}",
-                "since": f"{since.astimezone(here):%Y-%m-%d %H:%M}",
+                "until": moments.shown(until, here),
+                "since": moments.shown(since, here),
             },
             term.start,
             term.end,

@@ -17,7 +17,7 @@ from csoc.lib import clock
 from csoc.lib.errors import Refused
 
 #: Which field a refusal belongs to; the others stand above the form.
-_BESIDE = {"not-found": "what", "not-needed": "what", "already-open": "what"}
+_BESIDE = {"schema": "words", "not-found": "what", "not-needed": "what", "already-open": "what"}
 
 
 def _asked(request: Any, **kwargs: Any) -> audit.Ref:
@@ -35,9 +35,7 @@ def own_ref(request: Any, glass_id: UUID) -> audit.Ref:
 @never_cache
 def glass_page(request: HttpRequest) -> HttpResponse:
     """What is open to this person, and the form to open one thing more."""
-    sentence = policies.no_glass_for(request.user)
-    if sentence:
-        raise Refused("not-permitted", sentence, 403)
+    _require_role(request)
     form = BreakGlassForm(initial={"what": request.GET.get("what", "")[:60]})
     return render(request, "accounts/break_glass.html", _page(request, form))
 
@@ -47,6 +45,7 @@ def glass_page(request: HttpRequest) -> HttpResponse:
 @audit.guard("access.break_glass", object=_asked, acts=True)
 def open_glass(request: HttpRequest) -> HttpResponse:
     """Break it, then go and read; what was refused stands beside its field, and nothing typed is lost."""
+    _require_role(request)
     form = BreakGlassForm(request.POST)
     if not form.is_valid():
         return render(request, "accounts/break_glass.html", _page(request, form), status=422)
@@ -67,6 +66,13 @@ def end_glass(request: HttpRequest, glass_id: UUID) -> HttpResponse:
     """End it now."""
     services.end_break_glass(actor=request.user, glass_id=glass_id)
     return redirect("break-glass")
+
+
+def _require_role(request: HttpRequest) -> None:
+    """Refuse (403) whom no role lets break the glass, before anything they typed is looked at."""
+    sentence = policies.no_glass_for(request.user)
+    if sentence:
+        raise Refused("not-permitted", sentence, 403)
 
 
 def _page(request: HttpRequest, form: BreakGlassForm) -> dict[str, Any]:

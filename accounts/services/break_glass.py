@@ -1,5 +1,6 @@
 """Breaking the glass: one thing open to one person for 30 minutes, in front of everybody (H16)."""
 
+import unicodedata
 from typing import Any
 from uuid import UUID
 
@@ -52,8 +53,14 @@ def _outside_their_grant(actor: User, kind: str, target: str) -> glass.Thing:
 def _said(why: str, words: str) -> None:
     if why not in BreakGlass.Why.values:
         raise Refused("schema", _("Choose one of the reasons."), 422)
-    if not words.strip() or len(words.strip()) > MAX_WORDS:
+    if not _readable(words) or len(words.strip()) > MAX_WORDS:
         raise Refused("schema", _("Say why in words, in at most 1,000 characters."), 422)
+
+
+def _readable(words: str) -> bool:
+    """True when somebody can see something in it: not for blanks, controls and invisible signs alone."""
+    kinds = {unicodedata.category(letter) for letter in words}
+    return "Cs" not in kinds and any(kind[0] in "LNPS" for kind in kinds)
 
 
 def _make_room(actor: User, thing: glass.Thing) -> None:

@@ -42,9 +42,7 @@ class Exports(APIView):
     def post(self, request: Request) -> Response:
         """Take the same fields as the form, with ``kind``."""
         policies.may_ask(request.user)
-        form = forms.AskForm(request.data, kind=_kind(request.data.get("kind")))
-        if not form.is_valid():
-            raise Refused("schema", "Some fields are not right.", 422, errors=form.errors.get_json_data())
+        form = _form(request.data)
         made = services.ask_export(actor=request.user, wanted=form.wanted())
         return Response(words.whole(made), status=201)
 
@@ -78,7 +76,33 @@ class ExportDecision(APIView):
         return Response(words.whole(done))
 
 
-def _kind(text: Any) -> str:
-    if text in forms.OWN:
-        return str(text)
-    raise Refused("schema", "The kind is actor, object, range or question.", 422)
+#: What may be written as a number; everything else of a form is text.
+NUMBERS = ("since", "until", "also")
+
+
+def _form(told: dict[str, Any]) -> forms.AskForm:
+    """Return the form, filled in rightly. Errors: Refused ``schema`` (422) with each field's mistakes."""
+    kind = told.get("kind")
+    if not isinstance(kind, str) or kind not in forms.OWN:
+        raise _mistaken({"kind": "The kind is actor, object, range or question."})
+    form = forms.AskForm(told, kind=kind)
+    given = {name: value for name, value in told.items() if name != "kind"}
+    if unknown := given.keys() - form.fields.keys():
+        raise _mistaken(dict.fromkeys(sorted(unknown), "A request of this kind has no such field."))
+    if wrong := [name for name, value in given.items() if not _fits(name, value)]:
+        raise _mistaken(dict.fromkeys(wrong, "The value is not of the right type."))
+    if not form.is_valid():
+        raise Refused("schema", "Some fields are not right.", 422, errors=form.errors.get_json_data())
+    return form
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name == "details":
+        return isinstance(value, bool)
+    number = isinstance(value, int) and not isinstance(value, bool) and name in NUMBERS
+    return value is None or isinstance(value, str) or number
+
+
+def _mistaken(sentences: dict[str, str]) -> Refused:
+    errors = {name: [{"message": told, "code": "invalid"}] for name, told in sentences.items()}
+    return Refused("schema", "Some fields are not right.", 422, errors=errors)

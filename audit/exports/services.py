@@ -70,6 +70,7 @@ def ask_export(*, actor: Any, wanted: Wanted) -> ExportRequest:
 @transaction.atomic
 def approve_export(*, actor: Any, name: str) -> ExportRequest:
     """Let it be built: exactly what was asked, as the database keeps it unchanged."""
+    policies.may_see(actor)
     request = locked(name)
     policies.may_decide(actor, request)
     who = current_actor()
@@ -83,6 +84,7 @@ def approve_export(*, actor: Any, name: str) -> ExportRequest:
 @transaction.atomic
 def refuse_export(*, actor: Any, name: str, refusal: str) -> ExportRequest:
     """Say no, with a reason of the closed list."""
+    policies.may_see(actor)
     request = locked(name)
     policies.may_decide(actor, request)
     who = current_actor()
@@ -96,6 +98,7 @@ def refuse_export(*, actor: Any, name: str, refusal: str) -> ExportRequest:
 @transaction.atomic
 def withdraw_export(*, actor: Any, name: str) -> ExportRequest:
     """Take a request back; a build under way stops at its next step and leaves no file."""
+    policies.may_ask(actor)
     request = locked(name)
     policies.may_withdraw(actor, request)
     request.move(State.WITHDRAWN if request.state == State.ASKED else State.CANCELLED)

@@ -71,6 +71,7 @@ def export_page(request: HttpRequest, name: str) -> HttpResponse:
 @guard("approval.grant", object=one_ref, acts=True)
 def approve(request: HttpRequest, name: str) -> HttpResponse:
     """The second person's yes, with their second factor shown just now."""
+    policies.may_see(request.user)
     policies.may_decide(request.user, selectors.by_name(name))
     confirmed()
     services.approve_export(actor=request.user, name=name)
@@ -82,11 +83,11 @@ def approve(request: HttpRequest, name: str) -> HttpResponse:
 @guard("approval.deny", object=one_ref, acts=True)
 def refuse(request: HttpRequest, name: str) -> HttpResponse:
     """The second person's no, with its reason."""
+    policies.may_see(request.user)
     form = forms.RefuseForm(request.POST)
     if form.is_valid():
         services.refuse_export(actor=request.user, name=name, **form.cleaned_data)
         return redirect("audit-export", name=name)
-    policies.may_see(request.user)
     return render(request, "audit/export.html", pages.one(request, selectors.by_name(name), form))
 
 
@@ -105,6 +106,7 @@ def withdraw(request: HttpRequest, name: str) -> HttpResponse:
 @guard("audit.download", object=one_ref, streams=True)
 def download(request: HttpRequest, name: str) -> HttpResponseBase:
     """Hand the file out: each time one entry, committed before the first byte leaves."""
+    policies.may_ask(request.user)
     found = selectors.by_name(name)
     policies.may_download(request.user, found, clock.now())
     confirmed()

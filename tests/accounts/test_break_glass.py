@@ -197,7 +197,11 @@ def test_the_person_must_have_just_confirmed_who_they_are(scene: Scene, alert: A
     assert not BreakGlass.objects.exists()
 
 
-@pytest.mark.parametrize("more", [{"why": "curious"}, {"words": "  "}, {"words": "x" * 1001}, {"why": ""}])
+@pytest.mark.parametrize(
+    "more",
+    [{"why": "curious"}, {"words": "  "}, {"words": "x" * 1001}, {"why": ""}]
+    + [{"words": words} for words in ("\u200b\u200b", "\x00\x07", "\ue000", "\u2060 \u202e", "a\ud800")],
+)
 def test_a_reason_in_code_and_words_is_needed(scene: Scene, alert: Alert, more: dict[str, str]) -> None:
     refused("schema", 422, lambda: break_it(scene.users["investigator"], "alert", alert.pk, **more))
 
@@ -478,3 +482,20 @@ def test_a_denied_try_is_kept(scene: Scene, alert: Alert, entries: Any) -> None:
     assert browser.post("/api/v1/break-glass/", body, content_type="application/json").status_code == 403
     [kept] = entries.of("access.break_glass")
     assert kept["outcome"] == {"result": "denied", "code": "not-permitted"}
+
+
+def test_the_role_is_judged_before_the_form(scene: Scene, alert: Alert) -> None:
+    browser = sign_in(scene.users["technician"])
+    for sent in ({}, {"what": "nonsense"}, {"what": str(alert.pk)}):
+        answer = browser.post("/break-glass/open/", sent)
+        assert answer.status_code == 403 and 'name="words"' not in answer.content.decode()
+
+
+def test_words_that_nobody_can_see_stand_refused_beside_their_field(scene: Scene, alert: Alert) -> None:
+    browser = sign_in(scene.users["investigator"])
+    sent = {"what": str(alert.pk), "why": "public-safety", "words": "\u200b\u2060"}
+    answer = browser.post("/break-glass/open/", sent)
+    assert answer.status_code == 422 and "Say why in words" in answer.content.decode()
+    body = asked(alert)
+    body["reason"]["words"] = "\u200b\u2060"
+    assert browser.post("/api/v1/break-glass/", body, content_type="application/json").status_code == 422

@@ -348,3 +348,11 @@ def test_with_the_log_broken_the_log_shows_nothing(
         answer = officer.get(path)
         assert answer.status_code == 500
         assert b"read this log" not in answer.content and b"log.genesis" not in answer.content
+
+
+def test_an_address_that_no_text_can_be_leads_nowhere(officer: Client, sequence: Callable[[], int]) -> None:
+    sequence()
+    for kind in ("person", "object"):
+        assert officer.get(f"/audit/{kind}/%00/").status_code == 404
+    page = officer.get("/audit/", {"q": "since:9999-12-31 until:00:00"})
+    assert page.status_code == 200 and "outside any calendar" in page.content.decode()

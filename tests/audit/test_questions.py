@@ -84,6 +84,10 @@ def test_words_become_fields(text: str, means: str) -> None:
         ('a"b"', '"b"', "space before"),
         ("7 " + "x" * 500, "xx", "at most 500"),
         ("a\x00b", "\x00", "cannot be read"),
+        ("since:9999-12-31 until:00:00", "until:00:00", "outside any calendar"),
+        ("since:9999-12-31T23:59:59Z until:01:00", "until:01:00", "outside any calendar"),
+        ("since:0001-01-01T00:00:00Z until:22:00", "until:22:00", "outside any calendar"),
+        ("since:9999-01-01 until:0001-01-01T00:00:00Z", "until:0001-01-01T00:00:00Z", "0001-01-01 00:00"),
     ],
 )
 def test_a_mistake_points_at_its_place(text: str, bad: str, says: str) -> None:

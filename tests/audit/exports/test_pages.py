@@ -233,6 +233,44 @@ def test_the_api_does_the_same(desk: Desk, ada: Client, omar: Client) -> None:
     assert omar.get("/api/v1/audit/exports/").json()["exports"][0]["approver"]
 
 
+WRONG = (
+    ({"kind": {}, "person": []}, {"kind"}),
+    ({"kind": None}, {"kind"}),
+    ({**ASKED, "person": ["u-1042"]}, {"person"}),
+    ({**ASKED, "details": "yes", "reason": {}}, {"details", "reason"}),
+    ({**ASKED, "also": True}, {"also"}),
+    ({**ASKED, "thing": "TRL-0007"}, {"thing"}),
+    ({**ASKED, "approver": "u-2001"}, {"approver"}),
+)
+
+
+@pytest.mark.parametrize(("body", "fields"), WRONG)
+def test_the_api_takes_no_other_shape_and_no_other_field(
+    ada: Client, body: dict[str, Any], fields: set[str]
+) -> None:
+    answer = ada.post("/api/v1/audit/exports/", json.dumps(body), "application/json")
+    assert answer.status_code == 422, answer.content
+    assert set(answer.json()["errors"]) == fields
+    assert not ExportRequest.objects.exists()
+
+
+def test_a_role_that_may_not_learns_nothing_of_what_exists(desk: Desk, ada: Client, omar: Client) -> None:
+    there = asked(ada).name
+    dana = sign_in(desk.users["dispatcher"])
+    for name in (there, "EXP-2026-9999"):
+        page = f"/audit/exports/{name}/"
+        for act in ("approve", "refuse", "withdraw"):
+            answer = dana.post(f"{page}{act}/", {"refusal": "too-wide"})
+            assert answer.status_code == 403, (name, act)
+        assert omar.post(f"{page}withdraw/").status_code == 403
+        assert dana.get(f"{page}download/").status_code == omar.get(f"{page}download/").status_code == 403
+        decided = dana.post(
+            f"/api/v1/audit/exports/{name}/decision/", {"decision": "refuse"}, "application/json"
+        )
+        assert decided.status_code == 403
+    assert omar.post("/audit/exports/EXP-2026-9999/approve/").status_code == 404
+
+
 def test_the_command_builds_what_is_approved_and_only_that(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
