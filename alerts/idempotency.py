@@ -55,9 +55,9 @@ def forget_old() -> None:
 def _serialise(actor: User, key: str) -> None:
     """Two requests with the same key at the same moment: the second waits for the first's answer."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s, %s)", [actor.person_id, zlib.crc32(key.encode()) - 2**31]
-        )
+        # One number: locks of two are kept for the log's own roles (csoc/sql/roles.sql).
+        number = actor.person_id << 32 | zlib.crc32(key.encode())
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
 
 
 def _again(first: IdempotentAnswer, digest: str) -> Any:

@@ -29,8 +29,8 @@ from csoc.lib.ids import uuid7
 
 log = logging.getLogger(__name__)
 
-#: Any number that no other advisory lock of ours uses.
-LOCK = 0x7075626C_69736865
+#: Advisory locks of two numbers are for the log's own roles only (csoc/sql/roles.sql).
+LOCK = (0x7075626C, 0x69736865)
 CHANNEL = "audit_witness"
 RETRY_S = 1.0
 #: Longest nap: a stop is noticed within it.
@@ -79,7 +79,7 @@ class Publisher:
 
     def take_office(self) -> bool:
         """Take the lock and listen; False while another publisher holds it."""
-        row = self.connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
+        row = self.connection.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", LOCK).fetchone()
         if not (row and row[0]):
             return False
         self.connection.add_notify_handler(lambda _notice: setattr(self, "_woken", True))

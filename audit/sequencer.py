@@ -33,8 +33,8 @@ from csoc.lib.ids import uuid7
 
 log = logging.getLogger(__name__)
 
-#: Any number that no other advisory lock of ours uses.
-LOCK = 0x61756469_74
+#: Advisory locks of two numbers are for the log's own roles only (csoc/sql/roles.sql).
+LOCK = (0x61756469, 0x74)
 BATCH_ROWS = 4_000
 PULSE_S = 1.0
 
@@ -94,7 +94,7 @@ class Sequencer:
 
         Errors: Halt.
         """
-        row = self.connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
+        row = self.connection.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", LOCK).fetchone()
         self.connection.commit()
         if not (row and row[0]):
             return False

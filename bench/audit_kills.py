@@ -40,7 +40,7 @@ VACANT_S = 1.5
 DRAIN_S = 120.0
 HOLDER = """
 SELECT pid FROM pg_locks
-WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32) + objid::bigint = %s
+WHERE locktype = 'advisory' AND granted AND (classid, objid) = (%s, %s)
 """
 LINES = "SELECT idx, uid, line, leaf FROM audit_log ORDER BY idx"
 CHECKPOINTS = "SELECT size, root, note FROM audit_checkpoint ORDER BY size"
@@ -178,7 +178,7 @@ class _Killer:
     def _holder(self, connection: psycopg.Connection[Any]) -> int:
         from audit.sequencer import LOCK
 
-        row = connection.execute(HOLDER, [LOCK]).fetchone()
+        row = connection.execute(HOLDER, LOCK).fetchone()
         return int(row[0]) if row else 0
 
     def _kill(self, victim: tuple[Any, Any]) -> None:

@@ -25,3 +25,18 @@ ALTER DEFAULT PRIVILEGES FOR ROLE csoc_owner IN SCHEMA public
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO csoc_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE csoc_owner IN SCHEMA public
     GRANT USAGE, SELECT ON SEQUENCES TO csoc_app;
+
+-- Who holds the sequencer's or the publisher's advisory lock keeps every successor waiting. So the locks of
+-- two numbers belong to those two roles; everybody else has the ones of one number for their own purposes.
+DO $$
+DECLARE
+    lock regprocedure;
+BEGIN
+    FOR lock IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
+        AND proname ~ '^pg_(try_)?advisory_(xact_)?lock(_shared)?$' AND pronargs = 2
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, csoc_owner, csoc_app', lock);
+    END LOOP;
+END
+$$;
+GRANT EXECUTE ON FUNCTION pg_try_advisory_lock(int, int) TO csoc_sequencer, csoc_publisher;

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from audit import checks
+from audit import checks, publisher, sequencer
 from audit.head import Head
 from audit.logkeys import LogKeys
 from audit.sequencer import Sequencer
@@ -35,8 +35,7 @@ def filled(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> It
     connect("csoc_app").execute(INSERT)
     with psycopg.connect(servers.url("csoc_sequencer", name)) as connection:
         folder = tmp_path_factory.mktemp("log")
-        sequencer = in_office(Sequencer(connection, LogKeys(folder / "keys", ORIGIN), Head(folder / "head")))
-        sequencer.step()
+        in_office(Sequencer(connection, LogKeys(folder / "keys", ORIGIN), Head(folder / "head"))).step()
     connect("csoc_app").execute(INSERT)
     yield connect
     for connection in opened.values():
@@ -83,6 +82,30 @@ APP_REFUSED = [
 def test_the_app_may_only_add(filled: Connect, statement: str) -> None:
     with pytest.raises(errors.InsufficientPrivilege):
         filled("csoc_app").execute(statement)
+
+
+LOCKS = [
+    f"SELECT pg_{attempt}advisory_{span}lock{shared}({{}}, {{}})"
+    for attempt in ("", "try_")
+    for span in ("", "xact_")
+    for shared in ("", "_shared")
+]
+
+
+@pytest.mark.parametrize("role", ["csoc_app", "csoc_owner"])
+@pytest.mark.parametrize("lock", LOCKS)
+def test_nobody_else_can_stand_in_the_way_of_a_successor(filled: Connect, role: str, lock: str) -> None:
+    for number in (sequencer.LOCK, publisher.LOCK):
+        with pytest.raises(errors.InsufficientPrivilege):
+            filled(role).execute(lock.format(*number))
+
+
+def test_the_apps_own_locks_and_those_of_the_log_are_two_spaces(filled: Connect) -> None:
+    """The number of one integer that PostgreSQL shows the same way is another lock."""
+    for role, (first, second) in (("csoc_sequencer", sequencer.LOCK), ("csoc_publisher", publisher.LOCK)):
+        filled("csoc_app").execute("SELECT pg_advisory_lock(%s::bigint)", [(first << 32) + second])
+        taken = filled(role).execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", (first, second))
+        assert taken.fetchone() == (True,)
 
 
 @pytest.mark.parametrize("role", ["csoc_owner", "postgres"])
