@@ -15,7 +15,11 @@ origin>` (the newest cosigned note), `evidence/` (pairs of notes that cannot bot
 integers do not run in constant time: do not share the machine with people who may measure it.
 """
 
-from __future__ import annotations
+import sys
+
+if sys.version_info < (3, 9):  # so nothing in this file may need a newer Python to be read
+    sys.stderr.write("witness.py needs Python 3.9 or newer; this is %d.%d.\n" % sys.version_info[:2])
+    sys.exit(2)
 
 import argparse
 import base64
@@ -26,7 +30,6 @@ import os
 import re
 import secrets
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -36,6 +39,8 @@ from pathlib import Path
 LOG, COSIGNATURE = 1, 4  # the algorithm byte of a verifier key
 BODY_BYTES = 65536
 EVIDENCE_FILES = 1000
+NAME = r"[^\s+\x00-\x1f\x7f\ud800-\udfff]+"
+ORIGIN = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+"
 
 
 class Refusal(Exception):
@@ -157,11 +162,17 @@ def parse_vkey(text: str) -> tuple[str, bytes, bytes]:
     """(name, key id, public key) of a log's verifier key."""
     name, _, rest = text.partition("+")
     data = unbase64(rest.partition("+")[2])
-    if not re.fullmatch(r"[^\s+\x00-\x1f\x7f]+", name) or len(data) != 33 or data[0] != LOG:
+    if not re.fullmatch(NAME, name) or len(data) != 33 or data[0] != LOG:
         raise bad(f"This is not the verifier key of a log: {text[:120]!r}.")
     if text != vkey_of(name, LOG, data[1:]):
         raise bad(f"The id in this verifier key does not belong to its name and key: {text[:120]!r}.")
     return name, key_id(name, LOG, data[1:]), data[1:]
+
+
+def fingerprint(vkey: str) -> str:
+    """What two people read to each other: the first 128 bits of SHA-256 over the text, in eight groups."""
+    digest = hashlib.sha256(vkey.encode()).hexdigest()
+    return " ".join(digest[start : start + 4] for start in range(0, 32, 4))
 
 
 class Note:
@@ -256,23 +267,43 @@ def write(path: Path, data: str, mode: int = 0o644) -> None:
     os.close(folder)
 
 
+def damaged(path: Path, why: str) -> Refusal:
+    """This witness's own fault, whoever asked."""
+    return Refusal(22, 500, f"The witness's own file {path} cannot be used: {why} Nothing was signed.")
+
+
+def stored(path: Path) -> str:
+    """A file of the state folder, "" if there is none."""
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        raise damaged(path, "it is not UTF-8 text.") from None
+
+
 class Witness:
     """One state folder. Every process and thread that signs from it takes the same lock."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
         try:
-            self.name, seed = (state / "key").read_text("utf-8").split()
-            self.secret = expand(bytes.fromhex(seed))
-        except (OSError, ValueError):
-            raise Refusal(10, 500, f"Missing key: {state} holds no readable key. `init` makes one.") from None
+            key = stored(state / "key")
+        except OSError:
+            key = ""
+        if not key:
+            raise Refusal(10, 500, f"Missing key: {state} holds no readable key. `init` makes one.")
+        match = re.fullmatch(f"({NAME})\n([0-9a-f]{{64}})\n", key)
+        if not match:
+            raise damaged(state / "key", "it needs a name and a seed of 64 hexadecimal digits, a line each.")
+        self.name, self.secret = match.group(1), expand(bytes.fromhex(match.group(2)))
         self.key_id = key_id(self.name, COSIGNATURE, self.secret[2])
         self.vkey = vkey_of(self.name, COSIGNATURE, self.secret[2])
 
     @classmethod
-    def create(cls, state: Path, name: str) -> Witness:
-        if not re.fullmatch(r"[^\s+\x00-\x1f\x7f]+", name):
-            raise Refusal(2, 400, "A name is not empty and holds no spaces and no plus sign.")
+    def create(cls, state: Path, name: str) -> "Witness":
+        if not re.fullmatch(NAME, name):
+            raise Refusal(2, 400, "A name is UTF-8 text, not empty, without spaces and plus signs.")
         if (state / "key").exists():
             raise Refusal(
                 2, 400, f"{state} has a key already. A new key is a new witness: take another folder."
@@ -290,11 +321,23 @@ class Witness:
 
     def trusted(self) -> list[tuple[str, str]]:
         """(origin, vkey), read afresh each time so that `trust` works while `serve` runs."""
-        path = self.state / "trusted.txt"
-        lines = path.read_text("utf-8").splitlines() if path.exists() else []
-        return [(line.rpartition(" ")[0], line.rpartition(" ")[2]) for line in lines if line]
+        path, pairs = self.state / "trusted.txt", []
+        for number, line in enumerate(stored(path).split("\n"), 1):
+            origin, _, vkey = line.rstrip().rpartition(" ")
+            if not line.strip():
+                continue
+            try:
+                parse_vkey(vkey)
+            except Refusal:
+                origin = ""
+            if not origin:
+                raise damaged(path, f"line {number} is not `<origin> <verifier key of a log>`.")
+            pairs.append((origin, vkey))
+        return pairs
 
     def trust(self, vkey: str, origin: str) -> str:
+        if origin and not re.fullmatch(ORIGIN, origin):
+            raise Refusal(2, 400, "An origin is one line of UTF-8 text without control characters.")
         name, _, key = parse_vkey(vkey)
         if not usable(key):
             raise bad("The key is not a point of prime order.")
@@ -306,9 +349,20 @@ class Witness:
     def path(self, origin: str) -> Path:
         return self.state / "logs" / hashlib.sha256(origin.encode()).hexdigest()
 
+    def newest(self, path: Path) -> "tuple[Note, str] | None":
+        """The note cosigned last for one log, and its text; None if there is none."""
+        text = stored(path)
+        if not text and not path.exists():
+            return None
+        try:
+            return Note(text), text
+        except Refusal as refusal:
+            raise damaged(path, str(refusal)) from None
+
     def last_time(self) -> int:
         """When this witness last cosigned anything, UNIX seconds; 0 for never."""
-        notes = [Note(path.read_text("utf-8")) for path in (self.state / "logs").glob("[0-9a-f]*")]
+        found = [self.newest(path) for path in (self.state / "logs").glob("[0-9a-f]*")]
+        notes = [one[0] for one in found if one]
         mine = [one[2] for note in notes for one in note.signatures if one[:2] == (self.name, self.key_id)]
         return max((int.from_bytes(signature[:8], "big") for signature in mine), default=0)
 
@@ -322,7 +376,8 @@ class Witness:
         lines = self._signed_by_log(note)
         with self.locked():
             path = self.path(note.origin)
-            self._continues(old, proof, note, Note(path.read_text("utf-8")) if path.exists() else None)
+            known = self.newest(path)
+            self._continues(old, proof, note, known[0] if known else None)
             now, last = int(time.time()), self.last_time()
             if now < last:
                 words = f"it shows {now}, but the last cosignature is dated {last} (UNIX seconds)"
@@ -350,7 +405,7 @@ class Witness:
             raise Refusal(10, 403, f"Missing key: no key trusted here for {note.origin!r} signed this note.")
         return lines
 
-    def _continues(self, old: int, proof: list[bytes], note: Note, known: Note | None) -> None:
+    def _continues(self, old: int, proof: list[bytes], note: Note, known: "Note | None") -> None:
         size, log = known.size if known else 0, note.origin
         if old > note.size:
             raise bad(f"The request starts at size {old}, above its own checkpoint of {note.size}.")
@@ -384,10 +439,10 @@ class Witness:
             write(path, time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime()) + words + "\n" + "".join(both))
 
     def show(self) -> str:
-        lines = [f"This witness: {self.vkey}"]
+        lines = [f"This witness: {self.vkey}", f"Fingerprint: {fingerprint(self.vkey)}"]
         for origin, vkey in self.trusted():
-            path = self.path(origin)
-            size = f"size {Note(path.read_text('utf-8')).size}" if path.exists() else "nothing yet"
+            known = self.newest(self.path(origin))
+            size = f"size {known[0].size}" if known else "nothing yet"
             lines.append(f"Log {origin}: cosigned {size}; trusted key {vkey}")
         return "\n".join(
             [*lines, f"Evidence of misbehaviour: {len(list((self.state / 'evidence').iterdir()))}"]
@@ -396,6 +451,8 @@ class Witness:
 
 # Doors: HTTP and files
 
+PLAIN = "text/plain; charset=utf-8"
+
 
 class Door(BaseHTTPRequestHandler):
     """POST /add-checkpoint, GET /<sha256 of origin>/checkpoint. Bodies are capped, slow clients cut off."""
@@ -403,6 +460,7 @@ class Door(BaseHTTPRequestHandler):
     protocol_version, timeout = "HTTP/1.1", 30
     witness: Witness
     slots = threading.BoundedSemaphore(64)
+    said: set = set()
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
@@ -410,24 +468,38 @@ class Door(BaseHTTPRequestHandler):
             self.close_connection = True
             return self._answer(413, f"The body needs a Content-Length of at most {BODY_BYTES}.\n")
         body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            raise ConnectionAbortedError("the body ended early")
         if self.path != "/add-checkpoint":
             return self._answer(404, "POST goes to /add-checkpoint.\n")
-        try:
-            with self.slots:
-                return self._answer(200, self.witness.add_checkpoint(body))
-        except Refusal as refusal:
-            self.log_error("refused %d (status %d): %s", refusal.http, refusal.status, str(refusal))
-            kind = "text/x.tlog.size" if refusal.body else "text/plain; charset=utf-8"
-            return self._answer(refusal.http, refusal.body or f"{refusal}\n", kind)
+        answer = self._asked(lambda: self.witness.add_checkpoint(body))
+        if answer[0] == 200:
+            self.said.clear()
+        return self._answer(*answer)
 
     def do_GET(self) -> None:
         match = re.fullmatch("/([0-9a-f]{64})/checkpoint", self.path)
         path = self.witness.state / "logs" / match.group(1) if match else None
         if path is None or not path.exists():
             return self._answer(404, "Nothing was cosigned under this address.\n")
-        return self._answer(200, path.read_text("utf-8"))
+        return self._answer(*self._asked(lambda: (self.witness.newest(path) or (None, ""))[1]))
 
-    def _answer(self, code: int, body: str, kind: str = "text/plain; charset=utf-8") -> None:
+    def _asked(self, act):
+        """(HTTP status, body, its kind). What is wrong with this witness itself is said on stderr once."""
+        try:
+            with self.slots:
+                return 200, act(), PLAIN
+        except Refusal as refusal:
+            said = refusal
+        except OSError as error:
+            said = Refusal(2, 500, f"This witness cannot read or write its own folder: {error}.")
+        if said.http != 500 or str(said) not in self.said:
+            self.log_error("refused %d (status %d): %s", said.http, said.status, str(said))
+        if said.http == 500:
+            self.said.add(str(said))
+        return said.http, said.body or f"{said}\n", "text/x.tlog.size" if said.body else PLAIN
+
+    def _answer(self, code: int, body: str, kind: str = PLAIN) -> None:
         self.send_response(code)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body.encode())))
@@ -438,12 +510,21 @@ class Door(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads, request_queue_size = True, 128
 
+    def handle_error(self, request, client_address) -> None:
+        """One line, mostly about somebody who left before the answer."""
+        error = sys.exc_info()[1]
+        what = "the client left" if isinstance(error, ConnectionError) else "not answered"
+        print(f"{client_address[0]}: {what} ({error!r})", file=sys.stderr, flush=True)
+
 
 def serve(witness: Witness, listen: str) -> None:
     host, _, port = listen.rpartition(":")
-    if not re.fullmatch("[0-9]{1,5}", port):
-        raise Refusal(2, 400, f"--listen takes HOST:PORT, not {listen!r}.")
-    server = Server((host or "127.0.0.1", int(port)), type("Door", (Door,), {"witness": witness}))
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
+        raise Refusal(2, 400, f"--listen takes HOST:PORT with a port up to 65535, not {listen!r}.")
+    try:
+        server = Server((host or "127.0.0.1", int(port)), type("Door", (Door,), {"witness": witness}))
+    except (OSError, UnicodeError) as error:
+        raise Refusal(2, 400, f"Cannot listen on {listen!r}: {error}.") from None
     print(f"Witness {witness.name} listens on http://{host}:{server.server_port}\n{witness.vkey}", flush=True)
     # Stopping amid a request is like a crash: the note was renamed into place, or it was not.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
@@ -451,7 +532,7 @@ def serve(witness: Witness, listen: str) -> None:
         server.serve_forever(poll_interval=0.2)
 
 
-def sign_file(witness: Witness, request: str, out: str | None) -> None:
+def sign_file(witness: Witness, request: str, out: "str | None") -> None:
     with sys.stdin.buffer if request == "-" else open(request, "rb") as source:
         body = source.read(BODY_BYTES + 1)
     if len(body) > BODY_BYTES:
@@ -460,7 +541,7 @@ def sign_file(witness: Witness, request: str, out: str | None) -> None:
     if out:
         write(Path(out), line)
     sys.stdout.buffer.write(
-        f"Cosigned by {witness.name}. Send back {out}\n".encode() if out else line.encode()
+        f"Cosigned by {witness.name}. Send back {out!r}.\n".encode() if out else line.encode()
     )
 
 
@@ -480,9 +561,11 @@ def main(arguments: list[str]) -> int:
         make = options.command == "init"
         witness = Witness.create(options.state, options.name) if make else Witness(options.state)
         if make:
-            print(witness.vkey)
+            print(witness.vkey, flush=True)
+            print(f"Fingerprint: {fingerprint(witness.vkey)}", file=sys.stderr)  # stdout is the key alone
         elif options.command == "trust":
             print(f"Trusted for the log {witness.trust(options.vkey, options.origin)!r}.")
+            print(f"Fingerprint of its key: {fingerprint(options.vkey)}")
         elif options.command == "show":
             print(witness.show())
         elif options.command == "serve":
@@ -492,7 +575,7 @@ def main(arguments: list[str]) -> int:
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return refusal.status
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeError) as error:
         print(f"Could not read or write: {error}", file=sys.stderr)
         return 2
     return 0

@@ -61,7 +61,7 @@ class State:
 class Serving:
     """``witness.py serve`` as a process of its own."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, stderr: Any = subprocess.DEVNULL) -> None:
         self.process = subprocess.Popen(
             [
                 sys.executable,
@@ -75,7 +75,7 @@ class Serving:
                 "127.0.0.1:0",
             ],
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=stderr,
             text=True,
         )
         assert self.process.stdout is not None

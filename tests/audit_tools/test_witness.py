@@ -2,15 +2,21 @@
 
 import hashlib
 import http.client
+import os
+import shutil
 import socket
 import stat
+import struct
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from audit import notes
-from tests.audit_tools.conftest import NAME, Serving, State
+from audit.witnessing.selectors import fingerprint
+from tests.audit_tools.conftest import NAME, TOOLS, Serving, State
 from tests.audit_tools.logmaker import Key, Log, body, note
 from tools import witness
 
@@ -33,7 +39,7 @@ def test_init_makes_a_key_that_only_its_owner_reads(tmp_path: Path) -> None:
         witness.Witness.create(folder, NAME)
 
 
-@pytest.mark.parametrize("name", ["", "two words", "a+b", "a\nb"])
+@pytest.mark.parametrize("name", ["", "two words", "a+b", "a\nb", "\udcff", "a\u2028b"])
 def test_a_name_that_no_note_could_hold_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(witness.Refusal) as refusal:
         witness.Witness.create(tmp_path / "new", name)
@@ -309,3 +315,168 @@ def test_it_imports_nothing_of_ours() -> None:
     assert not any(
         f"import {name}" in source or f"from {name}" in source for name in ("audit", "csoc", "tools")
     )
+
+
+# What people type, and what happens to a folder
+
+
+def _refused(result: "subprocess.CompletedProcess[str]", status: int, words: str) -> None:
+    assert result.returncode == status, result
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("listen", "words"),
+    [
+        ("127.0.0.1:99999", "up to 65535"),
+        ("nowhere", "up to 65535"),
+        ("256.256.256.256:8020", "Cannot listen"),
+        (f"{'a' * 70}.example:8020", "Cannot listen"),
+        ("..:8020", "Cannot listen"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_is_named(state: State, listen: str, words: str) -> None:
+    _refused(state.run("serve", "--listen", listen), 2, words)
+
+
+def test_a_port_that_is_taken_is_named(state: State) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        _refused(state.run("serve", "--listen", f"127.0.0.1:{taken.getsockname()[1]}"), 2, "Cannot listen")
+
+
+def test_bytes_that_are_no_text_are_refused(state: State, tmp_path: Path) -> None:
+    bad = os.fsdecode(b"\xff")
+    _refused(state.run("init", "--state", str(tmp_path / "other"), "--name", bad), 2, "UTF-8")
+    _refused(state.run("trust", state.log.key.vkey, "--origin", bad), 2, "UTF-8")
+    _refused(state.run("trust", bad + state.log.key.vkey), 22, "not the verifier key")
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("origin", ["a\nb", "a\rb", "a\x85b", "a\u2028b", "a\x1fb", "a\n"])
+def test_an_origin_is_one_line(state: State, origin: str) -> None:
+    before = (state.folder / "trusted.txt").read_bytes()
+    _refused(state.run("trust", state.log.key.vkey, "--origin", origin), 2, "one line")
+    assert (state.folder / "trusted.txt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        b"witness.example/one\nab\n",
+        b"witness.example/one\n" + b"a" * 63 + b"\n",
+        b"witness.example/one\n" + b"A" * 64 + b"\n",
+        b"a+b\n" + b"a" * 64 + b"\n",
+        b"a" * 64 + b"\n",
+        b"\xff\xfe",
+    ],
+)
+def test_a_damaged_key_signs_nothing(state: State, key: bytes) -> None:
+    (state.folder / "key").write_bytes(key)
+    _refused(state.sign(state.log.request(0, 5)), 22, f"{state.folder / 'key'} cannot be used")
+
+
+def _log_file(state: State) -> Path:
+    return state.folder / "logs" / hashlib.sha256(state.log.origin.encode()).hexdigest()
+
+
+DAMAGE = {
+    "binary note": (_log_file, b"\xff\x00\xfe", "not UTF-8 text"),
+    "empty note": (_log_file, b"", "empty line and 1 to 64"),
+    "half a note": (_log_file, b"log.example/audit\n5\n", "empty line and 1 to 64"),
+    "binary list": (lambda state: state.folder / "trusted.txt", b"\xff\x00\xfe", "not UTF-8 text"),
+    "other words in the list": (lambda state: state.folder / "trusted.txt", b"\nhello\n", "line 2"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_damaged_folder_is_our_fault_and_said_once(state: State, tmp_path: Path, case: str) -> None:
+    where, data, words = DAMAGE[case]
+    said = tmp_path / "stderr"
+    with said.open("w") as file:
+        serving = Serving(state, stderr=file)
+        try:
+            assert serving.post(state.log.request(0, 5)).status == 200
+            good = where(state).read_bytes()
+            where(state).write_bytes(data)
+            answers = [serving.post(state.log.request(5, 9)) for _ in range(3)]
+            if where is _log_file:
+                answers.append(serving.ask(f"/{_log_file(state).name}/checkpoint"))
+            for answer in answers:
+                assert answer.status == 500, answer
+                assert words in answer.body
+            _refused(state.sign(state.log.request(5, 9)), 22, words)
+            if "list" in case:
+                _refused(state.run("show"), 22, words)
+            where(state).write_bytes(good)
+            assert serving.post(state.log.request(5, 9)).status == 200
+        finally:
+            serving.stop()
+    text = said.read_text()
+    assert text.count(words) == 1
+    assert "Traceback" not in text
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(state: State, tmp_path: Path) -> None:
+    said = tmp_path / "stderr"
+    with said.open("w") as file:
+        serving = Serving(state, stderr=file)
+        try:
+            shutil.rmtree(state.folder / "logs")
+            answer = serving.post(state.log.request(0, 5))
+        finally:
+            serving.stop()
+    assert answer.status == 500
+    assert "cannot read or write its own folder" in answer.body
+    assert "Traceback" not in said.read_text()
+
+
+def test_clients_that_leave_cost_a_line_each(state: State, tmp_path: Path) -> None:
+    said = tmp_path / "stderr"
+    with said.open("w") as file:
+        serving = Serving(state, stderr=file)
+        try:
+            host, _, port = serving.url.removeprefix("http://").partition(":")
+            for reset in (False, True):
+                with socket.create_connection((host, int(port)), timeout=20) as raw:
+                    raw.sendall(b"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nContent-Length: 500\r\n\r\nold")
+                    if reset:
+                        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            for _ in range(100):
+                if said.read_text().count("the client left") == 2:
+                    break
+                serving.ask("/")
+            assert serving.post(state.log.request(0, 5)).status == 200
+        finally:
+            serving.stop()
+    lines = [line for line in said.read_text().splitlines() if "GET /" not in line and "POST" not in line]
+    assert len(lines) == 2, lines
+    assert all("the client left" in line for line in lines)
+
+
+def test_keys_are_shown_as_the_page_shows_them(state: State, tmp_path: Path) -> None:
+    def groups(vkey: str) -> str:
+        return " ".join(fingerprint(notes.VerifierKey.parse(vkey)))
+
+    made = state.run("init", "--state", str(tmp_path / "other"), "--name", NAME)
+    assert made.stderr.strip().endswith(groups(made.stdout.strip()))
+    assert (
+        f"Fingerprint of its key: {groups(state.log.key.vkey)}\n"
+        in state.run("trust", state.log.key.vkey).stdout
+    )
+    assert f"Fingerprint: {groups(state.vkey)}\n" in state.run("show").stdout
+
+
+def test_an_old_python_is_told_before_anything_else(tmp_path: Path) -> None:
+    """The check stands before everything that an old Python could stumble over."""
+    old = "import sys, runpy; sys.version_info = (3, 8, 18, 'final', 0); sys.argv = ['w']; runpy.run_path(%r)"
+    script = old % str(TOOLS / "witness.py")
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "witness.py needs Python 3.9 or newer; this is 3.8.\n"
+    source = (TOOLS / "witness.py").read_text()
+    assert source.index("version_info") < source.index("import argparse")
+    assert "from __future__" not in source  # an old Python refuses the whole file for it
+    compile(source, "witness.py", "exec", _feature_version=6)
