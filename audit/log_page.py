@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
-from audit import presenting, questions, saved, selectors, strip
+from audit import presenting, questions, saved, selectors, sentences, strip
 from audit.models import Entry
 from audit.questions import BadQuestion, Question
 from audit.verbs import VERBS
@@ -69,6 +69,7 @@ def _context(look: Look) -> dict[str, Any]:
     chosen = selectors.entry(look.chosen) if look.chosen is not None and not look.fault else None
     panel = presenting.panel(chosen) if chosen else None
     broken = _broken(rows, chosen, panel)
+    seen = selectors.seen()
     return {
         **_of_question(look),
         "rows": rows,
@@ -76,7 +77,8 @@ def _context(look: Look) -> dict[str, Any]:
         "not_there": look.chosen if look.chosen is not None and chosen is None else None,
         "saved": saved.chips(look.text),
         "own": saved.of_actor(),
-        "seen": selectors.seen(),
+        "seen": seen,
+        "trailers": [(name, sentences.trailer(name)) for name in seen.trailers],
         "watched_since": saved.WATCHED_SINCE,
         "verbs": sorted(VERBS),
         "strip": strip.now(broken),
@@ -99,7 +101,7 @@ def _of_question(look: Look) -> dict[str, Any]:
         "newest": urlencode({"q": look.text}) if look.before is not None else "",
         "searched_to": found.searched_to,
         "terms": [(term.text, urlencode({"q": question.without(term)})) for term in question.terms],
-        "watching": saved.watching(question),
+        "watching": sentences.trailer(saved.watching(question)),
     }
 
 

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.utils.dateformat import format as date_format
 from django.utils.translation import gettext as _
 
+from audit import phrases
 from audit.models import Entry
-from audit.verbs import VERBS, Verb
 
 _TRAILER = re.compile(r"TRL-0*(\d+)\Z")
 _LONG_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
@@ -67,7 +67,7 @@ def tell(row: Entry) -> Told:
     """
     try:
         entry = json.loads(row.line)["e"]
-        said = who(entry["actor"]), what(entry), reasons(entry.get("reason"))
+        said = who(entry["actor"]), what(entry), reasons(entry.get("reason"), entry["verb"])
         outcome = str(entry["outcome"]["result"])
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         entry, outcome = _unreadable(row), row.outcome
@@ -116,7 +116,14 @@ def who(actor: dict[str, Any]) -> str:
 def thing(ref: dict[str, Any]) -> str:
     """Name the object: its word and its id, long ids by their last eight characters."""
     identity = str(ref["id"])
+    if ref["type"] == "log" and identity.startswith("partition:"):
+        return _("part %(n)s of this log") % {"n": identity.partition(":")[2]}
     return f"{ref['type'].replace('_', ' ')} {_short(identity)}"
+
+
+def trailer(name: str) -> str:
+    """Return a trailer as sentences name it: "trailer 07"; "" of none."""
+    return thing({"type": "trailer", "id": name}) if name else ""
 
 
 def _short(identity: str) -> str:
@@ -129,27 +136,26 @@ def _short(identity: str) -> str:
 
 def what(entry: dict[str, Any]) -> str:
     """Return the predicate: done, not allowed, or failed, with the code and the count."""
-    outcome = entry["outcome"]
-    verb = VERBS.get(entry["verb"]) or Verb("{verb}: {object}", "{verb}: {object}")
-    # A verb of a newer console than this one is told by its own name.
+    outcome, verb = entry["outcome"], phrases.of(entry)
     named = {"object": thing(entry["object"]), "verb": entry["verb"]}
-    code = outcome.get("code", "")
+    code, failed = phrases.code(entry), outcome["result"] == "failed"
     if outcome["result"] == "denied":
         sentence = _("was not allowed to {act}").format(act=str(verb.to_do).format(**named))
     elif code == "repeated":
         again = _("asked once more to {act}, and was given the first answer")
         sentence, code = again.format(act=str(verb.to_do).format(**named)), ""
-    elif outcome["result"] == "failed" and not entry["verb"].endswith(("_failed", ".refuse", ".malformed")):
+    elif failed and (fault := phrases.telling(entry)):
+        sentence = str(fault).format(**named)
+    elif failed:
         sentence = _("could not {act}").format(act=str(verb.to_do).format(**named))
     else:
         sentence = str(verb.did).format(**named)
     if code:
-        sentence = f"{sentence}: {code.replace('-', ' ')}"
-    if outcome.get("n", 1) > 1:
-        # A reading counts what was read; elsewhere it is how often the same happened.
-        read = entry["verb"] == "audit.view"
-        sentence += _(", {n} entries").format(n=outcome["n"]) if read else f" (×{outcome['n']})"
-    return sentence
+        sentence = f"{sentence}: {code}"
+    counted = phrases.counts(entry) if outcome.get("n", 1) > 1 else ""
+    if counted == "entries":
+        return sentence + _(", {n} entries").format(n=outcome["n"])
+    return f"{sentence} (×{outcome['n']})" if counted else sentence
 
 
 def why(reason: dict[str, Any] | None) -> str:
@@ -157,11 +163,11 @@ def why(reason: dict[str, Any] | None) -> str:
     return ", ".join(reasons(reason))
 
 
-def reasons(reason: dict[str, Any] | None) -> list[str]:
+def reasons(reason: dict[str, Any] | None, verb: str = "") -> list[str]:
     """Return the parts of a reason: purpose, CAD number, authority."""
     if not reason:
         return []
-    parts = [reason["code"].replace("-", " ")]
+    parts = [phrases.reason(verb, reason["code"])]
     if reason.get("cad"):
         parts.append(_("CAD %(cad)s") % {"cad": reason["cad"]})
     if reason.get("authority"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import audit
 from audit import entry
 from audit.lines import OWN_VERBS, Waiting, parse
-from audit.sentences import thing, what
+from audit.sentences import reasons, thing, what
 from audit.verbs import VERBS
 from csoc.lib import clock
 from csoc.lib.ids import uuid7
@@ -77,6 +77,64 @@ def test_every_verb_reads_as_a_sentence(verb: str) -> None:
     assert what(told).strip() and "{" not in what(told)
     told["outcome"] = {"result": "denied", "code": "not-permitted"}
     assert "not permitted" in what(told)
+
+
+def told(verb: str, kind: str, name: str, result: str = "allowed", **outcome: Any) -> str:
+    ref = {"type": kind, "id": name}
+    return what({"verb": verb, "object": ref, "outcome": {"result": result, **outcome}})
+
+
+@pytest.mark.parametrize(
+    ("sentence", "entry"),
+    [
+        (
+            "halted this log: the database is behind what was signed",
+            ("log.halt", "log", "audit", "failed", "behind", 1),
+        ),
+        ("halted this log: something new", ("log.halt", "log", "audit", "failed", "something-new", 1)),
+        ("resumed this log", ("log.resume", "log", "audit", "allowed", "", 1)),
+        ("found at verification: rollback", ("audit.verify", "log", "audit", "failed", "rollback", 1)),
+        ("verified this log", ("audit.verify", "log", "audit", "allowed", "", 1)),
+        ("could not verify entry 12: error", ("audit.verify", "entry", "12", "failed", "error", 1)),
+        ("looked at the list of reviews", ("audit.review", "page", "reviews", "allowed", "", 4)),
+        ("looked at entry 12 for review", ("audit.review", "entry", "12", "allowed", "", 4)),
+        (
+            "finished export EXP-2026-0003, 5 entries",
+            ("audit.export", "export", "EXP-2026-0003", "allowed", "", 5),
+        ),
+        (
+            "downloaded export EXP-2026-0003, 5 entries",
+            ("audit.download", "export", "EXP-2026-0003", "allowed", "", 5),
+        ),
+        (
+            "could not finish export EXP-2026-0003: gap",
+            ("audit.export", "export", "EXP-2026-0003", "failed", "gap", 1),
+        ),
+        ("looked at export EXP-2026-0003", ("audit.view", "export", "EXP-2026-0003", "allowed", "", 1)),
+        ("looked at the list of exports", ("audit.view", "log", "exports", "allowed", "", 1)),
+        (
+            "looked at the keys and witnesses of this log",
+            ("audit.view", "page", "witnesses", "allowed", "", 3),
+        ),
+        ("read this log, 50 entries", ("audit.view", "log", "audit", "allowed", "", 50)),
+        ("pruned this log", ("log.prune", "log", "partition:0", "allowed", "", 1)),
+        ("approved part 0 of this log", ("approval.grant", "log", "partition:0", "allowed", "", 1)),
+        ("sent requests that were refused (×7)", ("trailer.refuse", "trailer", "TRL-0007", "failed", "", 7)),
+    ],
+)
+def test_what_is_told_reads_as_plain_english(sentence: str, entry: tuple[Any, ...]) -> None:
+    verb, kind, name, result, code, n = entry
+    assert told(verb, kind, name, result, n=n, **({"code": code} if code else {})) == sentence
+
+
+def test_why_a_view_began_and_ended_is_told_in_words() -> None:
+    def why(verb: str, code: str) -> list[str]:
+        return reasons({"code": code}, verb)
+
+    assert why("video.live.open", "gunshot") == ["gunshot response"]
+    assert why("video.live.close", "alert-closed") == ["alert closed"]
+    assert why("video.live.close", "no-picture") == ["camera gone"]
+    assert why("alert.close", "gunshot") == ["gunshot"]
 
 
 def test_long_ids_are_shortened_for_people() -> None:
@@ -349,3 +407,52 @@ def test_one_wrong_value_anywhere_is_wrapped_and_never_stops_the_sequencer(data:
     assert text == entry.canonical(parsed)
     assert parsed["verb"] == "system.malformed" or text == entry.canonical(bad)
     entry.validate(parsed)
+    assert_plain(parsed)
+
+
+def assert_plain(value: Any) -> None:
+    """Nothing that another reader of JSON would take for something else."""
+    if isinstance(value, dict):
+        assert all(type(key) is str and key.isascii() for key in value)
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            assert_plain(item)
+    else:
+        assert value is None or type(value) in (str, bool) or (type(value) is int and abs(value) < 2**53)
+
+
+#: What equals, or looks like, something that belongs.
+ALIKE: list[Any] = [
+    1.0, 0.0, -0.0, 2.0, 1e300, 0.5, True, False, None, 1, 0, -1, 2**53, -(2**53), 10**400, "1", "", [], [1],
+    {}, {"é": 1}, {"v": 1.0}, [1.0], float("inf"), float("nan"), "\ud800", "\u0000", [HEX, 1.0], {"1": True},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sound", SOUND, ids=lambda sound: sound["verb"])
+def test_nothing_that_only_equals_a_sound_value_is_sealed_as_sound(sound: dict[str, Any]) -> None:
+    row = Waiting(7, UUID(sound["uid"]), entry_text(sound), clock.now())
+    assert parse(row).entry == sound
+    for way in places(sound)[1:]:
+        for alike in ALIKE:
+            for named in (way, (*way[:-1], "ключ")) if isinstance(way[-1], str) else (way,):
+                bad = json.loads(row.body)
+                place = bad
+                for key in way[:-1]:
+                    place = place[key]
+                place[named[-1]] = alike
+                parsed = parse(row._replace(body=entry_text(bad))).entry
+                assert_plain(parsed)
+                unchanged = entry_text(bad) == row.body
+                assert unchanged or parsed["verb"] == "system.malformed" or type(alike) in (int, str)
+                assert parsed["verb"] == "system.malformed" or parsed["v"] is bad["v"] == 1
+
+
+@pytest.mark.parametrize("written", ["1.0", "1e0", "10e-1", "true", "01", "+1", "1 ", "-0", "1" * 5_000])
+def test_a_number_is_an_integer_as_canonical_json_writes_it(written: str) -> None:
+    sound = SOUND[1]
+    body = entry_text(sound)
+    for member in ('"v":1', '"n":1', '"bytes":2', '"size":9', '"actors":3'):
+        if member in body:
+            bad = body.replace(member, f"{member.partition(':')[0]}:{written}", 1)
+            assert parse(Waiting(7, UUID(sound["uid"]), bad, clock.now())).entry["verb"] == "system.malformed"

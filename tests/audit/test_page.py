@@ -166,7 +166,7 @@ def test_who_watched_trailer_07_and_why_in_two_steps(officer: Client, sequence: 
     assert 'value="verb:video.live.* object:TRL-0007 since:yesterday"' in first
     [row] = re.findall(r'<td><a href="(\?q=[^"]+entry=\d+)"', first)
     chosen = officer.get("/audit/" + row.replace("&amp;", "&")).content.decode()
-    assert "gunshot, CAD 26-118204" in chosen and "badge <bdi>4471</bdi>" in chosen
+    assert "gunshot response, CAD 26-118204" in chosen and "badge <bdi>4471</bdi>" in chosen
     plain = officer.get("/audit/", {"q": "Who watched trailer 07 today, and why?"}).content.decode()
     assert "opened live view of trailer 07" in plain
 
@@ -356,3 +356,12 @@ def test_an_address_that_no_text_can_be_leads_nowhere(officer: Client, sequence:
         assert officer.get(f"/audit/{kind}/%00/").status_code == 404
     page = officer.get("/audit/", {"q": "since:9999-12-31 until:00:00"})
     assert page.status_code == 200 and "outside any calendar" in page.content.decode()
+
+
+def test_a_trailer_is_named_the_same_in_the_question_and_in_the_rows(
+    officer: Client, sequence: Callable[[], int]
+) -> None:
+    watched()
+    sequence()
+    page = officer.get("/audit/?watched=TRL-0007&from=yesterday").content.decode()
+    assert "Who watched trailer 07" in page and '<option value="TRL-0007">trailer 07</option>' in page

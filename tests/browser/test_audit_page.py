@@ -48,10 +48,10 @@ def test_who_watched_and_why_takes_three_presses(desk: Callable[..., Desk], watc
     here.page.locator("#watched ~ *, .audit-form .btn-primary").first.click()
     expect(here.page.locator("#q")).to_have_value(QUESTION)
     row = here.page.locator(f'tr[data-entry="{watched}"]')
-    expect(row).to_contain_text("Dana Okafor opened live view of trailer 02, gunshot, CAD 26-118204")
+    expect(row).to_contain_text("Dana Okafor opened live view of trailer 02, gunshot response, CAD 26-118204")
     row.get_by_role("link").first.click()
     panel = here.page.locator("#audit-panel")
-    expect(panel).to_contain_text("gunshot, CAD 26-118204")
+    expect(panel).to_contain_text("gunshot response, CAD 26-118204")
     expect(panel).to_contain_text("The line, exactly as sealed")
     assert '"cad":"26-118204"' in panel.locator(".audit-line").inner_text()
 
