@@ -22,10 +22,17 @@ ASK = """
 INSERT INTO audit_witness_file (vkey, name, old, size, asked_at, asked_by)
 VALUES (%s, %s, %s, %s, clock_timestamp(), %s)
 """
-#: Requests that an answer may belong to, newest first.
+#: Requests that an answer may belong to, newest first. One of an earlier origin is void: that log ended.
 ASKED = """
-SELECT f.id, f.size, c.root, c.note FROM audit_witness_file f JOIN audit_checkpoint c USING (size)
-WHERE f.vkey = %s AND f.taken_at IS NULL ORDER BY f.id DESC LIMIT 50
+SELECT f.id, f.size, f.refusal, c.note FROM audit_witness_file f JOIN audit_checkpoint c USING (size)
+WHERE f.vkey = %(vkey)s AND f.taken_at IS NULL AND split_part(c.note, E'\\n', 1) = split_part(
+    (SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1), E'\\n', 1)
+ORDER BY f.id DESC LIMIT 50
+"""
+#: What was refused stays as it is; another answer to the same gets a row of its own.
+AGAIN = """
+INSERT INTO audit_witness_file (vkey, name, old, size, asked_at, asked_by)
+SELECT vkey, name, old, size, clock_timestamp(), %s FROM audit_witness_file WHERE id = %s RETURNING id
 """
 ANSWER = """
 UPDATE audit_witness_file SET answer = %s, answered_at = clock_timestamp(), answered_by = %s WHERE id = %s
@@ -66,11 +73,14 @@ def hand_in(connection: Any, witness: Witness, answer: str, keys: list[VerifierK
     with connection.cursor() as cursor:
         cursor.execute(CLOCK)
         now_s = int(cursor.fetchone()[0])
-        cursor.execute(ASKED, [witness.vkey.text])
+        cursor.execute(ASKED, {"vkey": witness.vkey.text})
         asked = cursor.fetchall()
         if not asked:
             raise BadAnswer("not-asked", _("No request to this witness is open. Download one first."))
-        file_id, size = _fitting(asked, answer, witness.vkey, keys, now_s)
+        file_id, size, refused = _fitting(asked, answer, witness.vkey, keys, now_s)
+        if refused:
+            cursor.execute(AGAIN, [by, file_id])
+            file_id = cursor.fetchone()[0]
         cursor.execute(ANSWER, [answer, by, file_id])
         cursor.execute(HURRY)
     return size
@@ -103,21 +113,21 @@ def take(connection: psycopg.Connection[Any], listed: list[Witness]) -> int:
 
 
 def _fitting(
-    asked: list[tuple[int, int, bytes, str]],
+    asked: list[tuple[int, int, str, str]],
     answer: str,
     vkey: VerifierKey,
     keys: list[VerifierKey],
     now_s: int,
-) -> tuple[int, int]:
-    """Return (request, size) that the answer is for, newest first. Errors: BadAnswer."""
-    for file_id, size, _root, note in asked:
+) -> tuple[int, int, bool]:
+    """Return (request, size, was refused before) that the answer is for, newest first. Errors: BadAnswer."""
+    for file_id, size, refusal, note in asked:
         try:
             witnessing.cosignature(answer, note, vkey, keys, now_s)
         except BadAnswer as error:
             if error.code != "wrong-key":
                 raise
         else:
-            return file_id, size
+            return file_id, size, bool(refusal)
     raise BadAnswer(
         "wrong-key",
         _("This signature fits none of the checkpoints that %(name)s was asked about.") % {"name": vkey.name},

@@ -103,7 +103,7 @@ def witnesses() -> tuple[list[WitnessShown], list[str]]:
     listed, faults = checkpoints.read_witnesses(settings.AUDIT_WITNESSES)
     newest = Checkpoint.objects.order_by("-size").first()
     size = newest.size if newest else 0
-    origin = newest.note.split("\n", 1)[0] if newest else ""
+    origin = _origin(newest.note) if newest else ""
     states = {row.vkey: row for row in WitnessState.objects.filter(origin=origin)}
     return [_shown(witness, size, states.get(witness.vkey.text)) for witness in listed], faults
 
@@ -117,9 +117,17 @@ def witness(key_id: str) -> Witness:
 
 
 def open_request(vkey: str) -> WitnessFile | None:
-    """Return the newest request to a witness, unless its answer was taken."""
+    """Return the newest request to a witness, unless its answer was taken or its origin has ended."""
     newest = WitnessFile.objects.filter(vkey=vkey).order_by("-id").first()
-    return newest if newest and newest.taken_at is None else None
+    if newest is None or newest.taken_at is not None:
+        return None
+    about, signed = checkpoints.at_size(newest.size), checkpoints.newest()
+    same = about is not None and signed is not None and _origin(about.note) == _origin(signed.note)
+    return newest if same else None
+
+
+def _origin(note: str) -> str:
+    return note.split("\n", 1)[0]
 
 
 def request_text(file_id: int) -> tuple[WitnessFile, str]:

@@ -166,6 +166,37 @@ def test_a_checkpoint_goes_by_file_and_its_cosignature_comes_back(
     assert Cosignature.objects.count() == 2
 
 
+def test_after_a_refusal_another_answer_is_looked_at(
+    officer: Client, witness: FileWitness, publisher: Publisher, log: int
+) -> None:
+    row = ask(officer, witness)
+    answer = witness.sign(file_text(officer, row))
+    publisher.connection.execute("UPDATE audit_witness_file SET answer = 'x', refusal = 'It was late.'")
+    assert "It was late." in page(officer, f"?witness={witness.key_id}")
+    assert officer.post(f"{PAGE}{witness.key_id}/answer/", {"answer": answer}).status_code == 302
+    assert "It was late." not in page(officer, f"?witness={witness.key_id}")
+    publisher.ask_witnesses()
+    assert Cosignature.objects.get().size == log
+    assert WitnessFile.objects.get(pk=row.pk).refusal == "It was late.", "what was refused stays on record"
+
+
+def test_a_request_of_an_earlier_origin_is_void(
+    officer: Client, witness: FileWitness, intruder: psycopg.Connection[Any], log: int
+) -> None:
+    row = ask(officer, witness)
+    answer = witness.sign(file_text(officer, row))
+    assert "Download the request" in page(officer, f"?witness={witness.key_id}")
+    intruder.execute(
+        "INSERT INTO audit_checkpoint (size, root, note, at) SELECT size + 2, root, "
+        "replace(note, split_part(note, E'\\n', 1) || E'\\n', split_part(note, E'\\n', 1) || E'/2\\n'), at "
+        "FROM audit_checkpoint ORDER BY size DESC LIMIT 1"
+    )
+    text = page(officer, f"?witness={witness.key_id}")
+    assert "Download the request" not in text and "Write a request" in text
+    late = refused(officer.post(f"{PAGE}{witness.key_id}/answer/", {"answer": answer}))
+    assert "No request to this witness is open" in late
+
+
 def file_text(officer: Client, row: WitnessFile) -> str:
     return officer.get(f"{PAGE}files/{row.pk}/").content.decode()
 
@@ -264,3 +295,17 @@ def test_by_command(
         with pytest.raises(CommandError) as error:
             call_command("audit_witness", **options)
         assert words in str(error.value), options
+
+
+@pytest.mark.parametrize("option", ["write", "read"])
+def test_a_role_without_the_right_is_told_which_has_it(
+    witness: FileWitness, tmp_path: Path, option: str, monkeypatch: pytest.MonkeyPatch, connect_as: Connect
+) -> None:
+    request, answer = tmp_path / "a.request", tmp_path / "a.cosignature"
+    call_command("audit_witness", write=request)
+    answer.write_text(witness.sign(request.read_text()))
+    monkeypatch.setattr(
+        "audit.management.commands.audit_witness.plain", lambda _name: connect_as("csoc_sequencer")
+    )
+    with pytest.raises(CommandError, match="run it as csoc_app"):
+        call_command("audit_witness", **{option: request if option == "write" else answer})

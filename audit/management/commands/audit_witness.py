@@ -6,6 +6,7 @@ from typing import Any
 
 import segno
 from django.core.management.base import BaseCommand, CommandError
+from psycopg.errors import InsufficientPrivilege
 from segno import DataOverflowError
 
 from audit.checkpoints import Witness, witnesses
@@ -36,7 +37,16 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do one of the three."""
+        """Do one of the three. Errors: CommandError, also for a database role without the right to."""
+        try:
+            self._do(options)
+        except InsufficientPrivilege as error:
+            raise CommandError(
+                "This database role may not do that: run it as csoc_app (set CSOC_DATABASE_URL to that "
+                f"role). The database said: {str(error).splitlines()[0]}."
+            ) from error
+
+    def _do(self, options: dict[str, Any]) -> None:
         witness = self._witness(options["witness"])
         if options["read"]:
             self._hand_in(witness, options["read"])
