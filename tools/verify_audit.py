@@ -3,8 +3,7 @@
 
 One file, Python 3.9 or newer, standard library only. Formats and exit statuses: docs/audit-format.md.
 
-    verify_audit.py EXPORT.zip|FOLDER --log-key VKEY_OR_FILE --witness-key VKEY_OR_FILE [--seen NOTE]
-    verify_audit.py PROOF.tlog-proof  --log-key VKEY_OR_FILE --witness-key VKEY_OR_FILE
+    verify_audit.py EXPORT.zip|FOLDER|PROOF.tlog-proof --log-key VKEY_OR_FILE --witness-key VKEY_OR_FILE
 
 Have the keys, and better this file too, from somebody else than the sender of the export.
 """
@@ -20,30 +19,33 @@ import os
 import re
 import struct
 import sys
-import time
 import zlib
-from bisect import bisect_left
+from bisect import bisect
 from collections import namedtuple
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from operator import itemgetter
 from types import SimpleNamespace
 
 CHUNK, LINE_BYTES, SLACK_S, SHOWN = 1 << 18, 1 << 20, 300, 50  # a larger chunk leaves the processor's cache
-MEMBERS = "README.txt manifest.json lines.jsonl support.jsonl census.json details.jsonl keys.txt rotations"
-MEMBER_ORDER = [*MEMBERS.split(), "verify_audit.py", "seal.jsonl", "checkpoint.txt"]
-TEXTS = "kind origin question recipient reference subject"
-MANIFEST = f"also details entries files first format last size support {TEXTS}".split()
+FILES = ["lines.jsonl", "support.jsonl", "census.json", "details.jsonl", "keys.txt"]  # in their order
+MANIFEST = {"also": list, "details": str, "entries": int, "files": dict, "format": str, "kind": str}
+MANIFEST.update(origin=str, question=str, recipient=str, reference=str, size=int, subject=str, support=int)
 OWNERS = {"raw": "system.malformed", "census": "log.census", "vkey": "log.rotate", "erased": "detail.erase"}
 OWNERS["digest"] = "audit.export"  # the one verb that may have this member, and must
 OWNED, SPECIAL = frozenset(OWNERS), {*OWNERS.values(), "log.halt", "log.prune"}
-TIMES = re.compile(r"(?:\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{6}Z\n)*", re.A)
-FOREIGN_KEY = re.compile(r'[^\x00-\x7f](?:[^"\\]|\\.)*":')
+NOTE = re.compile("(([^\n]+)\n(0|[1-9][0-9]{0,15})\n([^\n]{44})\n)\n((?:\u2014 [^\\s+]+ \\S+\n){1,64})")
+CONTROL = re.compile("[\0-\x09\x0b-\x1f\x7f\ufffd]")
+TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{6}Z", re.A)
 # Digits become 0, what may stand before a number becomes a colon: long numbers are found at memory speed.
 NUMBERS = bytes(48 if 48 <= c < 58 else 58 if c in b":,[-" else 32 for c in range(256))
+FOREIGN_KEY = re.compile(r'[^\x00-\x7f](?:[^"\\]|\\.)*":')
+BROKEN = (ValueError, LookupError, TypeError, AttributeError, RecursionError, StopIteration)
 SCOPE: dict = {}  # what a process that reads lines must know of the export
-NONE = (os.devnull, 0, 0)
 Key = namedtuple("Key", "text name algorithm public id")  # algorithm 1: a log's key, 4: a witness's
 Note = namedtuple("Note", "origin size root signed what")  # signed: {Key: UNIX seconds, 0 for a log's}
+Member = namedtuple("Member", "path at bytes sha256 crc")
+NONE = Member(os.devnull, 0, 0, "", 0)  # absent
 
 
 class Problem(Exception):
@@ -95,10 +97,9 @@ def _decode(data):
     square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
     x = pow(square, (P + 3) // 8, P)
     x = x if (x * x - square) % P == 0 else x * pow(2, (P - 1) // 4, P) % P
-    if len(data) != 32 or y >= P or (x * x - square) % P or (x == 0 and sign):
-        return None
     x = x if x & 1 == sign else P - x
-    return x, y, 1, x * y % P
+    fits = len(data) == 32 and y < P and x < P and (x * x - square) % P == 0
+    return (x, y, 1, x * y % P) if fits else None
 
 
 BASE = _decode((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
@@ -121,60 +122,71 @@ def verify(public, signature, message):
 
 
 # Verifier keys, signed notes, canonical JSON
-
-
 def unbase64(text):
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError:
-        data = None
-    need(
-        data is not None and base64.b64encode(data).decode() == text,
-        22,
-        f"{text[:60]!r} is not canonical base64.",
-    )
+        data = b""
+    need(base64.b64encode(data).decode() == text, 22, f"{text[:60]!r} is not canonical base64.")
     return data
 
 
 def parse_key(text):
     name, _, rest = text.partition("+")
     data = unbase64(rest[9:])
-    ident = hashlib.sha256(name.encode() + b"\n" + data).digest()[:4]
+    ident = sha(name.encode() + b"\n" + data)[:4]
     fits = re.fullmatch(r"[^\s+]+", name) and data[:1] in (b"\1", b"\4") and rest[:9] == ident.hex() + "+"
     need(fits and usable(data[1:]), 22, f"{text[:120]!r} is not a verifier key.")
     return Key(text, name, data[0], data[1:], ident)
 
 
+def keys_from(texts, algorithm):
+    for text in texts:
+        text = read(text, 0, 1 << 16).decode("utf-8", "replace") if os.path.exists(text) else text
+        keys = [key for key in map(parse_key, filter(None, text.split("\n"))) if key.algorithm == algorithm]
+        need(keys, 2, f"No key of the right kind in {text[:100]!r}.")
+        yield from keys
+
+
 def open_note(data, keys, what, strict):
-    """Parse a checkpoint and verify what is signed. Unknown signatures: a Problem if strict, else ignored."""
-    body, gap, tail = data.decode("utf-8", "replace").rpartition("\n\n")
-    match = re.fullmatch("([^\n]+)\n(0|[1-9][0-9]{0,15})\n([^\n]{44})", body)
-    fits = gap and match and tail[-1:] == "\n" and not re.search("[\0-\x09\x0b-\x1f\x7f\ufffd]", body + tail)
-    need(fits and tail.count("\n") <= 64, 22, f"{what} is not a signed checkpoint of three lines.")
-    note = Note(match[1], int(match[2]), unbase64(match[3]), {}, what)
-    for line in tail[:-1].split("\n"):
-        parts = re.fullmatch(r"\u2014 ([^\s+]+) (\S+)", line)
-        need(parts, 22, f"{what}: {line[:60]!r} is not a signature line.")
-        blob, at, message = unbase64(parts[2]), b"", f"{body}\n".encode()
-        key = next((key for key in keys if (key.name, key.id) == (parts[1], blob[:4])), None)
-        need(
-            key or not strict, 11, f"{what}: nobody knows the key behind the signature of {parts[1][:80]!r}."
-        )
-        if key is None:
-            continue
-        if key.algorithm == 4:
-            at = blob[4:12]
-            message = f"cosignature/v1\ntime {int.from_bytes(at, 'big')}\n".encode() + message
-        fits = (key.algorithm == 4 or key.name == note.origin) and verify(
-            key.public, blob[4 + len(at) :], message
-        )
-        need(fits, 11, f"Wrong key: {what}: the signature of {key.name} does not verify.")
-        note.signed[key] = int.from_bytes(at, "big")
+    """A checkpoint of which what is signed holds. Unknown signatures: a Problem if strict, else ignored."""
+    text = data.decode("utf-8", "replace")
+    match = NOTE.fullmatch(text)
+    need(match and not CONTROL.search(text), 22, f"{what} is not a signed checkpoint of three lines.")
+    note = Note(match[2], int(match[3]), unbase64(match[4]), {}, what)
+    for name, signature in re.findall("\u2014 (\\S+) (\\S+)\n", match[5]):
+        blob = unbase64(signature)
+        key = next((key for key in keys if (key.name, key.id) == (name, blob[:4])), None)
+        need(key or not strict, 11, f"{what}: nobody knows the key behind the signature of {name[:80]!r}.")
+        if key:
+            at = blob[4:12] if key.algorithm == 4 else b""
+            time = int.from_bytes(at, "big")
+            message = f"cosignature/v1\ntime {time}\n{match[1]}" if at else match[1]
+            fits = (at or name == note.origin) and verify(key.public, blob[4 + len(at) :], message.encode())
+            need(fits, 11, f"Wrong key: {what}: the signature of {name} does not verify.")
+            note.signed[key] = time
     signers = [key for key in note.signed if key.algorithm == 1]
     need(signers, 10, f"Missing key: {what} is signed by no key at hand of the log {note.origin!r}.")
     return note
 
 
+def cosigned(note, given, needed):
+    """Sentences: what the signatures under this note prove."""
+    yield f"The log {note.origin} had {note.size} lines and the root {note.root.hex()}: its key signed that."
+    have = [key for key in given if key.algorithm == 4 and key in note.signed]
+    for key in have:
+        yield f"The witness {key.name} cosigned it on {utc(note.signed[key])}."
+    if not have:
+        yield "NOT proven: that the log shows the same history to everybody. No witness cosigned."
+    need(len(have) >= needed, 21, f"{len(have)} of the witnesses you trust cosigned it; needed: {needed}.")
+
+
+def integer(text):
+    return int(text) if len(text) < 18 and abs(int(text)) < 1 << 53 else refuse(text)
+
+
+hooks: dict = {"parse_float": refuse, "parse_constant": refuse}
+quick, careful = (json.JSONDecoder(**hooks, parse_int=of).scan_once for of in (int, integer))  # type: ignore
 quote = json.encoder.encode_basestring
 pieces = json.encoder.c_make_encoder(None, None, quote, None, ":", ",", True, False, False)  # type: ignore
 
@@ -183,21 +195,23 @@ def encode(value):
     return "".join(pieces(value, 0))
 
 
-def integer(text):
-    return int(text) if len(text) < 18 and abs(int(text)) < 1 << 53 else refuse(text)
+def parse(data, scan=careful):
+    """The value of canonical JSON; raises one of BROKEN for any other."""
+    text = data.decode()
+    value = scan(text, 0)[0]
+    fits = "".join(pieces(value, 0)) == text and (text.isascii() or not FOREIGN_KEY.search(text))
+    return value if fits else refuse("form")
 
 
-def parse(data):
-    """The value of canonical JSON. Raises ValueError or RecursionError."""
-    value = json.loads(data.decode(), parse_float=refuse, parse_constant=refuse, parse_int=integer)
-    return (
-        value if encode(value).encode() == data and not FOREIGN_KEY.search(data.decode()) else refuse("form")
-    )
+def seconds(t):
+    return datetime.fromisoformat(t[:26] + "+00:00").timestamp()
+
+
+def utc(unix):
+    return f"{datetime.fromtimestamp(min(unix, 1 << 37), timezone.utc):%Y-%m-%d %H:%M:%S UTC}"
 
 
 # The tree: RFC 6962, kept as tiles of 256 hashes
-
-
 def node(left, right):
     return sha(b"\1" + left + right)
 
@@ -210,9 +224,10 @@ def perfect(data, sha256=hashlib.sha256):
 
 
 def tile_path(size, level, n):
-    groups, width = re.findall("...", f"{n:0{-(-len(str(n)) // 3) * 3}}"), (size >> 8 * level) - 256 * n
-    folders = "".join(f"x{one}/" for one in groups[:-1])
-    return f"tile/{level}/{folders}{groups[-1]}" + (f".p/{width}" if width < 256 else "")
+    *folders, last = (group.zfill(3) for group in f"{n:,}".split(","))
+    width = (size >> 8 * level) - 256 * n
+    path = "/".join([f"tile/{level}", *("x" + one for one in folders), last])
+    return path + (f".p/{width}" if width < 256 else "")
 
 
 def edge(size):
@@ -242,123 +257,90 @@ def climb(size, tiles):
 
 
 def inclusion_root(leaf, index, size, proof):
-    """RFC 6962 section 2.1.1, from the leaf up; None if the proof has the wrong length."""
-    last = size - 1
-    for one in proof:
-        if not last:
-            return None
-        if index & 1 or index == last:
-            leaf = node(one, leaf)
-            while index and not index & 1:
-                index, last = index >> 1, last >> 1
-        else:
-            leaf = node(leaf, one)
-        index, last = index >> 1, last >> 1
-    return None if last else leaf
+    """RFC 6962 section 2.1.1; None if the proof has the wrong length."""
+    if size <= 1 or not proof:
+        return leaf if size == 1 and index == 0 and not proof else None
+    split = 1 << (size - 1).bit_length() - 1
+    if index < split:
+        below = inclusion_root(leaf, index, split, proof[:-1])
+        return below and node(below, proof[-1])
+    below = inclusion_root(leaf, index - split, size - split, proof[:-1])
+    return below and node(proof[-1], below)
 
 
-# The container: {name: (path, offset, bytes)}
-
-
-def read(member, limit=1 << 27):
-    path, offset, length = member
-    need(length <= limit, 2, f"A part of {path} has {length} bytes: more than an export may hold.")
+# The container: {name: Member}
+def read(path, at, size, *_):
+    need(size <= 1 << 27, 2, f"A part of {path} has {size} bytes: more than an export may hold.")
     with open(path, "rb") as file:
-        file.seek(offset)
-        return file.read(length)
+        file.seek(at)
+        return file.read(size)
 
 
-def blocks(member):
-    path, at, length = member
-    return (read((path, k, min(1 << 20, at + length - k))) for k in range(at, at + length, 1 << 20))
+def member(path, at, size):
+    digest, crc = hashlib.sha256(), 0
+    for start in range(at, at + size, 1 << 20):
+        block = read(path, start, min(1 << 20, at + size - start))
+        digest.update(block)
+        crc = zlib.crc32(block, crc)
+    return Member(path, at, size, digest.hexdigest(), crc)
 
 
 def walk_zip(path):
-    """The members of a zip of which every byte is as docs/audit-format.md says; ValueError for any other."""
-    members, central, at, end = {}, [], 0, os.path.getsize(path)
+    """The members of a zip of which every byte is as docs/audit-format.md says: written anew, it is equal."""
+    members, central, at = {}, bytearray(), 0
     with open(path, "rb") as file:
         while file.read(4) == b"PK\3\4":
             head = file.read(26).ljust(26)
             size, length = struct.unpack("<18xIH2x", head)
-            name, crc, member = file.read(length), 0, (path, at + 30 + length, size)
-            if name.decode() in members or member[1] + size > end or len(members) == 65535:
-                refuse(f"the header of {name[:80]!r}")
-            for block in blocks(member):
-                crc = zlib.crc32(block, crc)
-            fields = struct.pack("<HHHHIIIHH", 0x800, 0, 0, 0x21, crc, size, size, length, 0)
-            if head != b"\x14\0" + fields:
-                refuse(f"the header of {name[:80]!r}, or its content")
-            central.append(b"PK\1\2\x14\0\x14\0" + fields + struct.pack("<HHHII", 0, 0, 0, 0, at) + name)
-            members[name.decode()], at = member, member[1] + size
+            raw = file.read(length)
+            one, name = member(path, at + 30 + length, size), raw.decode("utf-8", "replace")
+            fields = struct.pack("<HHHHIIIHH", 0x800, 0, 0, 0x21, one.crc, size, size, length, 0)
+            fits = head == b"\x14\0" + fields and name not in members and len(members) < 65535
+            need(fits, 20, f"Not the zip that was written: {name[:80]!r}. Unpacked, it may say more.")
+            central += b"PK\1\2\x14\0\x14\0" + fields + struct.pack("<HHHII", 0, 0, 0, 0, at) + raw
+            members[name], at = one, one.at + size
             file.seek(at)
-        rest, count = b"".join(central), len(members)
-        rest += struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, count, count, len(rest), at, 0)
+        count = len(members)
+        central += struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, count, count, len(central), at, 0)
         file.seek(at)
-        return members if file.read(len(rest) + 1) == rest else refuse("its directory")
+        same = file.read(len(central) + 1) == central
+        need(same, 20, "Not the zip that was written: its directory. Unpacked, it may say more.")
+    return members
 
 
 def walk_folder(top):
     paths = [os.path.join(folder, name) for folder, _, names in os.walk(top) for name in names][:65536]
-    return {os.path.relpath(one, top).replace(os.sep, "/"): (one, 0, os.path.getsize(one)) for one in paths}
+    files = [member(path, 0, os.path.getsize(path)) for path in paths]
+    return {os.path.relpath(one.path, top).replace(os.sep, "/"): one for one in files}
 
 
 # Lines, in chunks, in as many processes as there are cores
-
-
-def chunks(member):
-    """(path, start, stop) of whole lines."""
-    path, at, length = member
-    end = at + length
-    with open(path, "rb") as file:
+def chunks(name, member):
+    """Jobs of whole lines. A line longer than LINE_BYTES is cut, and then not canonical."""
+    at, end = member.at, member.at + member.bytes
+    with open(member.path, "rb") as file:
         while at < end:
-            file.seek(min(at + CHUNK, end) - 1)
-            rest = file.readline(LINE_BYTES)
-            stop = min(file.tell(), end)
-            need(
-                rest[-1:] == b"\n" or stop == end, 16, f"A line in {path} is longer than {LINE_BYTES} bytes."
-            )
-            yield path, at, stop
+            file.seek(at + CHUNK)
+            stop = min(at + CHUNK + len(file.readline(LINE_BYTES)), end)
+            yield name, member.path, at, stop - at
             at = stop
 
 
-def rows_of(data):
-    """Parsed lines; None for each that is not canonical JSON, or has no line feed."""
-    try:
-        text = data.decode()
-        odd_keys = not text.isascii() and FOREIGN_KEY.search(text)
-        if b":0000000000000000" not in data.translate(NUMBERS) and not odd_keys:
-            array = f"[{text[:-1].replace(chr(10), ',')}]"
-            rows = json.loads(array, parse_float=refuse, parse_constant=refuse)
-            # No encoded value holds a line feed: texts that are equal are equal line by line.
-            if "\n".join(["".join(pieces(row, 0)) for row in rows]) + "\n" == text:
-                return rows
-    except (ValueError, RecursionError):
-        pass
-    *lines, rest = data.split(b"\n")
-    rows = []
-    for line in lines:
-        try:
-            rows.append(parse(line))
-        except (ValueError, RecursionError):
-            rows.append(None)
-    return rows + [None] * bool(rest)
+def several(word, first, last):
+    return f"{word} {first}" if first == last else f"{word}s {first} to {last}"
 
 
 def link(word, key, before, i, p, n):
     """Findings about line i, which calls itself number n of this actor or object, after line p."""
-    last, count = before or (None, 0)
-    fits = p is None if n == 1 else type(p) is int and 0 <= p < i and 1 < n <= p + 2
-    if fits and before:  # (index, number) of the one found before it
-        fits = n > count and p is not None and p >= last and (p == last) == (n == count + 1)
-    if not fits:
+    last, count = before or (-1, 0)  # (index, number) of the one found before it
+    p = -1 if p is None else p if type(p) is int and p >= 0 else i
+    mine = SCOPE["kind"] == word and SCOPE["subject"] == key and (before or p >= SCOPE["pruned"])
+    if not (last <= p < i and count < n <= p + 2 and (p == last) == (n == count + 1)):
         yield 16, f"Line {i}: number {n} of {word} {key}, after line {p}, contradicts itself or line {last}."
-    elif p != last and SCOPE["kind"] == word and SCOPE["subject"] == key and (before or p >= SCOPE["pruned"]):
+    elif p != last and mine:
+        lost = f"{several('number', count + 1, n - 1)} of {SCOPE['total']} of {word} {key}"
         where = f"between line {last} and line {i}" if before else f"before line {i}"
-        lost = f"number {n - 1}" if n == count + 2 else f"numbers {count + 1} to {n - 1}"
-        yield (
-            17,
-            f"Missing: {lost} of {SCOPE['total']} of {word} {key}, {where}; the last missing is line {p}.",
-        )
+        yield 17, f"Missing: {lost}, {where}; the last missing is line {p}."
     elif p != last and SCOPE["kind"] == "range" and SCOPE["first"] <= p:
         yield 17, f"Missing: number {n - 1} of {word} {key}: line {i} says it is line {p}."
 
@@ -368,27 +350,15 @@ def gap(before, i):
     if i <= before:
         yield 16, f"Line {i} stands after line {before}: out of its place, or there twice."
     elif SCOPE["kind"] == "range" and i > before + 1:
-        lost = f"line {i - 1}" if i == before + 2 else f"lines {before + 1} to {i - 1}"
+        lost = several("line", before + 1, i - 1)
         yield 17, f"Missing: {lost}, between line {before} and line {i}."
 
 
-def seconds(t):
-    try:
-        return datetime.fromisoformat(t[:26]).replace(tzinfo=timezone.utc).timestamp()
-    except ValueError:
-        return 0
-
-
-def crossed(a, b):
-    """People let the log go on after a halt, perhaps because of its clock: from there it counts anew."""
-    return any(a < halt <= b for halt in SCOPE["halts"])
-
-
-def late(before, after):
-    lag = seconds(before[0]) - seconds(after[0]) if after[0] < before[0] else 0
-    if lag > SLACK_S and not crossed(before[1], after[1]):
-        words = f"line {after[1]} is dated {after[0][:19]}, line {before[1]} {before[0][:19]}"
-        yield 14, f"The log's clock ran backwards: {words}."
+def late(newest, one):
+    """Findings about two marks: (halts before the line, its time, its index). After a halt it counts anew."""
+    (halts, t, i), (before, latest, line) = one, newest
+    if halts == before and latest and seconds(t) < seconds(latest) - SLACK_S:
+        yield 14, f"The log's clock ran backwards: line {i} is dated {t[:19]}, line {line} {latest[:19]}."
 
 
 members_of = itemgetter("e", "i", "na", "no", "pa", "po", "t")
@@ -396,72 +366,59 @@ members_of = itemgetter("e", "i", "na", "no", "pa", "po", "t")
 
 def check_lines(job):
     """One chunk: form, hash, links and times of its lines. Returns what the others must know of it."""
-    path, start, stop, name = job
-    data, size, details = read((path, start, stop - start)), SCOPE["size"], SCOPE["details"]
-    rows, index, leaves, times, newest, i = rows_of(data), [], [], [], ("", -1), None
-    actors, objects, firsts, found, special, values = {}, {}, [], [], [], []
-    for row, raw in zip(rows, data.split(b"\n")):
-        before = i
+    known = {"actor": {}, "object": {}}
+    part = SimpleNamespace(known=known, firsts=[], special=[], values=[], tiles={}, found=[])
+    size, found, marks, newest, i, number, tile = SCOPE["size"], part.found, [], (0, "", 0), None, None, b""
+    actors, objects = known.values()
+    data, halts = read(*job[1:]), SCOPE["halts"]
+    scan = careful if b":0000000000000000" in data.translate(NUMBERS) else quick
+    *lines, rest = data.split(b"\n")
+    for raw in lines + [b"no line feed"] * bool(rest):
+        previous = i
         try:
+            row = parse(raw, scan)
             e, i, na, no, pa, po, t = members_of(row)
             thing, verb = e["object"], e["verb"]
             who, ref = e["actor"]["id"] + "", thing["type"] + ":" + thing["id"]
-            if not type(i) is type(na) is type(no) is int or not 0 <= i < size:
-                raise TypeError
-            if len(row) != 7 or e["v"] != 1:
-                raise TypeError
+            fits = type(i) is type(na) is type(no) is int and 0 <= i < size and len(row) == 7 and e["v"] == 1
             if verb in SPECIAL or not OWNED.isdisjoint(e):
-                if any((member in e) != (verb == owner) for member, owner in OWNERS.items()):
-                    raise TypeError
-                special.append(row)
-                SCOPE["halts"] += [i] * (verb == "log.halt")
-            times.append(t + "\n")
-        except (KeyError, TypeError):
-            i, words = before, "is not canonical JSON" if row is None else "is not as lines are"
-            found.append((16, f"{name}, after line {before}: a line {words}: {raw[-120:]!r}"))
+                fits = fits and all((one in e) == (verb == owner) for one, owner in OWNERS.items())
+                part.special += [row] * fits
+            need(fits and TIME.fullmatch(t), 16, "shape")
+        except (*BROKEN, Problem):
+            i, words = previous, "a line is not canonical JSON, or not as lines are"
+            found.append((16, f"{job[0]}, after line {previous}: {words}: {raw[-120:]!r}"))
             continue
-        if before is not None and i != before + 1:
-            found += gap(before, i)
-        index.append(i)
-        leaves.append(sha(b"\0" + raw))
-        for known, word, key, p, n in ((actors, "actor", who, pa, na), (objects, "object", ref, po, no)):
-            last = known.get(key)
+        if verb == "log.halt":
+            SCOPE["halts"] = halts = sorted({*halts, i})
+        one = (bisect(halts, i), t, i)
+        marks.append(one)
+        if one < newest:
+            found += late(newest, one)
+        newest = max(newest, one)
+        if previous is not None and i != previous + 1:
+            found += gap(previous, i)
+        if i >> 8 != number:
+            number, tile = i >> 8, read(*SCOPE["tiles"].get(i >> 8, NONE))
+            part.tiles[number] = perfect(tile) if len(tile) == 8192 else b""
+        if sha(b"\0" + raw) != tile[32 * (i & 255) : 32 * (i & 255) + 32]:
+            found.append((16, f"Line {i} was changed: its hash is not the one in the tree."))
+        for word, before, key, p, n in (("actor", actors, who, pa, na), ("object", objects, ref, po, no)):
+            last = before.get(key)
             if last is None:
-                firsts.append((word, key, i, p, n))
-            elif last[0] != p or last[1] + 1 != n or p < 2:  # true and false equal 1 and 0: look closer
+                part.firsts.append((word, key, i, p, n))
+            elif last != (p, n - 1) or type(p) is not int:
                 found += link(word, key, last, i, p, n)
-            known[key] = (i, n)
-        if t < newest[0] and not crossed(newest[1], i):
-            found += late(newest, (t, i))
-        else:
-            newest = (t, i)
-        if details:
-            values += [(e[member], i) for member in ("old", "new", "detail") if member in e]
-    odd = [] if TIMES.fullmatch("".join(times)) else zip(index, times)
-    found += [(16, f"Line {i}: {t!r} is not a time.") for i, t in odd if not TIMES.fullmatch(t)]
-    for covers, at, witness in SCOPE["cuts"]:
-        t, i = max(zip(times[: bisect_left(index, covers)], index), default=("", 0))
-        if seconds(t) > at + SLACK_S:
-            found.append((14, f"Line {i} is dated {t[:19]}, but {witness} cosigned it on {utc(at)}."))
-    part = SimpleNamespace(count=len(rows), span=index[:1] + index[-1:], newest=newest, firsts=firsts)
-    part.lasts, part.special, part.values = {"actor": actors, "object": objects}, special, values
-    part.oldest, part.tiles = min(zip(times, index), default=newest), dict(in_tiles(index, leaves, found))
-    part.found = sorted(found)[:SHOWN]
+            before[key] = (i, n)
+        if SCOPE["details"]:
+            part.values += [(e[one], i) for one in ("old", "new", "detail") if one in e]
+    for covers, cut, witness in SCOPE["cuts"]:
+        t, i = max(((t, i) for _, t, i in marks if i < covers), default=("", 0))
+        if t and seconds(t) > cut + SLACK_S:
+            found.append((14, f"Line {i} is dated {t[:19]}, but {witness} cosigned it on {utc(cut)}."))
+    part.marks = marks and (marks[0], marks[-1], min(marks), newest)
+    part.count, part.found = len(lines) + bool(rest), sorted(found)[:SHOWN]
     return part
-
-
-def in_tiles(index, leaves, found):
-    """(n, root) of the tiles that these leaves stand in; a leaf that does not is a finding."""
-    at = 0
-    while at < len(index):
-        n = index[at] >> 8
-        tile = read(SCOPE["tiles"].get(n, NONE), 8192)
-        stop = bisect_left(index, n + 1 << 8, at + 1)
-        for i, leaf in zip(index[at:stop], leaves[at:stop]):
-            if tile[32 * (i & 255) :][:32] != leaf:
-                found.append((16, f"Line {i} was changed: its hash is not the one in the tree."))
-        yield n, perfect(tile) if len(tile) == 8192 else b""
-        at = stop
 
 
 def in_parallel(jobs, size, processes):
@@ -476,278 +433,240 @@ def share(scope):
     SCOPE.update(scope)
 
 
-def cosigned(note, given, needed):
-    """(the witnesses among the given keys that cosigned, "" or what is amiss)"""
-    have = [key for key in given if key.algorithm == 4 and key in note.signed]
-    words = f"{len(have)} of the witnesses you trust cosigned {note.what}; needed: {needed}."
-    return have, words if len(have) < needed else ""
-
-
 class Export:
     """The checks of one export, in their order. ``found`` gets (exit status, sentence)."""
 
     def __init__(self, members, given, options, found):
         self.members, self.given, self.options, self.found = members, given, options, found
-        self.special, self.values, self.tiles, self.notes, self.witnesses = {}, [], {}, [], []
-        self.whole = 0
+        self.special, self.values, self.tiles, self.notes, self.rotations = {}, [], {}, [], []
+        self.logs, self.keys, self.m = [key for key in given if key.algorithm == 1], given, None
+
+    @contextmanager
+    def step(self, status, what):
+        """What breaks a check is a finding, and the next check runs all the same."""
+        try:
+            yield
+        except Problem as problem:
+            self.found.append(problem.args)
+        except BROKEN:
+            self.found.append((status, f"{what} cannot be read."))
 
     def check(self, true, status, sentence):
         if not true:
             self.found.append((status, sentence))
 
-    def step(self, status, words, function, *arguments):
-        """What breaks a check is a finding, and the next check runs all the same."""
-        try:
-            return function(*arguments)
-        except Problem as problem:
-            self.found.append(problem.args)
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            self.found.append((status, words))
-
     def get(self, name):
         need(name in self.members, 20, f"{name} is missing.")
-        return read(self.members[name])
+        return read(*self.members[name])
 
     def run(self):
-        m = self.m = self.step(20, "manifest.json cannot be read.", self.manifest)
-        if m is None:
+        """Sentences: what is proven if nothing is found."""
+        top = doc = state = None
+        with self.step(20, "manifest.json"):
+            self.manifest()
+        if not self.m:
             return
-        self.step(20, "manifest.json lists its files wrongly.", self.files)
-        self.logs = [key for key in self.given if key.algorithm == 1]
-        self.keys = self.step(22, "keys.txt cannot be read.", self.read_keys) or self.given
-        self.top = self.step(22, "checkpoint.txt cannot be read.", self.checkpoint)
-        if self.top is None:
+        m, details = self.m, self.m["details"] == "included"
+        with self.step(22, "keys.txt"):
+            text = self.get("keys.txt").decode()
+            keys = [parse_key(line) for line in text.splitlines()]
+            self.logs, self.keys = [key for key in keys if key.algorithm == 1], [*keys, *self.given]
+            mine = set(self.logs) & set(self.given)
+            self.check(mine, 10, "Missing key: none that you gave is a log key of this export.")
+            fits = text == "".join(key.text + "\n" for key in sorted(keys, key=itemgetter(2)))
+            need(fits, 22, "keys.txt is not in its form.")
+        with self.step(22, "checkpoint.txt"):
+            top = self.note("checkpoint.txt")
+            self.check(top.origin == m["origin"], 20, f"The checkpoint is of another log: {top.origin!r}.")
+            self.check(self.logs[-1] in top.signed, 10, "The log's newest key did not sign checkpoint.txt.")
+            yield from cosigned(top, self.given, self.options.needed)
+        if not top:
             return
-        self.step(22, "A rotation cannot be read.", self.rotations)
-        self.step(22, "A note given with --seen cannot be read.", self.seen)
+        with self.step(22, "A rotation"):
+            for k in range(1, len(self.logs)):
+                self.rotations.append(self.note(f"rotations/{k}.txt"))
+        for path in self.options.seen:
+            with self.step(22, path):
+                note = open_note(read(path, 0, 1 << 16), self.keys, path, False)
+                need(note.origin == top.origin, 22, f"{path} is a note of another log: {note.origin!r}.")
+                need(note.size <= top.size, 12, f"Rollback: {path} shows {note.size} lines, not {top.size}.")
+                self.notes.append(note)
         cuts = [(note.size, at, key.name) for note in self.notes for key, at in note.signed.items() if at]
-        SCOPE.update(kind="", subject=m["subject"], first=m["first"], details=m["details"] == "included")
-        SCOPE.update(size=self.top.size, cuts=cuts, total="?", pruned=0, halts=[], tiles={})
-        for name in self.members:
+        SCOPE.update(size=top.size, subject=m["subject"], first=m["first"], cuts=cuts)
+        SCOPE.update(kind="", details=False, total="?", pruned=0, halts=[], tiles={})
+        for name, tile in self.members.items():
             match = re.fullmatch(r"tile/0/([x0-9/]{3,15})(\.p/[0-9]+)?", name)
-            SCOPE["tiles"].update({int(re.sub("[x/]", "", match[1])): self.members[name]} if match else {})
-        self.step(16, "support.jsonl cannot be read.", self.lines, "support.jsonl", m["support"])
-        whole = m["kind"] in ("actor", "object")
-        doc = self.step(18, "census.json cannot be read.", self.read_census) if whole else None
-        SCOPE["kind"] = m["kind"]
-        state = self.step(16, "lines.jsonl cannot be read.", self.lines, "lines.jsonl", m["entries"])
-        SCOPE["kind"] = ""
-        self.step(20, "seal.jsonl is not the entry of this export.", self.seal)
-        self.step(17, "The rotations cannot be read.", self.rotated)
-        self.step(15, "The tiles cannot be read.", self.tree)
-        if doc and state:
-            self.step(18, "The census does not hold.", self.census, state, doc)
-        if SCOPE["details"]:
-            self.step(19, "details.jsonl cannot be read.", self.check_details)
+            if match and tile.bytes <= 8192:
+                SCOPE["tiles"][int(re.sub("[x/]", "", match[1]))] = tile[:3]
+        with self.step(16, "support.jsonl"):
+            self.lines("support.jsonl", m["support"])
+        with self.step(18, "census.json"):
+            doc = self.read_census() if m["kind"] in ("actor", "object") else None
+        SCOPE.update(kind=m["kind"], details=details)
+        with self.step(16, "lines.jsonl"):
+            state = self.lines("lines.jsonl", m["entries"])
+        SCOPE.update(kind="", details=False)
+        with self.step(20, "seal.jsonl"):
+            self.lines("seal.jsonl", 1)
+            row, sealed = parse(self.get("seal.jsonl")[:-1]), self.members["manifest.json"].sha256
+            fits = row["e"]["digest"] == sealed and row["i"] >= m["size"]
+            self.check(fits, 20, "manifest.json is not the one that seal.jsonl, the log's own line, names.")
+        with self.step(17, "A line of a rotation"):
+            self.rotated(top)
+        with self.step(15, "A tile"):
+            self.tree(top)
+        yield f"The {m['entries']} lines of this export are in that log, unchanged, each in its place."
+        if m["kind"] == "question":
+            yield "NOT proven: that these are all. Other lines may answer the same question."
+        if m["kind"] == "range":
+            yield f"They are all from line {m['first']} to line {m['last']}."
+        with self.step(18, "The census"):
+            if doc and state:
+                yield self.census(doc, state)
+        with self.step(19, "details.jsonl"):
+            if details:
+                yield self.check_details()
 
     def manifest(self):
         m = parse(self.get("manifest.json"))
-        numbers = [m["entries"], m["size"], m["support"], *m["also"]]
-        numbers += [m["first"], m["last"]] if m["entries"] else []
-        fits = sorted(m) == sorted(MANIFEST) and m["format"] == "csoc-audit-export/1"
-        fits = fits and m["kind"] in ("range", "actor", "object", "question")
+        ends = dict.fromkeys(("first", "last"), int if m["entries"] else type(None))
+        fits = {name: type(value) for name, value in m.items()} == {**MANIFEST, **ends}
+        numbers = [m["entries"], m["size"], m["support"], m["first"] or 0, m["last"] or 0, *m["also"]]
         fits = fits and all(type(n) is int and n >= 0 for n in numbers)
-        return m if fits and all(isinstance(m[k], str) for k in TEXTS.split()) else refuse("shape")
+        fits = fits and m["kind"] in ("range", "actor", "object", "question")
+        need(fits and m["format"] == "csoc-audit-export/1", 20, "manifest.json is not as manifests are.")
+        self.m, rest = m, {"manifest.json", "seal.jsonl", "checkpoint.txt"}
+        for name in sorted({*m["files"], *(one for one in self.members if one[:5] != "tile/")} - rest):
+            have = self.members.get(name, NONE)
+            same = m["files"].get(name) == {"bytes": have.bytes, "sha256": have.sha256} and have != NONE
+            self.check(same, 20, f"{name} is not the file that was sealed, or is missing.")
 
-    def files(self):
-        listed, names = self.m["files"], [name for name in self.members if not name.startswith("tile/")]
-        order = sorted(names, key=lambda name: (MEMBER_ORDER.index(name.split("/")[0]), len(name), name))
-        self.check(
-            names == order or self.options.folder, 20, "The members of the zip are not in their order."
-        )
-        for name in sorted({*listed, *names} - {"manifest.json", "seal.jsonl", "checkpoint.txt"}):
-            digest = hashlib.sha256()
-            for block in blocks(self.members.get(name, NONE)):
-                digest.update(block)
-            have = {"bytes": self.members.get(name, NONE)[2], "sha256": digest.hexdigest()}
-            fits = name in self.members and have == listed.get(name)
-            self.check(fits, 20, f"{name} is not the file that was sealed, or is missing.")
-
-    def read_keys(self):
-        text = self.get("keys.txt").decode()
-        keys = [parse_key(line) for line in text.splitlines()]
-        self.logs = [key for key in keys if key.algorithm == 1]
-        if text != "".join(key.text + "\n" for key in sorted(keys, key=itemgetter(2))):
-            refuse("form")
-        mine = set(self.logs) & set(self.given)
-        self.check(mine, 10, "Missing key: none that you gave is a log key of this export.")
-        return [*dict.fromkeys(keys + self.given)]
-
-    def checkpoint(self):
-        top = open_note(self.get("checkpoint.txt"), self.keys, "checkpoint.txt", True)
-        self.check(top.origin == self.m["origin"], 20, f"The checkpoint is of another log: {top.origin!r}.")
-        self.check(self.logs[-1] in top.signed, 10, "The log's newest key did not sign checkpoint.txt.")
-        self.witnesses, words = cosigned(top, self.given, self.options.needed)
-        self.check(not words, 21, words)
-        self.notes.append(top)
-        return top
-
-    def rotations(self):
-        count = sum(name.startswith("rotations/") for name in self.members)
-        self.check(count == len(self.logs) - 1, 10, "Missing key: not each newer log key has its rotation.")
-        for k, pair in enumerate(zip(self.logs, self.logs[1:]), 1):
-            note = open_note(self.get(f"rotations/{k}.txt"), self.keys, f"rotations/{k}.txt", True)
-            signed = note.origin == self.top.origin and set(pair) <= set(note.signed)
-            self.check(signed, 11, f"rotations/{k}.txt is not signed by both the old key and the new one.")
-            self.notes.append(note)
-
-    def seen(self):
-        for path in self.options.seen:
-            note = open_note(read((path, 0, os.path.getsize(path)), 1 << 16), self.keys, path, False)
-            need(note.origin == self.top.origin, 22, f"{path} is a note of another log: {note.origin!r}.")
-            words = f"Rollback: {path} shows {note.size} lines; this log has {self.top.size}."
-            self.check(note.size <= self.top.size, 12, words)
-            self.notes += [note] if note.size <= self.top.size else []
+    def note(self, name):
+        self.notes.append(open_note(self.get(name), self.keys, name, True))
+        return self.notes[-1]
 
     def lines(self, name, sealed):
-        member, count, span, newest = self.members.get(name, NONE), 0, [], ("", -1)
+        """{"actor": {id: (last index, number)}, "object": likewise}"""
+        member, count, ends, newest = self.members.get(name, NONE), 0, (), (0, "", 0)
         state = {"actor": {}, "object": {}}
-        for part in in_parallel(((*one, name) for one in chunks(member)), member[2], self.options.jobs):
+        for part in in_parallel(chunks(name, member), member.bytes, self.options.jobs):
             for word, key, i, p, n in part.firsts:
                 part.found += link(word, key, state[word].get(key), i, p, n)
             for word in state:
-                state[word].update(part.lasts[word])
+                state[word].update(part.known[word])
             for row in part.special:
-                self.special[row["i"]] = row
-                SCOPE["halts"] += [row["i"]] * (row["e"]["verb"] == "log.halt")
-                if row["e"]["verb"] == "log.prune":
-                    horizon = int(row["e"]["object"]["id"].split(":")[-1]) + 1 << 20
-                    SCOPE["pruned"] = max(SCOPE["pruned"], horizon if horizon <= row["i"] else 0)
-            if span and part.span:
-                part.found += [*gap(span[1], part.span[0]), *late(newest, part.oldest)]
-            if part.newest >= newest or crossed(newest[1], part.newest[1]):
-                newest = part.newest
-            span, count = (span or part.span)[:1] + (part.span or span)[1:], count + part.count
+                i, verb, subject = row["i"], row["e"]["verb"], row["e"]["object"]["id"]
+                self.special[i] = row
+                if verb == "log.halt":
+                    SCOPE["halts"] = sorted({*SCOPE["halts"], i})
+                if verb == "log.prune" and (horizon := int(subject.split(":")[-1]) + 1 << 20) <= i:
+                    SCOPE["pruned"] = max(SCOPE["pruned"], horizon)
+            if part.marks:
+                first, last, low, high = ((bisect(SCOPE["halts"], i), t, i) for _, t, i in part.marks)
+                part.found += [*gap(ends[1], first[2]), *late(newest, low)] if ends else []
+                ends, newest = (ends[0] if ends else first[2], last[2]), max(newest, high)
             self.found += part.found
-            self.values += part.values if name == "lines.jsonl" else []
+            self.values += part.values
             self.tiles.update(part.tiles)
-        if name == "lines.jsonl" and sealed:
-            for end, i in (("first", span[:1]), ("last", span[1:])):
-                words = f"Missing: the {end} line asked for, {self.m[end]}; lines.jsonl has {span}."
-                self.check(i == [self.m[end]], 17, words)
+            count += part.count
+        for end, i in zip(("first", "last"), ends or (None, None)):
+            fits = i == self.m[end] or name != "lines.jsonl"
+            self.check(fits, 17, f"Missing: the {end} line asked for, {self.m[end]}; {name} has {i}.")
         self.check(count == sealed, 20, f"{name} has {count} lines; {sealed} were sealed.")
         return state
 
-    def tree(self):
-        size, names = self.top.size, [name for name in self.members if name.startswith("tile/")]
-        roots = [note.size for note in self.notes if note.what.startswith("rotations/")]
-        roots += [size, *self.m["also"]]
+    def rotated(self, top):
+        """Each newer key is named by a line that the rotation's checkpoint covers, and no earlier one."""
+        count = sum(name.startswith("rotations/") for name in self.members)
+        self.check(count == len(self.logs) - 1, 10, "Missing key: not each newer log key has its rotation.")
+        named = {row["e"]["vkey"]: i for i, row in self.special.items() if row["e"]["verb"] == "log.rotate"}
+        named = {text: i for text, i in named.items() if text.startswith(top.origin + "+")}
+        known, before = set(named) <= {key.text for key in self.logs}, 0
+        self.check(known, 10, "Missing key: a log.rotate line names another.")
+        for old, new, note in zip(self.logs, self.logs[1:], self.rotations):
+            signed = note.origin == top.origin and {old, new} <= set(note.signed)
+            self.check(signed, 11, f"{note.what} is not signed by both the old key and the new one.")
+            fits = before <= named.get(new.text, -1) < note.size
+            self.check(fits, 17, f"Missing: the log.rotate line for {new.text}, below line {note.size}.")
+            before = note.size
+
+    def tree(self, top):
+        """The tiles hold together, give the root of each note, and are all that is needed for that."""
+        size, roots = top.size, [top.size, *(note.size for note in self.rotations), *self.m["also"]]
         asked = [(0, n) for n in self.tiles] + [one[:2] for s in roots if s <= size for one in edge(s)]
         needed = climb(size, asked)
-        for name in sorted(set(names) ^ set(needed.values())):
-            words, status = ("is no part of the proof", 20) if name in self.members else ("is missing", 15)
-            self.check(False, status, f"{name} {words}.")
-        ordered = names == [path for path in needed.values() if path in names] or set(names) - {
-            *needed.values()
-        }
-        self.check(ordered or self.options.folder, 20, "The tiles are not in their order.")
+        order = ["README.txt", "manifest.json", *FILES, *(note.what for note in self.rotations)]
+        order = dict.fromkeys([*order, "verify_audit.py", "seal.jsonl", "checkpoint.txt", *needed.values()])
+        for name in sorted({*self.members, *needed.values()}):
+            self.check(name in self.members, 15, f"{name} is missing.")
+            self.check(name in order, 20, f"{name} is no part of the proof.")
+        ordered = [*self.members] == [name for name in order if name in self.members]
+        self.check(ordered or self.options.folder, 20, "The members of the zip are not in their order.")
 
         def hashes(level, n):
-            member, width = self.members.get(needed.get((level, n)), NONE), (size >> 8 * level) - 256 * n
-            words = f"{tile_path(size, level, n)} is missing or has a wrong length."
-            need(member[2] == 32 * min(256, width), 15, words)
-            return read(member)
+            tile, width = self.members.get(needed.get((level, n)), NONE), (size >> 8 * level) - 256 * n
+            fits = tile.bytes == 32 * min(256, width)
+            need(fits, 15, f"{tile_path(size, level, n)} is missing or has a wrong length.")
+            return read(*tile)
 
-        def compare(level, n):
-            below = (level == 0 and self.tiles.get(n)) or perfect(hashes(level, n))
-            words = f"{needed[level, n]} is damaged, or the tile above it: their hashes differ."
-            self.check(below == hashes(level + 1, n >> 8)[32 * (n & 255) :][:32], 15, words)
-
-        for level, n in needed:
-            if n < size >> 8 * level + 8:
-                self.step(15, "", compare, level, n)
+        for (level, n), name in needed.items():
+            with self.step(15, name):
+                if n < size >> 8 * level + 8:
+                    below = (level == 0 and self.tiles.get(n)) or perfect(hashes(level, n))
+                    same = below == hashes(level + 1, n >> 8)[32 * (n & 255) :][:32]
+                    self.check(same, 15, f"{name} is damaged, or the tile above it: their hashes differ.")
         for note in self.notes:
-            if note is not self.top and any(status == 15 for status, _ in self.found):
+            if note is not top and any(status == 15 for status, _ in self.found):
                 return  # damaged tiles say nothing about history
             shown = all(one[:2] in needed for one in edge(note.size))
-            words = (
-                f"{note.what}: this export cannot show the root at size {note.size}; ask for one that can."
-            )
-            need(shown, 15, words)
-            status, words = (15, "damaged") if note is self.top else (13, "Fork: another history")
+            need(shown, 15, f"{note.what}: this export cannot show the root at size {note.size}; others can.")
+            status, words = (15, "damaged") if note is top else (13, "Fork: another history")
             same = tree_root(note.size, hashes) == note.root
             self.check(same, status, f"The tiles do not give the root of {note.what}: {words}.")
-
-    def rotated(self):
-        """Each newer key is named by a line that the rotation's checkpoint covers, and no earlier one."""
-        named = {row["e"]["vkey"]: i for i, row in self.special.items() if row["e"]["verb"] == "log.rotate"}
-        named = {text: i for text, i in named.items() if text.startswith(self.top.origin + "+")}
-        before, notes = 0, [note for note in self.notes if note.what.startswith("rotations/")]
-        for key, note in zip(self.logs[1:], notes):
-            fits = before <= named.get(key.text, -1) < note.size
-            self.check(fits, 17, f"Missing: the log.rotate line for {key.text}, below line {note.size}.")
-            before = note.size
-        known = set(named) <= {key.text for key in self.logs}
-        self.check(known, 10, "Missing key: a log.rotate line names another.")
-
-    def seal(self):
-        known = set(self.special)
-        self.lines("seal.jsonl", 1)
-        row = next((row for i, row in self.special.items() if i not in known), {"i": -1, "e": {}})
-        sealed = row["e"].get("digest") == hashlib.sha256(self.get("manifest.json")).hexdigest()
-        words = "manifest.json is not the one that seal.jsonl, the log's own entry of this export, names."
-        self.check(sealed and row["i"] >= self.m["size"], 20, words)
 
     def read_census(self):
         doc = parse(self.get("census.json"))
         SCOPE["total"] = parse(doc["leaf"].encode())[3]
         return doc
 
-    def census(self, state, doc):
-        position, proof, leaves, census = doc["position"], doc["proof"], doc["leaves"], doc["census"]
-        kind, subject, last, count = parse(doc["leaf"].encode())
-        leaf, said = sha(b"\0" + doc["leaf"].encode()), self.special[census]["e"]["census"]
-        root = inclusion_root(leaf, position, leaves, [unbase64(one) for one in proof]) or b""
-        fits = [kind, subject] == [self.m["kind"], self.m["subject"]] and said["root"] == root.hex()
-        fits = fits and said["actors"] + said["objects"] == leaves and len(doc) == 5
-        fits = fits and last < said["size"] <= census
-        need(fits, 18, f"census.json does not hold in the census of line {census}.")
-        index, number = state[kind].get(subject, (-1, 0))
-        words = f"numbers {number + 1} to {count} of {count} of {kind} {subject}, after line {index}"
+    def census(self, doc, state):
+        at, position, leaves, text = (doc[name] for name in ("census", "position", "leaves", "leaf"))
+        (kind, subject, last, count), said = parse(text.encode()), self.special[at]["e"]["census"]
+        root = inclusion_root(sha(b"\0" + text.encode()), position, leaves, list(map(unbase64, doc["proof"])))
+        fits = root is not None and said["root"] == root.hex() and said["actors"] + said["objects"] == leaves
+        fits = fits and [kind, subject] == [self.m["kind"], self.m["subject"]] and len(doc) == 5
+        need(fits and last < said["size"] <= at, 18, f"census.json does not hold in the census of line {at}.")
+        i, number = state[kind].get(subject, (-1, 0))
+        words = f"numbers {number + 1} to {count} of {count} of {kind} {subject}, after line {i}"
         self.check(number >= count, 17, f"Missing: {words}; the last missing is line {last}.")
-        words = f"The census counts {count} up to line {last}; this export has {number} up to line {index}."
-        self.check(number < count or (index, number) == (last, count), 18, words)
-        self.check(set(state[kind]) <= {subject}, 16, f"Lines of others stand among those of {subject}.")
-        self.whole = said["size"]
+        fits = number < count or (i, number) == (last, count)
+        self.check(
+            fits, 18, f"The census counts {count} up to line {last}; here are {number} up to line {i}."
+        )
+        self.check({*state[kind]} <= {subject}, 16, f"Lines of others stand among those of {subject}.")
+        return f"They are all of {kind} {subject} among the first {said['size']} lines."
 
     def check_details(self):
         here, before = set(), ""
         for line in self.get("details.jsonl").split(b"\n")[:-1]:
             row = parse(line)
-            right = hmac.new(unbase64(row["salt"]), encode(row["value"]).encode(), hashlib.sha256).hexdigest()
-            fits = len(row) == 3 and len(unbase64(row["salt"])) == 32 and row["commitment"] == right > before
-            self.check(fits, 19, f"The detail {row['commitment']} was changed, or is not in its place.")
-            before = row["commitment"]
-            here.add(before)
+            salt, one = unbase64(row["salt"]), row["commitment"]
+            right = hmac.new(salt, encode(row["value"]).encode(), hashlib.sha256).hexdigest()
+            fits = len(row) == 3 and len(salt) == 32 and one == right > before
+            self.check(fits, 19, f"The detail {one} was changed, or is not in its place.")
+            here.add(one)
+            before = one
         erased = {one for row in self.special.values() for one in row["e"].get("erased", ())}
         wanted = dict(reversed(self.values))
         for one in sorted(here - set(wanted)):
             self.check(False, 19, f"The detail {one} belongs to no line.")
         for one in sorted(set(wanted) - here - erased):
-            words = f"the detail {one} of line {wanted[one]}"
-            self.check(False, 19, f"Missing: {words}; no line says that it was erased.")
-
-    def verdict(self):
-        m, top, kind = self.m, self.top, self.m["kind"]
-        yield from standing(top, self.witnesses)
-        yield f"The {m['entries']} lines of this export are in that log, unchanged, each in its place."
-        yield {
-            "question": "NOT proven: that these are all. Other lines may answer the same question.",
-            "range": f"They are all from line {m['first']} to line {m['last']}.",
-        }.get(kind, f"They are all of {kind} {m['subject']} among the first {self.whole} lines.")
-        if SCOPE["details"]:
-            yield "Each detail is what was recorded then; of each absent one a line says that it was erased."
+            words = f"the detail {one} of line {wanted[one]}; no line says that it was erased"
+            self.check(False, 19, f"Missing: {words}.")
+        return "Each detail is what was recorded then; of each absent one a line says that it was erased."
 
 
-def standing(top, witnesses):
-    yield f"The log {top.origin} had {top.size} lines and the root {top.root.hex()}: its key signed that."
-    for key in witnesses:
-        yield f"The witness {key.name} cosigned it on {utc(top.signed[key])}."
-    if not witnesses:
-        yield "NOT proven: that the log shows the same history to everybody. No witness cosigned."
-
-
-def check_proof(data, given, options, found):
+def check_proof(data, given, needed):
     """A tlog-proof with its line in `extra`."""
     head, _, note = data.partition(b"\n\n")
     match = re.fullmatch(rb"c2sp.org/tlog-proof@v1\nextra (\S+)\nindex (\d+)((?:\n\S+)*)", head)
@@ -755,52 +674,31 @@ def check_proof(data, given, options, found):
     top = open_note(note, given, "The proof's checkpoint", False)
     raw, proof = unbase64(match[1].decode()), [unbase64(one) for one in match[3].decode().split()]
     row = parse(raw)
-    leaf = sha(b"\0" + raw)
-    fits = str(row["i"]).encode() == match[2] and inclusion_root(leaf, row["i"], top.size, proof) == top.root
+    i, at, root = row["i"], seconds(row["t"]), inclusion_root(sha(b"\0" + raw), row["i"], top.size, proof)
+    fits = str(i).encode() == match[2] and root == top.root
     need(fits, 16, "The line is not the one in the tree of the checkpoint.")
-    witnesses, words = cosigned(top, given, options.needed)
-    need(not words, 21, words)
-    for key in witnesses:
-        words = f"Line {row['i']} is dated {row['t'][:19]}; {key.name} cosigned it on {utc(top.signed[key])}."
-        need(seconds(row["t"]) <= top.signed[key] + SLACK_S, 14, words)
-    yield from standing(top, witnesses)
-    yield f"Line {row['i']} is in the log: {row['e']['actor']['id']} did {row['e']['verb']} at {row['t']}."
-    yield raw.decode()
-
-
-def utc(unix):
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(min(unix, 1 << 37)))
-
-
-def keys_from(texts, algorithm):
-    for text in texts:
-        if os.path.exists(text):
-            text = read((text, 0, os.path.getsize(text)), 1 << 16).decode("utf-8", "replace")
-        keys = [parse_key(line) for line in text.split("\n") if line]
-        fits = any(key.algorithm == algorithm for key in keys)
-        need(fits, 2, f"No key of the right kind in {text[:100]!r}.")
-        yield from (key for key in keys if key.algorithm == algorithm)
+    words = list(cosigned(top, given, needed))
+    for key, cut in top.signed.items():
+        fits = key.algorithm == 1 or at <= cut + SLACK_S
+        need(fits, 14, f"Line {i} is dated {utc(at)}; {key.name} cosigned it on {utc(cut)}.")
+    who, verb = row["e"]["actor"]["id"], row["e"]["verb"]
+    return [*words, f"Line {i} is in the log: {who} did {verb} at {row['t']}.", raw.decode()]
 
 
 def examine(options, found):
     """The sentences of what is proven; findings go to `found`."""
-    need(options.log_key, 10, "Missing key: --log-key is needed.")
-    words = "Missing key: give --witness-key (or --allow-unwitnessed)."
-    need(options.witness_key or not options.needed, 10, words)
+    enough = options.log_key and (options.witness_key or not options.needed)
+    need(enough, 10, "Missing key: give --log-key and --witness-key (or --allow-unwitnessed).")
     given = [*keys_from(options.log_key, 1), *keys_from(options.witness_key, 4)]
     options.folder = os.path.isdir(options.path)
-    start = b"PK" if options.folder else read((options.path, 0, 1 << 20), 1 << 20)
+    start = b"PK" if options.folder else read(options.path, 0, 1 << 20)
     if start[:2] != b"PK":
-        kind = start.startswith(b"c2sp.org/") or options.path.endswith(".tlog-proof")
-        need(kind, 2, f"{options.path} is neither an export nor a proof.")
-        return list(check_proof(start, given, options, found))
-    try:
-        members = walk_folder(options.path) if options.folder else walk_zip(options.path)
-    except ValueError as error:
-        raise Problem(20, f"Not the zip that was written: {error}. Unpacked, it may say more.") from None
-    export = Export(members, given, options, found)
-    export.run()
-    return found or list(export.verdict())
+        proof = start.startswith(b"c2sp.org/") or options.path.endswith(".tlog-proof")
+        need(proof, 2, f"{options.path} is neither an export nor a proof.")
+        return check_proof(start, given, options.needed)
+    members = walk_folder(options.path) if options.folder else walk_zip(options.path)
+    words = list(Export(members, given, options, found).run())
+    return found or words
 
 
 def run(arguments):
@@ -817,7 +715,7 @@ def run(arguments):
         words = examine(options, found)
     except Problem as problem:
         found.append(problem.args)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except BROKEN as error:
         found.append((22, f"{options.path} cannot be read as what it seems to be ({type(error).__name__})."))
     except OSError as error:
         found.append((2, f"Cannot read: {error}."))

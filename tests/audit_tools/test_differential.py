@@ -69,6 +69,8 @@ def test_all_pairs_of_inclusion() -> None:
             top = root(leaves[:size])
             assert verify_audit.inclusion_root(leaves[index], index, size, proof) == top
             assert tree.verify_inclusion(leaves[index], index, size, proof, top)
+            for place in (index - size, index + size, index + 64):
+                assert verify_audit.inclusion_root(leaves[index], place, size, proof) != top
             for wrong in (proof[:-1], [*proof, proof[0]] if proof else [leaves[0]], proof[::-1]):
                 if wrong != proof:
                     mine = verify_audit.inclusion_root(leaves[index], index, size, wrong) == top
