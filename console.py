@@ -5,6 +5,8 @@
   python3 console.py test    lint, types, unit, integration and browser tests; closes with one line
   python3 console.py bench   measure it (`bench --help` lists the measurements)
   python3 console.py doctor  say what is wrong here and what to do (--data DIR: with the console there)
+  python3 console.py manage  an operator's command in the demonstration that runs, for example
+                             `manage audit_verify` or `manage audit_key show`
   python3 console.py help    this text
 
 Options of `run`:
@@ -14,6 +16,10 @@ Options of `run`:
   --database-url URL  use this PostgreSQL (role csoc_app) instead of the embedded one
   --redis-url URL     use this Valkey or Redis instead of the embedded one
   --no-demo           production: no demo people, no simulated trailers; needs the CSOC_ settings
+
+Options of `manage`, before the command's own words:
+  --data DIR          where that demonstration lives (default .local)
+  --as ROLE           the database role: app (default), sequencer, publisher or owner
 
 Needs Python 3.11, 3.12 or 3.13 and nothing else. Everything it installs stays in .venv, .cache and
 frontend/node_modules; a stage is skipped while its input is unchanged. Ctrl-C stops everything.
@@ -272,7 +278,7 @@ def look_at_data(data: Path) -> str:
 
 
 def look_at_log(data: Path) -> int:
-    """Print what is wrong with the audit log of the console that runs on ``data``; count what to mend."""
+    """Print how the audit log of the console that runs on ``data`` is; count what to mend."""
     if not (data / "run.json").exists() or not stages.PYTHON.exists():
         return 0
     code, output = stages.follow([stages.PYTHON, "-m", "csoc.health", "doctor", "--data", data], stages.ROOT)
@@ -282,10 +288,40 @@ def look_at_log(data: Path) -> int:
             ["WRONG", "audit log", "It cannot be looked at: " + output.strip()[-200:], "Report this."]
         ]
     for weight, about, fact, todo in findings:
-        print("%-6s %-13s %s\n       %-13s -> %s" % (weight, about, fact, "", todo))
-    if not findings:
-        print("ok     %-13s %s" % ("audit log", "signed, cosigned, and room for more"))
+        print("%-6s %-13s %s" % (weight, about, fact))
+        if todo:
+            print("       %-13s -> %s" % ("", todo))
     return sum(weight == "WRONG" for weight, _about, _fact, _todo in findings)
+
+
+# -- manage ----------------------------------------------------------------------------------------
+
+
+def manage(words: list) -> int:
+    """Become manage.py with the environment of the demonstration that runs on a data directory."""
+    parser = argparse.ArgumentParser(
+        prog="console.py manage", description="Run an operator's command in the demonstration that runs."
+    )
+    parser.add_argument(
+        "--data", type=Path, default=stages.ROOT / ".local", metavar="DIR", help="default .local"
+    )
+    parser.add_argument(
+        "--as", dest="role", choices=["app", "sequencer", "publisher", "owner"], default="app"
+    )
+    parser.add_argument(
+        "words", nargs=argparse.REMAINDER, metavar="WORDS", help="as for manage.py: audit_verify"
+    )
+    chosen = parser.parse_args(words)
+    if not chosen.words:
+        parser.error("which command? For example: console.py manage audit_verify")
+    if not stages.PYTHON.exists():
+        raise Trouble(
+            LIBRARY_MISSING, "Nothing is installed yet, so nothing runs.", "Start it: python3 console.py run"
+        )
+    command = [str(stages.PYTHON), "-m", "csoc.operate", "--data", str(chosen.data.resolve())]
+    os.chdir(str(stages.ROOT))
+    sys.stdout.flush()
+    os.execv(command[0], command + ["--as", chosen.role] + chosen.words)
 
 
 # -- the command line ------------------------------------------------------------------------------
@@ -297,7 +333,7 @@ def help_text(words: list) -> int:
     return 0
 
 
-COMMANDS = {"run": run, "test": test, "bench": bench, "doctor": doctor, "help": help_text,
+COMMANDS = {"run": run, "test": test, "bench": bench, "doctor": doctor, "manage": manage, "help": help_text,
             "--help": help_text, "-h": help_text}  # fmt: skip
 
 
@@ -307,7 +343,10 @@ def main(words: list) -> int:
         print(__doc__.strip(), file=sys.stderr)
         return USAGE
     if words[0] not in COMMANDS:
-        print("There is no command '%s'; run, test, bench, doctor and help are." % words[0], file=sys.stderr)
+        print(
+            "There is no command '%s'; run, test, bench, doctor, manage and help are." % words[0],
+            file=sys.stderr,
+        )
         return USAGE
     try:
         if COMMANDS[words[0]] not in (doctor, help_text):

@@ -46,7 +46,12 @@ CAST = (
         "dispatcher", "Avery Singh", "4471", Role.DISPATCHER, "radio-tower", _("Live board, alerts, video")
     ),
     Member(
-        "supervisor", "Dana Okafor", "2208", Role.SUPERVISOR, "clipboard-check", _("Live board, retention")
+        "supervisor",
+        "Dana Okafor",
+        "2208",
+        Role.SUPERVISOR,
+        "clipboard-check",
+        _("Live board, reviews, export requests"),
     ),
     Member(
         "applicant",
@@ -54,7 +59,7 @@ CAST = (
         "3316",
         Role.APPLICANT,
         "file-pen-line",
-        _("Own account; no other page yet"),
+        _("Break-glass: one alert or deployment to read"),
     ),
     Member(
         "investigator",
@@ -62,7 +67,7 @@ CAST = (
         "3902",
         Role.INVESTIGATOR,
         "folder-lock",
-        _("Own account; no other page yet"),
+        _("Break-glass: one alert or deployment to read"),
     ),
     Member(
         "privacy-officer",
@@ -70,7 +75,7 @@ CAST = (
         "1107",
         Role.PRIVACY_OFFICER,
         "scroll-text",
-        _("Audit log, retention"),
+        _("Audit log, exports, witnesses, retention"),
     ),
     Member(
         "bail-officer",
@@ -78,7 +83,7 @@ CAST = (
         "5120",
         Role.BAIL_OFFICER,
         "users",
-        _("Own account; no other page yet"),
+        _("Break-glass: one alert or deployment to read"),
     ),
     Member(
         "technician", "Jo Beaulieu", "6034", Role.TECHNICIAN, "truck", _("Own account; no other page yet")

@@ -1,7 +1,7 @@
 """How the audit log's processes are, asked of the database and the disk. No Django here.
 
 python -m csoc.health sequencer|publisher   exit 1 with a sentence when it does not work (compose asks)
-python -m csoc.health doctor --data DIR     one line per finding about a running console (doctor asks)
+python -m csoc.health doctor --data DIR     one line per thing looked at in a running console (doctor asks)
 """
 
 from __future__ import annotations
@@ -45,10 +45,23 @@ SELECT c.size, extract(epoch FROM clock_timestamp() - (SELECT min(at) FROM audit
     WHERE size > coalesce(c.size, 0)))::float8
 FROM (SELECT max(size) AS size FROM audit_cosignature) AS c
 """
-#: A witness that was taken off the list is not tried any more, and nobody's fault.
-UNREACHED = """
-SELECT name, sentence FROM audit_witness_state
-WHERE fault <> '' AND tried_at > clock_timestamp() - interval '10 min' ORDER BY name
+#: The last that is known of each witness. One taken off the list is not tried any more, and nobody's fault.
+FAULTS = """
+SELECT vkey, name, fault, sentence, tried_at > clock_timestamp() - interval '10 min' FROM audit_witness_state
+WHERE fault <> '' ORDER BY name
+"""
+#: It did not answer, which may pass by itself. Everything else is an answer, and a refusal.
+NO_ANSWER = ("unreachable", "timeout")
+SIGNED = """
+SELECT coalesce((SELECT max(size) FROM audit_checkpoint), 0)::bigint,
+    coalesce((SELECT max(idx) + 1 FROM audit_log), 0)::bigint
+"""
+#: Witnesses of a list whose newest cosignature leaves out nothing older than the promise.
+COSIGNING = """
+SELECT count(*) FROM unnest(%s::text[]) AS listed(name), LATERAL (
+    SELECT max(size) AS size FROM audit_cosignature WHERE witness = listed.name) AS c
+WHERE c.size IS NOT NULL AND NOT EXISTS (SELECT FROM audit_checkpoint
+    WHERE audit_checkpoint.size > c.size AND at < clock_timestamp() - make_interval(secs => %s))
 """
 LEFT = "SELECT audit_partitions_left()"
 
@@ -123,8 +136,11 @@ def publisher(connection: Any) -> Finding | None:
     return None
 
 
-def witnesses(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
-    """Yield what is wrong with the witnesses: too old a cosignature, or one that cannot be reached."""
+def witnesses(connection: psycopg.Connection[Any], listed: frozenset[str] | None = None) -> Iterator[Finding]:
+    """Yield what is wrong with the witnesses: too old a cosignature, one that refuses or is not reached.
+
+    listed: the verifier keys of those who may cosign now; without it, whoever was tried lately counts.
+    """
     size, since_s = connection.execute(WITNESSED).fetchone() or (None, None)
     todo = "Make sure that a witness of CSOC_AUDIT_WITNESSES runs and trusts the log's key."
     if size is None:
@@ -133,8 +149,34 @@ def witnesses(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
         yield Finding(
             "unwitnessed", "witness", f"What came in the last {since_s:.0f} s is cosigned by nobody.", todo
         )
-    for name, sentence in connection.execute(UNREACHED):
-        yield Finding("unreached", "witness", f"{name}: {sentence}", "See /audit/witnesses/.")
+    for vkey, name, fault, sentence, lately in connection.execute(FAULTS):
+        if vkey in listed if listed is not None else lately:
+            code = "unreached" if fault in NO_ANSWER else "refused"
+            yield Finding(code, "witness", f"{name}: {sentence}", "See /audit/witnesses/.")
+
+
+def listed_keys(path: Path) -> frozenset[str] | None:
+    """Return the verifier keys on a list of witnesses, or None where there is none."""
+    if not path.exists():
+        return None
+    lines = (line.partition("#")[0].split() for line in path.read_text("utf-8", "replace").splitlines())
+    return frozenset(fields[0] for fields in lines if fields)
+
+
+def looked_at(connection: psycopg.Connection[Any], listed: frozenset[str]) -> dict[str, str]:
+    """Return what was looked at, in figures, for whatever is well: what it is about -> the fact."""
+    signed, placed = connection.execute(SIGNED).fetchone() or (0, 0)
+    waiting, _oldest = connection.execute(WAITING).fetchone() or (0, 0.0)
+    done = connection.execute(PUBLISHED).fetchone()
+    names = sorted(vkey.partition("+")[0] for vkey in listed)
+    within = connection.execute(COSIGNING, [names, WITNESSED_WITHIN_S]).fetchone() or (0,)
+    room = connection.execute(LEFT).fetchone() or (0,)
+    return {
+        "sequencer": f"signed {signed:,} of {max(signed, placed) + waiting:,}",
+        "publisher": f"verified or asked a witness {(done and done[0]) or 0:.0f} s ago",
+        "witness": f"{within[0]} of {len(listed)} within {WITNESSED_WITHIN_S:.0f} s",
+        "audit log": f"{room[0]} unused partitions of a million lines",
+    }
 
 
 def partitions(connection: psycopg.Connection[Any]) -> Finding | None:
@@ -171,14 +213,22 @@ def key_files(folder: Path) -> Finding | None:
     )
 
 
-def of_console(data: Path) -> list[Finding]:
-    """Return everything wrong with the log of the console that runs on ``data``."""
+def of_console(data: Path) -> tuple[list[Finding], dict[str, str]]:
+    """Return everything wrong with the log of the console that runs on ``data``, and what is well."""
     info = json.loads((data / "run.json").read_text("utf-8"))
     head = Path(os.environ.get("CSOC_AUDIT_HEAD_DIR") or data / "head")
+    listed = listed_keys(Path(info.get("audit", {}).get("witness_list") or data / "witnesses.txt"))
     with connect(info["database_url"]) as connection:
-        found = [sequencer(connection), publisher(connection), *witnesses(connection), partitions(connection)]
-    found += [key_files(data / "keys" / "audit-log"), head_disk(head, data / "pg")]
-    return [finding for finding in found if finding]
+        looks = [sequencer(connection), publisher(connection), *witnesses(connection, listed)]
+        looks += [
+            partitions(connection),
+            key_files(data / "keys" / "audit-log"),
+            head_disk(head, data / "pg"),
+        ]
+        found = [finding for finding in looks if finding]
+        wrong = {finding.about for finding in found}
+        facts = looked_at(connection, listed or frozenset())
+    return found, {about: fact for about, fact in facts.items() if about not in wrong}
 
 
 def connect(url: str) -> psycopg.Connection[Any]:
@@ -204,9 +254,10 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("what", choices=[*ONE, "doctor"])
     parser.add_argument("--data", type=Path, default=Path(".local"))
     chosen = parser.parse_args(words)
+    well: dict[str, str] = {}
     try:
         if chosen.what == "doctor":
-            found = of_console(chosen.data)
+            found, well = of_console(chosen.data)
         else:
             with connect(os.environ["CSOC_DATABASE_URL"]) as connection:
                 found = [finding for finding in [ONE[chosen.what](connection)] if finding]
@@ -216,6 +267,8 @@ def main(words: list[str] | None = None) -> int:
                 "database", "database", f"It cannot be asked: {str(error).splitlines()[0]}", "Is it running?"
             )
         ]
+    for about, fact in well.items():
+        print("\t".join(("ok", about, fact, "")))
     for finding in found:
         weight = "warn" if finding.code in WARNINGS else "WRONG"
         print("\t".join((weight, finding.about, finding.fact, finding.todo)))

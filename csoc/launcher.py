@@ -36,6 +36,8 @@ USAGE, SERVER_FAILED, PROCESS_FAILED = 2, 7, 8
 READY_WITHIN_S = 90.0
 #: Celery warns root at length; here everything of one run belongs to the same user.
 QUIET = {"PYTHONWARNINGS": "ignore:You're running the worker"}
+#: A demonstration keeps these below <data>/keys; the run file never holds them.
+SECRETS = {"CSOC_SECRET_KEY": "session-secret", "CSOC_GATEWAY_SECRET": "gateway-secret"}
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
@@ -269,9 +271,8 @@ class Launcher:
                 "CSOC_ENV": "test" if os.environ.get("CSOC_ENV") == "test" else "demo",
                 "CSOC_PUBLIC_URL": self.url,
                 "CSOC_SIMULATOR_URL": f"http://127.0.0.1:{self.control_port}",
-                "CSOC_SECRET_KEY": kept_secret(self.data / "keys" / "session-secret"),
-                "CSOC_GATEWAY_SECRET": kept_secret(self.data / "keys" / "gateway-secret"),
             }
+            env |= secrets_of(self.data)
         else:
             env["CSOC_ENV"] = "production"
         return env
@@ -284,10 +285,7 @@ class Launcher:
         if not self.options.database_url:
             return self.servers.url(role)
         named = os.environ.get(f"{role.upper()}_DATABASE_URL", "")
-        parts = urlsplit(self.options.database_url)
-        password, where = parts.password or "", parts.netloc.rpartition("@")[2]
-        login = f"{role}:{password}" if password else role
-        return named or urlunsplit(parts._replace(netloc=f"{login}@{where}"))
+        return named or url_of(self.options.database_url, role)
 
     # -- the run file ------------------------------------------------------------------------------
 
@@ -303,6 +301,11 @@ class Launcher:
             },
             "database_url": self.database_url("csoc_app"),
             "redis_url": self.options.redis_url or self.servers.redis_url(),
+            "environment": {
+                name: value
+                for name, value in self._env("csoc_app").items()
+                if name.startswith("CSOC_") and name not in SECRETS and not name.endswith("DATABASE_URL")
+            },
             "pids": {name: p.process.pid for name, p in self.supervisor.programs.items() if p.process},
         }
         run_file.write(self.run_file, content)
@@ -354,6 +357,19 @@ def kept_secret(path: Path) -> str:
     if not path.exists():
         write_private(path, secrets.token_urlsafe(64).encode())
     return path.read_text()
+
+
+def secrets_of(data: Path) -> dict[str, str]:
+    """Return the secrets of the demonstration on ``data``, as the environment names them."""
+    return {name: kept_secret(data / "keys" / file) for name, file in SECRETS.items()}
+
+
+def url_of(database_url: str, role: str) -> str:
+    """Return ``database_url`` with the user name exchanged."""
+    parts = urlsplit(database_url)
+    password, where = parts.password or "", parts.netloc.rpartition("@")[2]
+    login = f"{role}:{password}" if password else role
+    return urlunsplit(parts._replace(netloc=f"{login}@{where}"))
 
 
 def migrations_digest() -> str:

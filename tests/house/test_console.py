@@ -1,6 +1,7 @@
 """console.py itself: its messages, its exit codes, and stages that are skipped when nothing changed."""
 
 import ast
+import fcntl
 import importlib.util
 import socket
 import subprocess
@@ -180,7 +181,7 @@ def test_a_wrong_measurement_is_refused_before_anything_is_installed(words: list
 def test_help_names_every_command() -> None:
     done = call("help")
     assert done.returncode == 0
-    for command in ("run", "test", "bench", "doctor", "help"):
+    for command in ("run", "test", "bench", "doctor", "manage", "help"):
         assert f"console.py {command}" in done.stdout
 
 
@@ -194,6 +195,20 @@ def test_doctor_says_what_is_wrong_and_what_to_do(
     assert "apt install libnss3" in said
     assert "run --port 8001" in said
     assert "trusts every program that runs as this user" in said
+
+
+def test_an_operators_command_needs_a_demonstration_that_runs(tmp_path: Path) -> None:
+    done = call("manage", "--data", str(tmp_path), "audit_verify")
+    assert done.returncode == 2
+    assert f"No console runs on {tmp_path}" in done.stderr
+    assert "console.py run" in done.stderr
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = call("manage", "--data", str(tmp_path), "audit_verify")
+    assert done.returncode == 2
+    assert "is not a demonstration" in done.stderr
+    assert call("manage", "--as", "postgres", "audit_verify").returncode == 2
+    assert "which command?" in call("manage").stderr
 
 
 def test_the_closing_line_counts_errors_as_failures(tmp_path: Path) -> None:

@@ -136,6 +136,50 @@ def test_a_witness_that_is_not_reached_is_named_while_it_is_tried(
     assert [found.fact for found in health.witnesses(app)] == ["w.invalid/now: It does not answer."]
 
 
+def test_a_witness_that_refuses_is_told_at_once_and_weighs_more_than_a_silent_one(
+    app: psycopg.Connection[Any], publisher: psycopg.Connection[Any]
+) -> None:
+    publisher.execute("INSERT INTO audit_cosignature (size, witness, line) VALUES (5, 'w', 'line')")
+    for vkey, fault in (("refuses+1+x", "status-403"), ("silent+1+x", "timeout"), ("gone+1+x", "ahead")):
+        publisher.execute(
+            "INSERT INTO audit_witness_state (vkey, origin, name, tried_at, fault, sentence) "
+            "VALUES (%s, 'o', %s, clock_timestamp() - interval '1 day', %s, 'So it is.')",
+            [vkey, vkey.partition("+")[0], fault],
+        )
+    listed = frozenset({"refuses+1+x", "silent+1+x"})
+    found = {finding.fact: finding.code for finding in health.witnesses(app, listed)}
+    assert found == {"refuses: So it is.": "refused", "silent: So it is.": "unreached"}
+    assert "refused" not in health.WARNINGS
+
+
+def test_what_is_well_is_said_in_figures(
+    servers: TestServers,
+    own_database: str,
+    tmp_path: Path,
+    sequencer: psycopg.Connection[Any],
+    publisher: psycopg.Connection[Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pulse(sequencer)
+    verified(publisher, 1)
+    signed(sequencer, 1204, health.WITNESSED_WITHIN_S + 1)
+    publisher.execute("INSERT INTO audit_cosignature (size, witness, line) VALUES (1204, 'one', 'line')")
+    url = servers.url("csoc_app", own_database)
+    listed = tmp_path / "list.txt"
+    info = {"database_url": url, "audit": {"witness_list": str(listed)}}
+    (tmp_path / "run.json").write_text(json.dumps(info))
+    for text, expected in (
+        ("one+1+x http://w.invalid # words\n", "1 of 1"),
+        ("one+1+x\ntwo+1+x\n", "1 of 2"),
+    ):
+        listed.write_text("# Who may cosign.\n" + text)
+        assert health.main(["doctor", "--data", str(tmp_path)]) == 0
+        lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+        assert ["ok", "sequencer", "signed 1,204 of 1,204", ""] in lines
+        assert ["ok", "witness", f"{expected} within 60 s", ""] in lines
+        assert {about for _weight, about, _fact, _todo in lines} >= {"publisher", "audit log"}
+
+
 def test_room_for_lines_is_watched(app: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     left = app.execute("SELECT audit_partitions_left()").fetchone()
     assert left is not None
@@ -188,6 +232,7 @@ def test_the_doctor_hears_of_everything_at_once(
     assert health.main(["doctor", "--data", str(tmp_path)]) == 1
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert [(weight, about) for weight, about, _fact, _todo in lines] == [
+        ("ok", "audit log"),
         ("WRONG", "sequencer"),
         ("WRONG", "publisher"),
         ("warn", "witness"),

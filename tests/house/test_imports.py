@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("accounts", "audit", "vault", "trailers", "deployments", "alerts", "live", "agent")
 MODULES = (
     "urls", "asgi", "celery", "settings", "embedded", "launcher", "supervisor", "demo_witness", "health",
-    "ports", "run_file",
+    "operate", "ports", "run_file",
 )  # fmt: skip
 
 

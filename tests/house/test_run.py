@@ -34,6 +34,7 @@ def test_a_whole_run_from_ready_to_nothing_left(tmp_path: Path) -> None:
     try:
         the_run_file_is_private_and_complete(running)
         a_second_run_on_the_same_data_is_refused(running)
+        operators_commands_work_on_it(running)
         a_killed_process_comes_back(running)
         the_log_is_cosigned_by_the_witness(running)
     finally:
@@ -97,6 +98,26 @@ def a_second_run_on_the_same_data_is_refused(running: RunningConsole) -> None:
     assert done.returncode == 7, done.stdout + done.stderr
     assert "Another console already runs" in done.stdout
     the_run_file_is_private_and_complete(running)
+
+
+def operators_commands_work_on_it(running: RunningConsole) -> None:
+    """With the demonstration's own settings and keys, and nothing of the shell's they are typed in."""
+    secret = (running.data / "keys" / "session-secret").read_text()
+    assert secret not in (running.data / "run.json").read_text("utf-8")
+    foreign = {"CSOC_ENV": "production", "CSOC_OWNER_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}
+    for words in (
+        ["audit_verify"],
+        ["audit_key", "show"],
+        ["audit_fsck"],
+        ["--as", "owner", "audit_key", "show"],
+    ):
+        command = [sys.executable, "console.py", "manage", "--data", str(running.data), *words]
+        done = subprocess.run(
+            command, cwd=ROOT, env=os.environ | foreign, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        if words[-1] == "show":
+            assert running.info["audit"]["log_vkeys"][0].split("+")[1] in done.stdout
 
 
 def a_killed_process_comes_back(running: RunningConsole) -> None:
