@@ -40,6 +40,12 @@ class New(NamedTuple):
     at: datetime
 
 
+def refuse_backwards(newest: datetime | None, now: datetime) -> None:
+    """Refuse a clock that shows less than the log's newest line, minus what a line may lag. Errors: Halt."""
+    if newest is not None and now < newest - lines.MAX_LAG:
+        raise Halt("clock-backwards", f"it says {now:%F %T}, the newest line {newest:%F %T}")
+
+
 class Appender:
     """Lines from ``frontier.size`` on. ``newest``: the newest time in the log, None in an empty one."""
 
@@ -54,7 +60,7 @@ class Appender:
 
     def append(self, entries: list[New], now: datetime) -> None:
         """Write ``entries`` in order. ``now``: the database's clock. Errors: Halt, nothing stands then."""
-        self._refuse_backwards(now)
+        refuse_backwards(self.newest, now)
         self._recall(self._actors, "actor", "na", {new.sealable.actor for new in entries})
         self._recall(self._objects, "object", "no", {new.sealable.object for new in entries})
         nodes: list[tuple[int, int, bytes]] = []
@@ -79,10 +85,6 @@ class Appender:
         self._actors[actor] = Last(idx, before.total + 1 if before else 1)
         self._objects[ref] = Last(idx, ref_before.total + 1 if ref_before else 1)
         return lines.line(new.sealable.body, idx, at, before, ref_before)
-
-    def _refuse_backwards(self, now: datetime) -> None:
-        if self.newest is not None and now < self.newest - lines.MAX_LAG:
-            raise Halt("clock-backwards", f"it says {now:%F %T}, the newest line {self.newest:%F %T}")
 
     def _copy(self, command: str, types: list[str], rows: Iterable[tuple[Any, ...]]) -> None:
         first = self.frontier.size

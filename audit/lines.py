@@ -84,9 +84,11 @@ def written_at(at: datetime, newest: datetime | None, now: datetime) -> datetime
     """Return the time of a line.
 
     That of its writing; but an entry whose transaction stayed open for more than 300 s has the time at
-    which it got its place (``now``, by the same clock), or it would look like a clock run backwards.
+    which it got its place (``now``, by the same clock), or it would look like a clock run backwards. One
+    written while the clock was wrong, over 300 s ahead of now, likewise: it would make all after it look so.
     """
-    return now if newest is not None and at < newest - MAX_LAG else at
+    late = newest is not None and at < newest - MAX_LAG
+    return now if late or at > now + MAX_LAG else at
 
 
 def genesis(uid: UUID) -> Sealable:

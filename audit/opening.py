@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from audit import notes, tree
+from audit.appender import refuse_backwards
 from audit.halt import Halt
 from audit.logkeys import LogKeys
 from audit.nodes import NodeMissing, among, present, reader
@@ -37,7 +38,7 @@ HIGHEST = "SELECT coalesce(max(generation), 0) FROM audit_log_key"
 LINES = "SELECT idx, line, leaf FROM audit_log WHERE idx >= %s AND idx < %s ORDER BY idx"
 #: A halt that people ended begins time anew: it may have been the clock.
 NEWEST = """
-SELECT at FROM audit_log
+SELECT at, clock_timestamp() FROM audit_log
 WHERE idx >= coalesce((SELECT max(idx) FROM audit_log WHERE verb = 'log.halt'), 0)
 ORDER BY at DESC LIMIT 1
 """
@@ -85,8 +86,11 @@ def check(connection: psycopg.Connection[Any], keys: LogKeys, head: str | None) 
         raise Halt("node-missing", str(error)) from error
     if stored > signed:
         log.warning("the head file is older (%d lines) than the stored checkpoints (%d)", signed, stored)
-    newest = connection.execute(NEWEST).fetchone()
-    return Opening(frontier, newest[0] if newest else None, signed, stored, [key.text for key in known])
+    newest, now = connection.execute(NEWEST).fetchone() or (None, None)
+    if known and now:
+        # Without a key this generation's first lines are still to come: two people may begin time anew there.
+        refuse_backwards(newest, now)
+    return Opening(frontier, newest, signed, stored, [key.text for key in known])
 
 
 def _opened(note: str, verifiers: list[VerifierKey]) -> Checkpoint:

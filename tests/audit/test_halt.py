@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 
-from audit import notes, serving
+from audit import notes, serving, verification
 from audit.halt import SENTENCES, Halt
 from audit.head import Head
 from audit.logkeys import LogKeys
@@ -26,6 +27,7 @@ from tests.servers import TestServers
 
 Connect = Callable[[str], psycopg.Connection[Any]]
 LINES = 41
+YEAR = timedelta(days=366)
 
 
 class Scene:
@@ -202,18 +204,25 @@ def test_what_a_witness_shows_stops_a_sequencer_at_work(scene: Scene) -> None:
     assert scene.picture() == before, "the entries that wait stay in the inbox"
 
 
-def test_a_clock_that_ran_backwards_stops_the_next_batch(scene: Scene) -> None:
-    scene.intruder.execute("UPDATE audit_inbox SET at = at + interval '1 hour' WHERE seq = 41")
+def ahead(scene: Scene, by: str) -> Sequencer:
+    """The database's clock is ahead while three lines are written, and then set right again."""
+    scene.intruder.execute("UPDATE audit_inbox SET at = at + %s::interval", [by])
     sequencer = in_office(scene.new())
-    sequencer.step()
+    right = sequencer._now
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sequencer, "_now", lambda: right() + (timedelta(hours=1) if by == "1 hour" else YEAR))
+        sequencer.step()
+    return sequencer
+
+
+def test_a_clock_that_ran_backwards_stops_the_next_batch_and_every_successor(scene: Scene) -> None:
+    sequencer = ahead(scene, "1 hour")
     write(scene.app, 2)
     with pytest.raises(Halt) as halt:
         sequencer.step()
     assert halt.value.code == "clock-backwards"
     size = len(check_log(scene.app))
-    successor = in_office(scene.new())
-    with pytest.raises(Halt):
-        successor.step()
+    assert scene.halts().code == "clock-backwards"
     assert len(read_log(scene.app)) == size
     assert scene.intruder.execute("SELECT count(*) FROM audit_inbox").fetchone() == (2,)
 
@@ -336,17 +345,38 @@ def test_an_order_for_a_log_that_is_in_order_is_dropped(scene: Scene) -> None:
     assert "log.resume" not in {entry["verb"] for entry in entries(scene.app)}
 
 
-def test_a_clock_that_was_wrong_for_good_is_ended_too(scene: Scene) -> None:
-    scene.intruder.execute("UPDATE audit_inbox SET at = at + interval '1 year' WHERE seq = 41")
-    sequencer = in_office(scene.new())
-    sequencer.step()
-    sequencer.connection.close()
-    scene.head.path.unlink()
+@pytest.mark.parametrize("crash", ["", *CRASHES[:1], *CRASHES[2:]])
+def test_a_clock_that_was_wrong_for_good_is_ended_too(scene: Scene, crash: str) -> None:
+    ahead(scene, "1 year").connection.close()
+    size = len(read_log(scene.app))
+    # Written meanwhile, and left in the inbox: this is not the time of anything.
+    write(scene.app, 2)
+    scene.intruder.execute("UPDATE audit_inbox SET at = at + interval '1 year'")
+    assert scene.halts().code == "clock-backwards"
     scene.order("clock-backwards")
+    if crash:
+        with pytest.raises(Crash):
+            in_office(scene.new(crash_after(crash)))
     successor = in_office(scene.new())
+    assert successor.step() == 2
     write(scene.app, 2)
     assert successor.step() == 2
     check_log(scene.app)
+    assert [entry["verb"] for entry in entries(scene.app)[size : size + 2]] == ["log.halt", "log.resume"]
+    assert scene.keys.origin == f"{ORIGIN}/2" and not Orders(scene.keys.folder).resumption.exists()
+    newest = "SELECT max(at) < clock_timestamp() FROM audit_log WHERE idx >= %s"
+    assert scene.app.execute(newest, [size]).fetchone() == (True,)
+    successor.connection.close()
+    in_office(scene.new())
+    assert verification.verify(scene.app).findings == []
+
+
+def test_people_cannot_end_the_want_of_a_partition(scene: Scene, settings: Any, tmp_path: Path) -> None:
+    scene.intruder.execute(serving.HALTED, {"fault": "no-partition"})
+    settings.DATA_DIR, settings.AUDIT_ORIGIN = tmp_path, ORIGIN
+    with pytest.raises(CommandError, match="audit_partition --ahead 8"):
+        call_command("audit_resume", reason="restored-backup", officer="u-1042", second="u-2001")
+    assert not Orders(serving.keys().folder).resumption.exists()
 
 
 # -- the process and the command -----------------------------------------------------------------------

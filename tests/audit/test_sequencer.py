@@ -202,6 +202,21 @@ def test_an_entry_of_a_very_long_transaction_has_the_time_of_its_place(
     assert times[3] >= times[1]
 
 
+def test_an_entry_of_a_clock_that_was_ahead_has_the_time_of_its_place(
+    connect_as: Connect, sequence: Callable[[], int], intruder: Any
+) -> None:
+    app = connect_as("csoc_app")
+    write(app, 3)
+    intruder.execute("UPDATE audit_inbox SET at = at + interval '299 s' WHERE seq = 1")
+    intruder.execute("UPDATE audit_inbox SET at = at + interval '1 hour' WHERE seq = 2")
+    sequence()
+    write(app, 1)
+    sequence()
+    times = [datetime.fromisoformat(json.loads(line)["t"]) for _i, _u, line, _l in check_log(app)]
+    assert timedelta(seconds=290) < times[1] - times[0] < timedelta(seconds=300)
+    assert times[3] <= times[2] <= times[4] < times[1]
+
+
 def test_counts_go_on_after_their_partition_was_pruned(
     connect_as: Connect, sequence: Callable[[], int], intruder: Any
 ) -> None:

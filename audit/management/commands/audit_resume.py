@@ -79,10 +79,12 @@ def _refuse_bad_names(reason: str, officer: str, second: str) -> None:
 
 
 def _fault() -> str:
-    """Return the code of the halt. Errors: CommandError when there is none."""
+    """Return the code of the halt. Errors: CommandError when there is none, or none that people can end."""
     with connection.cursor() as cursor:
         cursor.execute(PULSE)
         row = cursor.fetchone()
     if row is None or row[0] != "halted":
         raise CommandError("The log has not halted: there is nothing to resume.")
+    if row[1] == "no-partition":
+        raise CommandError(f"A new origin would have no place for its lines either. {SENTENCES[row[1]]}")
     return str(row[1])
