@@ -204,7 +204,8 @@ def _rare(
         entry["recipients"] = [str(name) for name in recipients]
     entry.update({name: text for name, text in texts.items() if text is not None})
     if extra:
-        _extra_of(verb, extra)
+        if not isinstance(verb, str) or set(extra) != {SPECIAL.get(verb)}:
+            raise BadEntry("extra")
         entry |= extra
     validate(entry)
     return entry
@@ -212,12 +213,13 @@ def _rare(
 
 def validate(entry: Any) -> None:
     """Check a parsed body against the closed schema. Errors: BadEntry."""
-    special = SPECIAL.get(entry["verb"]) if isinstance(entry, dict) and _has_verb(entry) else None
+    verb = entry.get("verb") if isinstance(entry, dict) else None
+    special = SPECIAL.get(verb) if isinstance(verb, str) else None
     _members(entry, "entry", _REQUIRED, _OPTIONAL | {special} if special else _OPTIONAL)
-    if entry["v"] != VERSION or isinstance(entry["v"], bool):
+    if type(entry["v"]) is not int or entry["v"] != VERSION:  # 1.0 and True equal 1
         raise BadEntry("v")
     _match(_UUID7, entry["uid"], "uid")
-    if not isinstance(entry["verb"], str) or entry["verb"] not in VERBS:
+    if not isinstance(verb, str) or verb not in VERBS:
         raise BadEntry("verb")
     _known_actor(entry["actor"])
     _object(entry["object"])
@@ -240,15 +242,6 @@ def validate(entry: Any) -> None:
 _ACTOR_TEXTS = {"badge": 32, "role": 128, "agency": 64, "session": 64, "ip": 64, "auth": 64, "name": 200}
 _REQUIRED = {"v", "uid", "actor", "verb", "object", "outcome"}
 _OPTIONAL = {"reason", "recipients", "req", "parent", "old", "new", "detail"}
-
-
-def _has_verb(entry: dict[str, Any]) -> bool:
-    return isinstance(entry.get("verb"), str)
-
-
-def _extra_of(verb: str, extra: dict[str, Any]) -> None:
-    if not isinstance(verb, str) or set(extra) != {SPECIAL.get(verb)}:
-        raise BadEntry("extra")
 
 
 def _special(entry: dict[str, Any], name: str) -> None:
