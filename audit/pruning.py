@@ -8,6 +8,7 @@ running the command again goes on from there.
 from typing import Any
 
 from audit.entry import Ref
+from audit.record import Receipt
 from audit.verification.whole import PARTITION_BITS
 
 #: docs/threat-model.md: longer than any data. The database's own function refuses less.
@@ -19,7 +20,8 @@ WHERE EXISTS (SELECT FROM audit_log AS after WHERE after.idx = ((l.idx >> %(bits
     AND after.at + interval '300 s' < clock_timestamp() - make_interval(years => %(years)s))
 """
 ENTRY = """
-SELECT min(idx) FROM audit_log WHERE verb = 'log.prune' AND outcome = 'allowed' AND object = %s
+SELECT uid FROM audit_log WHERE verb = 'log.prune' AND outcome = 'allowed' AND object = %s
+ORDER BY idx LIMIT 1
 """
 APPROVED = """
 SELECT asked_by, asked_name, approved_by, approved_name, approved_entry FROM audit_prune_request
@@ -45,10 +47,10 @@ def approved(connection: Any, partition: int) -> tuple[Any, ...] | None:
     return _one(connection, APPROVED, [partition])
 
 
-def entry_of(connection: Any, partition: int) -> int | None:
-    """Return the index of the entry that announces the pruning, if it has its place in the log."""
+def announced(connection: Any, partition: int) -> Receipt | None:
+    """Return the entry that announces the pruning, if it has its place in the log."""
     row = _one(connection, ENTRY, [f"log:partition:{partition}"])
-    return None if row is None or row[0] is None else int(row[0])
+    return Receipt(row[0], "log.prune", "allowed") if row else None
 
 
 def drop(connection: Any, partition: int) -> str:

@@ -13,17 +13,19 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 import audit
-from audit import census, nodes, proofs, pruning, services, tree, verification
+from audit import census, checkpoints, nodes, proofs, pruning, services, tree, verification
 from audit.context import acting_as, system
 from audit.head import Head
 from audit.logkeys import LogKeys
+from audit.management.commands import audit_prune
 from audit.models import Entry, PruneRequest
 from audit.notes import Checkpoint
 from audit.verification import whole
 from csoc.lib.errors import Refused
+from csoc.lib.ids import uuid7
 from tests.audit.exports.living import Living
 from tests.audit.test_page import signed_in
 from tests.audit.test_sequencer import write
@@ -135,6 +137,28 @@ def test_a_young_log_is_not_pruned(
     assert PruneRequest.objects.count() == 0
     sequence()
     assert Entry.objects.get(verb="approval.request").outcome == "failed"
+
+
+def test_nothing_goes_before_a_witness_saw_it_announced_also_the_second_time(
+    own_database: str, sequence: Callable[[], int], connect_as: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[int] = []
+    monkeypatch.setattr(pruning, "oldest_due", lambda connection: 0)
+    monkeypatch.setattr(pruning, "approved", lambda connection, n: ("u-1", "A", "u-2", "B", uuid7()))
+    monkeypatch.setattr(pruning, "drop", lambda connection, n: dropped.append(n))
+    monkeypatch.setattr(audit_prune, "SEALED_S", 0.1)
+    with pytest.raises(CommandError, match="written but not sealed"):
+        call_command("audit_prune", yes=True)
+    sequence()
+    for _run in range(2):
+        with pytest.raises(CommandError, match="sealed but not witnessed"):
+            call_command("audit_prune", yes=True)
+    assert dropped == []
+    monkeypatch.setattr(checkpoints, "newest_witnessed", lambda above, using: above == 1 or None)
+    call_command("audit_prune", yes=True)
+    assert dropped == [0]
+    sequence()
+    assert Entry.objects.filter(verb="log.prune").count() == 1
 
 
 def test_the_database_keeps_four_eyes(officers: Any, connect_as: Connect) -> None:

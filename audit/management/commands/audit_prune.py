@@ -53,11 +53,13 @@ class Command(BaseCommand):
         return people[4]
 
     def _announce(self, connection: psycopg.Connection[Any], partition: int, parent: Any) -> None:
-        """Put it into the log first. After a crash the entry is there already."""
-        if pruning.entry_of(connection, partition) is not None:
-            return
-        actor = audit.system("audit_prune")
-        receipt = services.announce_pruning(actor=actor, partition=partition, parent=parent)
+        """Put it into the log first, and go no further without a witness of that.
+
+        After a crash, or a wait in vain, the entry is there already; its witness may still be missing.
+        """
+        receipt = pruning.announced(connection, partition) or services.announce_pruning(
+            actor=audit.system("audit_prune"), partition=partition, parent=parent
+        )
         try:
             idx = audit.wait(receipt, "witnessed", timeout_s=SEALED_S)
         except audit.NotSealed as error:
