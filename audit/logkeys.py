@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from audit import notes
 from audit.halt import Halt
 from audit.notes import Checkpoint, VerifierKey
-from csoc.lib.keyfiles import load_or_create_ed25519, sync_folder, write_private
+from csoc.lib.keyfiles import load_ed25519, load_or_create_ed25519, sync_folder, write_private
 
 CURRENT, NEXT, GENERATION, UNSIGNED = "current.key", "next.key", "generation", "unsigned"
 
@@ -108,10 +108,10 @@ class LogKeys:
 
     def _load(self, name: str) -> Ed25519PrivateKey:
         path = self.folder / name
-        if not path.exists():
-            raise Halt("key-missing", str(path))
         try:
-            return load_or_create_ed25519(path)
+            return load_ed25519(path)
+        except FileNotFoundError as error:
+            raise Halt("key-missing", str(path)) from error
         except (OSError, ValueError, TypeError) as error:
             raise Halt("wrong-key", f"{path}: {error}") from error
 

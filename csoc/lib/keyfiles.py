@@ -76,6 +76,14 @@ def load_or_create_ed25519(path: Path) -> Ed25519PrivateKey:
     if not path.exists():
         key = Ed25519PrivateKey.generate()
         write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return load_ed25519(path)
+
+
+def load_ed25519(path: Path) -> Ed25519PrivateKey:
+    """Return the Ed25519 key at ``path``, which has to be there.
+
+    Errors: FileNotFoundError, ValueError if it is no key, TypeError if it is another kind of key.
+    """
     loaded = load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(loaded, Ed25519PrivateKey):
         raise TypeError(f"{path.name} is not an Ed25519 key")

@@ -141,6 +141,29 @@ def test_the_keys_are_private_files_made_once(tmp_path: Path) -> None:
     assert keys.vkey.public == vkey.public and keys.vkey != vkey
 
 
+def test_a_key_that_vanishes_is_missing_and_never_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = LogKeys(tmp_path / "audit-log", ORIGIN)
+    keys.create()
+    keys.prepare()
+    for name in ("current.key", "next.key"):
+        (keys.folder / name).unlink()
+    told, asked = Path.exists, set()
+
+    def there_a_moment_ago(path: Path) -> bool:
+        first = path not in asked
+        asked.add(path)
+        return first or told(path)
+
+    monkeypatch.setattr(Path, "exists", there_a_moment_ago)
+    for read in ("vkey", "next_vkey"):
+        with pytest.raises(Halt) as halt:
+            getattr(keys, read)
+        assert halt.value.code == "key-missing"
+    assert [path.name for path in keys.folder.iterdir()] == ["unsigned"]
+
+
 def test_the_command_prepares_and_the_running_sequencer_rotates(
     servers: TestServers,
     own_database: str,
