@@ -4,8 +4,8 @@ A view that only shows is run, its answer held, its entry committed with the tru
 answer let go: one entry a request, and with the log broken a 500 without a byte of the body. A view
 that acts (``acts=True``) calls a service that records the success in its own transaction; here what was
 denied or failed is kept, on a connection of its own, because the act's transaction rolled back. Where an
-acting view answers with a page and its service wrote nothing (the form, a form with mistakes, a press
-that was sent twice) there is an entry for that as well.
+acting view answers with a page and its service wrote nothing (a form with mistakes, a press that was
+sent twice) there is an entry for that as well; what its GET shows is one whatever else was written.
 
 A crash between the entry and the answer leaves an entry of something that nobody saw: never the reverse.
 """
@@ -66,7 +66,7 @@ class Guard(NamedTuple):
         outcome = _shown(request, response)
         if outcome.result != "allowed" or not self.acts:
             self.keep(request, kwargs, outcome, parent=getattr(response, "audit_parent", None))
-        elif not written and _has_content(response):
+        elif (request.method in SAFE or not written) and _has_content(response):
             self._keep_without_act(request, kwargs, response, outcome)
         # What a browser keeps it can show again without an entry.
         patch_cache_control(response, no_store=True)

@@ -172,6 +172,17 @@ def test_what_an_acting_view_shows_without_acting_is_an_entry_too(inbox: Inbox) 
     ]
 
 
+def test_what_a_get_shows_is_an_entry_whatever_else_was_written(inbox: Inbox) -> None:
+    @audit.guard("alert.close", object=ref, acts=True, shows="alert.view")
+    def view(request: HttpRequest) -> HttpResponse:
+        audit.commit("audit.view", ALERT)
+        return HttpResponse(SECRET)
+
+    for request in (GET, RequestFactory().head("/x/"), RequestFactory().post("/x/")):
+        view(request)
+    assert [entry["verb"] for entry in inbox()] == ["audit.view", "alert.view"] * 2 + ["audit.view"]
+
+
 def test_an_acting_view_that_shows_by_get_has_to_say_what(inbox: Inbox) -> None:
     view = audit.guard("alert.close", object=ref, acts=True)(lambda request: HttpResponse(SECRET))
     for request in (GET, RequestFactory().head("/x/")):
