@@ -7,7 +7,7 @@ it tells of, together.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import DatabaseError, OperationalError, connections, transaction
@@ -30,6 +30,18 @@ class Receipt:
     result: str
 
 
+class _Said(NamedTuple):
+    """What a caller says of an act; who, when and the commitments are added here."""
+
+    verb: str
+    ref: Ref
+    reason: Reason | None
+    outcome: Outcome
+    parent: Receipt | UUID | str | None
+    recipients: list[str] | None
+    extra: dict[str, Any] | None
+
+
 def body(
     verb: str,
     ref: Ref,
@@ -45,7 +57,8 @@ def body(
 
     ``uid`` is the id the caller puts beside it (made here when None). Errors: BadEntry, NoActor.
     """
-    return _body(uid or uuid7(), verb, ref, reason, outcome, parent, recipients, {}, extra).encode()
+    said = _Said(verb, ref, reason, outcome, parent, recipients, extra)
+    return _body(uid or uuid7(), said, {}).encode()
 
 
 def record(
@@ -74,9 +87,8 @@ def record(
     """
     if not connections[using].in_atomic_block:
         raise Misuse("audit.record() belongs inside the transaction of what it records")
-    return _write(
-        using, verb, ref, reason, outcome, parent, recipients, _given(detail, old, new, captured_at), extra
-    )
+    said = _Said(verb, ref, reason, outcome, parent, recipients, extra)
+    return _write(using, said, _given(detail, old, new, captured_at))
 
 
 def commit(
@@ -99,17 +111,8 @@ def commit(
     other database errors: then nothing may be shown.
     """
     with transaction.atomic(using="audit", durable=True):
-        return _write(
-            "audit",
-            verb,
-            ref,
-            reason,
-            outcome,
-            parent,
-            recipients,
-            _given(detail, old, new, captured_at),
-            extra,
-        )
+        said = _Said(verb, ref, reason, outcome, parent, recipients, extra)
+        return _write("audit", said, _given(detail, old, new, captured_at))
 
 
 def _given(detail: Any, old: Any, new: Any, captured_at: datetime | None) -> dict[str, details.Document]:
@@ -123,20 +126,10 @@ def _given(detail: Any, old: Any, new: Any, captured_at: datetime | None) -> dic
     return {name: document for name, document in sealed.items() if document is not None}
 
 
-def _write(
-    using: str,
-    verb: str,
-    ref: Ref,
-    reason: Reason | None,
-    outcome: Outcome,
-    parent: Receipt | UUID | str | None,
-    recipients: list[str] | None,
-    kept: dict[str, details.Document],
-    extra: dict[str, Any] | None,
-) -> Receipt:
+def _write(using: str, said: _Said, kept: dict[str, details.Document]) -> Receipt:
     context.about_to_write()
     uid = uuid7()
-    text = _body(uid, verb, ref, reason, outcome, parent, recipients, kept, extra)
+    text = _body(uid, said, kept)
     with connections[using].cursor() as cursor:
         try:
             for document in kept.values():
@@ -146,32 +139,23 @@ def _write(
             raise  # the whole database is away, not the log alone
         except DatabaseError as error:
             raise LogDown("the audit log takes no entry") from error
-    context.wrote(verb, connections[using].on_commit)
-    return Receipt(uid, verb, outcome.result)
+    context.wrote(said.verb, connections[using].on_commit)
+    return Receipt(uid, said.verb, said.outcome.result)
 
 
-def _body(
-    uid: UUID,
-    verb: str,
-    ref: Ref,
-    reason: Reason | None,
-    outcome: Outcome,
-    parent: Receipt | UUID | str | None,
-    recipients: list[str] | None,
-    kept: dict[str, details.Document],
-    extra: dict[str, Any] | None = None,
-) -> str:
+def _body(uid: UUID, said: _Said, kept: dict[str, details.Document]) -> str:
     build: Callable[..., str] = entry.build
+    parent = said.parent.uid if isinstance(said.parent, Receipt) else said.parent
     return build(
         uid=uid,
         actor=context.current_actor(),
-        verb=verb,
-        ref=ref,
-        reason=reason,
-        outcome=outcome,
-        recipients=recipients,
+        verb=said.verb,
+        ref=said.ref,
+        reason=said.reason,
+        outcome=said.outcome,
+        recipients=said.recipients,
         req=context.current_request(),
-        parent=str(parent.uid if isinstance(parent, Receipt) else parent) if parent else None,
-        extra=extra,
+        parent=str(parent) if parent else None,
+        extra=said.extra,
         **{name: document.commitment.hex() for name, document in kept.items()},
     )
