@@ -49,6 +49,32 @@ SELECT relname, 'ownership' FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relname LIKE 'audit\\_%%' AND relkind IN ('r', 'p')
   AND pg_has_role(%s, relowner, 'USAGE')
 """
+#: The triggers that migrations make, by table: name and function. "audit_log" stands for each partition, too.
+TRIGGERS = {
+    "audit_inbox": {
+        "audit_inbox_update": "audit_refuse",
+        "audit_inbox_truncate": "audit_refuse",
+        "audit_inbox_delete": "audit_refuse_delete",
+    },
+    "audit_carried": {"audit_carried_statement": "audit_refuse"},
+    "audit_detail": {"audit_detail_statement": "audit_refuse", "audit_detail_rows": "audit_detail_keep"},
+    **{
+        table: {f"{table}_rows": "audit_refuse", f"{table}_statement": "audit_refuse"}
+        for table in ("audit_log", "audit_node", "audit_checkpoint", "audit_log_key", "audit_cosignature")
+    },
+}
+#: One that is not there, calls another function, or only sometimes. Only of tables that there are.
+MISSING = """
+SELECT c.relname || ': ' || wanted.name
+FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted(relation, name, function)
+JOIN pg_class c ON c.relnamespace = 'public'::regnamespace AND (c.relname = wanted.relation
+    OR c.oid IN (SELECT inhrelid FROM pg_inherits
+        WHERE inhparent = to_regclass('public.' || wanted.relation) AND wanted.relation = 'audit_log'))
+WHERE NOT EXISTS (
+    SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = wanted.name AND t.tgqual IS NULL
+        AND t.tgfoid = to_regproc('public.' || wanted.function))
+ORDER BY 1
+"""
 #: A trigger that was switched off, or that replication mode would pass by.
 SLEEPING = """
 SELECT t.tgrelid::regclass::text || ': ' || t.tgname FROM pg_trigger t
@@ -87,12 +113,22 @@ def sleeping_triggers(using: str = "default") -> list[str]:
         return [str(name) for (name,) in cursor.fetchall()]
 
 
+def missing_triggers(using: str = "default") -> list[str]:
+    """Return the triggers made by migrations that are gone, or are others now, as ``table: trigger``."""
+    wanted = [(table, *made) for table, triggers in TRIGGERS.items() for made in triggers.items()]
+    with connections[using].cursor() as cursor:
+        cursor.execute(MISSING, [list(column) for column in zip(*wanted, strict=True)])
+        return [str(name) for (name,) in cursor.fetchall()]
+
+
 def own_faults(using: str = "default") -> tuple[str, list[str]]:
     """Return this process's own database role and what is unsafe about it or about the log's triggers."""
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT current_user::text")
         role = str(cursor.fetchone()[0])
-    return role, faults(role, using) + [f"{name} is switched off" for name in sleeping_triggers(using)]
+    off = [f"{name} is switched off" for name in sleeping_triggers(using)]
+    gone = [f"{name} is missing" for name in missing_triggers(using)]
+    return role, faults(role, using) + off + gone
 
 
 def refuse_unsafe_role() -> None:

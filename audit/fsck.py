@@ -226,15 +226,18 @@ def _head(connection: psycopg.Connection[Any], signed: int, path: Path) -> Itera
 
 
 def _rights() -> Iterator[Said]:
-    off = checks.sleeping_triggers()
+    off, gone = checks.sleeping_triggers(), checks.missing_triggers()
     for table, trigger in [name.split(": ") for name in off[:TOLD]]:
         sentence = _("The trigger %(trigger)s on %(table)s is not always on: somebody switched it.")
+        yield _ill("", sentence % {"trigger": trigger, "table": table})
+    for table, trigger in [name.split(": ") for name in gone[:TOLD]]:
+        sentence = _("The trigger %(trigger)s on %(table)s is not the one that was made: it was dropped.")
         yield _ill("", sentence % {"trigger": trigger, "table": table})
     faults = checks.faults("csoc_app")
     for fault in faults:
         yield _ill("", _("The role csoc_app could change the log (%(fault)s).") % {"fault": fault})
-    if not off and not faults:
-        yield _well(_("Rights: the app may only add; all triggers are on."))
+    if not off and not gone and not faults:
+        yield _well(_("Rights: the app may only add; all triggers are there and on."))
 
 
 def _keys(folder: Path) -> Iterator[Said]:

@@ -12,6 +12,7 @@ class Verification(models.Model):
 
     ``findings``: [{code, index or null, sentence}], all that are open, not only this round's. ``full``: by
     the end of this round every line of the log had been looked at since the publisher started.
+    ``generation``: of the log's keys then, 0 when unknown; what an older one saw counts no more.
     """
 
     at = models.DateTimeField()
@@ -21,6 +22,7 @@ class Verification(models.Model):
     full = models.BooleanField()
     ok = models.BooleanField()
     findings = models.JSONField()
+    generation = models.IntegerField(db_default=0)
     took_ms = models.IntegerField()
 
     class Meta:

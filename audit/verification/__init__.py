@@ -42,7 +42,7 @@ def verify(
     findings = [
         *whole.judge_beginning(connection, first),
         *whole.judge_end(connection),
-        *judge_rotations(connection, ring),
+        *judge_rotations(connection),
     ]
     report = Report(size=until, since=start)
     try:

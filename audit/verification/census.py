@@ -17,7 +17,7 @@ SELECT key, max(idx), sum(total)::bigint FROM (
 ) AS counted GROUP BY key
 """
 
-Counts = Mapping[str, tuple[int, int]]
+Counts = Mapping[str, tuple[int, int | None]]
 
 
 def root(actors: Counts, objects: Counts) -> bytes:
@@ -30,11 +30,7 @@ def root(actors: Counts, objects: Counts) -> bytes:
     return tree.root()
 
 
-def counted(connection: psycopg.Connection[Any], size: int) -> bytes:
-    """Return the same root, counted by the database over lines 0 to ``size`` - 1."""
-    return root(_counts(connection, "actor", size), _counts(connection, "object", size))
-
-
-def _counts(connection: psycopg.Connection[Any], column: str, size: int) -> Counts:
+def counts(connection: psycopg.Connection[Any], column: str, size: int) -> Counts:
+    """Return the counts of actors or objects as the database has them over lines 0 to ``size`` - 1."""
     rows: Iterable[tuple[str, int, int]] = connection.execute(COUNTS.format(column=column), [size])
     return {key: (last, total) for key, last, total in rows}

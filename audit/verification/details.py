@@ -5,10 +5,11 @@ to be missing is looked for again once the inbox is empty.
 """
 
 import json
+import re
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 from audit.verification.findings import Finding
 
 MEMBERS = ("old", "new", "detail")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 PRESENT = "SELECT commitment FROM audit_detail WHERE commitment = ANY(%s)"
 ERASURES = """
 SELECT idx, line FROM audit_log WHERE verb = 'detail.erase' AND idx >= %s AND idx < %s ORDER BY idx LIMIT 2000
@@ -39,8 +41,7 @@ class Erased:
         while self._read_to < size:
             rows = self.connection.execute(ERASURES, [self._read_to, size]).fetchall()
             for _idx, line in rows:
-                erased = json.loads(line)["e"].get("erased", [])
-                self._prefixes.extend(_prefix(bytes.fromhex(text)) for text in erased)
+                self._prefixes.extend(_prefix(commitment) for commitment in _named(line))
             self._read_to = rows[-1][0] + 1 if rows else size
             if rows:
                 self._prefixes = array("Q", sorted(self._prefixes))
@@ -60,10 +61,8 @@ class Details:
         self._noted: list[tuple[bytes, int]] = []
 
     def note(self, idx: int, entry: dict[str, Any]) -> None:
-        """Remember what entry ``idx`` commits to. Errors: ValueError when it is not hex."""
-        for member in MEMBERS:
-            if member in entry:
-                self._noted.append((bytes.fromhex(entry[member]), idx))
+        """Remember what entry ``idx`` commits to. Errors: ValueError, and none is kept."""
+        self._noted += [(commitment, idx) for commitment in committed(entry)]
 
     def settle(self, sleep: Callable[[float], None] = time.sleep) -> list[Finding]:
         """Return a finding for each commitment noted that has neither a value nor an erasure."""
@@ -98,6 +97,36 @@ class Details:
     def _waiting(self) -> int:
         row = self.connection.execute(WAITING).fetchone()
         return int(row[0]) if row else 0
+
+
+def committed(entry: dict[str, Any]) -> list[bytes]:
+    """Return the commitments that ``entry`` carries. Errors: ValueError when one is malformed."""
+    return [_commitment(entry[member]) for member in MEMBERS if member in entry]
+
+
+def entry_of(line: str) -> dict[str, Any]:
+    """Return a line's entry, {} when it can't be read: that is found where lines are checked."""
+    try:
+        entry = json.loads(line)["e"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _named(line: str) -> Iterator[bytes]:
+    """Yield what a ``detail.erase`` line says is erased, as far as it can be read."""
+    erased = entry_of(line).get("erased")
+    for text in erased if isinstance(erased, list) else ():
+        try:
+            yield _commitment(text)
+        except ValueError:
+            continue
+
+
+def _commitment(text: Any) -> bytes:
+    if not isinstance(text, str) or not _DIGEST.match(text):
+        raise ValueError("a commitment is 64 hex digits")
+    return bytes.fromhex(text)
 
 
 def _prefix(commitment: bytes) -> int:

@@ -10,19 +10,30 @@ from uuid import UUID
 import psycopg
 from django.utils.translation import gettext as _
 
+from audit.entry import MAX_INTEGER
 from audit.verification.details import Details
 from audit.verification.findings import Finding
 
-COLUMNS = "idx, line, leaf, uid, at, actor, verb, object, agency, outcome, cad, actor_agency, name, reason"
+#: A time that Python can't hold is no time of this log; it is read as NULL, which no line says.
+TOLD_AT = "CASE WHEN at > '0001-01-03Z' AND at < '9999-12-29Z' THEN at END"
+COLUMNS = (
+    f"idx, line, leaf, uid, {TOLD_AT}, actor, verb, object, agency, outcome, cad, actor_agency, name, reason"
+)
 ROWS = f"SELECT {COLUMNS} FROM audit_log WHERE idx >= %s AND idx < %s ORDER BY idx"
 MEMBERS = {"e", "i", "na", "no", "pa", "po", "t"}
 #: docs/audit-format.md: a line lags the newest before it by at most this.
 LAG = timedelta(seconds=300)
 #: Lines before a slice that tell how far the clock had come.
 CLOCK_ROWS = 2_000
-CLOCK = "SELECT max(at) FROM audit_log WHERE idx >= %s AND idx < %s"
+#: Not from before a halt that people ended: time began anew there.
+CLOCK = f"""
+SELECT max({TOLD_AT}) FROM audit_log WHERE idx < %(start)s AND idx >= greatest(%(start)s - {CLOCK_ROWS},
+    (SELECT max(idx) FROM audit_log WHERE verb = 'log.halt' AND idx < %(start)s))
+"""
+#: The count as text from the line's end: a line that is no JSON any more must not end the query. NULL there.
 NEWEST = """
-SELECT wanted.key, found.idx, (found.line::jsonb ->> '{count}')::bigint
+SELECT wanted.key, found.idx, substring(found.line FROM
+    '"na":{na},"no":{no},"pa":(?:[0-9]+|null),"po":(?:[0-9]+|null),"t":"[^"]*"\\}}$')::bigint
 FROM unnest(%s::text[]) AS wanted(key)
 CROSS JOIN LATERAL (
     SELECT idx, line FROM audit_log WHERE {column} = wanted.key AND idx < %s ORDER BY idx DESC LIMIT 1
@@ -31,6 +42,10 @@ CROSS JOIN LATERAL (
 CARRIED = "SELECT key, idx, total FROM audit_carried WHERE kind = %s AND key = ANY(%s)"
 #: Keys kept in memory; past it the log itself is asked again.
 REMEMBERED = 200_000
+
+#: A count in NEWEST: the one asked for is captured, the other passed by.
+_CAPTURED, _PASSED = "([0-9]{1,18})", "[0-9]+"
+_LENGTH_OF_TIME = len("2026-01-01T00:00:00.000000Z")
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
 
@@ -60,10 +75,12 @@ class Chain:
     def __init__(self, connection: psycopg.Connection[Any], kind: str, start: int) -> None:
         self.connection = connection
         self.kind = kind
-        self.last: dict[str, tuple[int, int]] = {}
+        #: Index and count; no count where an earlier slice has a line that can't be read.
+        self.last: dict[str, tuple[int, int | None]] = {}
         #: True while ``last`` holds every key there is: nothing lies before the start, nothing was let go.
         self.complete = start == 0
-        self._newest = NEWEST.format(column=kind, count="na" if kind == "actor" else "no")
+        counts = (_CAPTURED, _PASSED) if kind == "actor" else (_PASSED, _CAPTURED)
+        self._newest = NEWEST.format(column=kind, na=counts[0], no=counts[1])
 
     def recall(self, keys: Iterable[str], before: int) -> None:
         """Ask the log for the newest lines of keys not met yet, below ``before``."""
@@ -80,14 +97,16 @@ class Chain:
             if idx < before:
                 self.last[key] = (idx, total)
 
-    def judge(self, key: str, idx: int, previous: Any, count: Any) -> Finding | None:
+    def judge(self, key: str, idx: int, previous: int | None, count: int) -> Finding | None:
         """Compare what the line says with what came before it, and go on from what it says."""
         last, total = self.last.get(key, (None, 0))
-        self.last[key] = (idx, count if isinstance(count, int) else total + 1)
+        if total is None:
+            total = count - 1
+        self.last[key] = (idx, count)
         if (previous, count) == (last, total + 1):
             return None
         words = {"idx": idx, "key": key, "count": count, "previous": previous, "last": last, "total": total}
-        if isinstance(count, int) and count > total + 1:
+        if count > total + 1:
             return Finding(
                 "missing",
                 idx,
@@ -137,24 +156,26 @@ class Lines:
             self._found("line", row.idx, _("Entry %(idx)s is not what was sealed: its hash differs."))
         try:
             line = json.loads(row.line)
-            shaped = line.keys() == MEMBERS and _encode(line) == row.line and line["i"] == row.idx
-            told = _columns(line["e"])
+            _check_members(line)
+            entry = line["e"]
+            told, uid = _columns(entry), entry["uid"]
             at = datetime.fromisoformat(line["t"])
+            canonical = _encode(line) == row.line and line["i"] == row.idx
+            self._details.note(row.idx, entry)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self._found("line", row.idx, _("Entry %(idx)s can't be read: it is not one of this log's lines."))
             return row.leaf
-        if not shaped:
+        if not canonical:
             self._found("line", row.idx, _("Entry %(idx)s is not canonical, or bears another number."))
-        if told != row[5:] or line["e"]["uid"] != str(row.uid) or at != row.at:
+        if told != row[5:] or uid != str(row.uid) or at != row.at:
             self._found(
                 "line", row.idx, _("The columns that pages search by say something else than entry %(idx)s.")
             )
         self._chains(row, line)
-        if line["e"]["verb"] == "log.halt":
+        if entry["verb"] == "log.halt":
             # Two people let the log go on, perhaps because of its clock: time begins anew here.
             self._newest = None
         self._clock(row.idx, at)
-        self._details.note(row.idx, line["e"])
         return row.leaf
 
     def end(self, until: int) -> None:
@@ -195,8 +216,23 @@ class Lines:
 
     @staticmethod
     def _clock_before(connection: psycopg.Connection[Any], start: int) -> datetime | None:
-        row = connection.execute(CLOCK, [start - CLOCK_ROWS, start]).fetchone()
+        row = connection.execute(CLOCK, {"start": start}).fetchone()
         return row[0] if row else None
+
+
+def _check_members(line: Any) -> None:
+    """Refuse what is no line: members or types of members differ. Errors: ValueError, AttributeError."""
+    if line.keys() != MEMBERS or not isinstance(line["e"], dict):
+        raise ValueError("members")
+    for name in ("i", "na", "no", "pa", "po"):
+        value = line[name]
+        if value is None and name in ("pa", "po"):
+            continue
+        # True is an int, and 1.0 equals 1.
+        if type(value) is not int or not 0 <= value <= MAX_INTEGER:
+            raise ValueError(name)
+    if not isinstance(line["t"], str) or len(line["t"]) != _LENGTH_OF_TIME or line["t"][-1] != "Z":
+        raise ValueError("t")
 
 
 def _columns(entry: dict[str, Any]) -> tuple[Any, ...]:

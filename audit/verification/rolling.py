@@ -30,13 +30,11 @@ QUIET_S = 60.0
 #: All ids are compared, and rows of long ago forgotten, once in this time.
 DAILY_S = 86_400.0
 NEWEST = """
-SELECT until, root, ok, findings,
-    EXISTS (SELECT FROM audit_log WHERE verb = 'log.resume' AND audit_log.at > audit_verification.at)
-FROM audit_verification ORDER BY id DESC LIMIT 1
+SELECT until, root, ok, findings, generation FROM audit_verification ORDER BY id DESC LIMIT 1
 """
 WRITE = """
-INSERT INTO audit_verification (at, since, until, root, "full", ok, findings, took_ms)
-VALUES (clock_timestamp(), %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO audit_verification (at, since, until, root, "full", ok, findings, generation, took_ms)
+VALUES (clock_timestamp(), %s, %s, %s, %s, %s, %s, %s, %s)
 """
 FORGET = "DELETE FROM audit_verification WHERE ok AND at < clock_timestamp() - interval '14 days'"
 
@@ -134,7 +132,7 @@ class Rolling:
         self.done = max(self.done, end)
 
     def _stands(self, finding: Finding, start: int, end: int, judged_from: int) -> bool:
-        """True for what this slice did not judge: other places, a census judged before, ids compared daily."""
+        """True for what this slice did not judge: other places, older censuses, ids compared daily."""
         if finding.index is None or not start <= finding.index < end or finding in self._doubles:
             return True
         return finding.code == "census" and finding.index < judged_from
@@ -143,7 +141,7 @@ class Rolling:
         findings = [
             *whole.judge_beginning(self.connection, first),
             *whole.judge_end(self.connection),
-            *judge_rotations(self.connection, ring),
+            *judge_rotations(self.connection),
             *self._outside(),
             *self._doubles,
         ]
@@ -159,7 +157,10 @@ class Rolling:
         return findings
 
     def _begin_again_after_resume(self, ring: Keyring) -> None:
-        """A person let a halted log go on under a new name: what was seen of the old one counts no more."""
+        """A person let a halted log go on under a new name: what was seen of the old one counts no more.
+
+        By the number that each row keeps, not by the time: the halt may have been a clock put back.
+        """
         generation = ring.keys[-1].generation if ring.keys else 0
         if self._generation not in (None, generation):
             self.open, self.full, self.done = [], False, 0
@@ -173,9 +174,8 @@ class Rolling:
         row = self.connection.execute(NEWEST).fetchone()
         if row is None:
             return
-        until, root, self._was_ok, findings, resumed = row
-        if resumed:
-            return
+        until, root, self._was_ok, findings, generation = row
+        self._generation = generation or None
         self._seen = Checkpoint("own", until, bytes(root)) if until else self._seen
         self.open = [Finding(**finding) for finding in findings]
 
@@ -198,7 +198,7 @@ class Rolling:
         values = [since, seen.size, seen.root, self.full, not findings]
         packed = json.dumps([finding.as_json() for finding in findings])
         with self.connection.transaction():
-            self.connection.execute(WRITE, [*values, packed, took_ms])
+            self.connection.execute(WRITE, [*values, packed, self._generation or 0, took_ms])
             if self._was_ok != (not findings):
                 self._told_change(not findings, findings)
         self._was_ok = not findings

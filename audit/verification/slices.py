@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from audit.notes import Checkpoint, VerifierKey
 from audit.tree import Frontier, peaks_of
 from audit.verification import census
-from audit.verification.details import Details, Erased
+from audit.verification.details import Details, Erased, entry_of
 from audit.verification.findings import Finding, Report
 from audit.verification.lines import Lines, Row
 from audit.verification.signatures import Keyring, judge_cosignature, judge_note
@@ -30,7 +30,7 @@ SELECT c.size, k.root, c.line FROM audit_cosignature c LEFT JOIN audit_checkpoin
 WHERE c.size > %s AND c.size <= %s ORDER BY c.size
 """
 CENSUSES = """
-SELECT idx, line::jsonb #> '{e,census}' FROM audit_log
+SELECT idx, line FROM audit_log
 WHERE verb = 'log.census' AND outcome = 'allowed' AND idx >= %s AND idx < %s ORDER BY idx
 """
 
@@ -165,21 +165,33 @@ class Slice:
             if found:
                 self.report.findings.append(found)
 
-    def _due_censuses(self, start: int) -> list[tuple[int, int, str]]:
-        """Return (index of its line, size it counts, root) of each census from line ``start`` on, by size."""
-        rows = self._rows(CENSUSES, start, self.until)
-        due = [(idx, int(told["size"]), str(told["root"])) for idx, told in rows if told]
+    def _due_censuses(self, start: int) -> list[tuple[int, int, dict[str, Any]]]:
+        """Return (index of its line, size it counts, what it says) of each census from ``start`` on, by size.
+
+        One that counts more lines than there were before it, or says nothing that can be read, is false.
+        """
+        due: list[tuple[int, int, dict[str, Any]]] = []
+        for idx, line in self._rows(CENSUSES, start, self.until):
+            told = entry_of(line).get("census")
+            size = told.get("size") if isinstance(told, dict) else None
+            if isinstance(told, dict) and type(size) is int and 0 <= size <= idx:
+                due.append((idx, size, told))
+            else:
+                sentence = _("The census in entry %(idx)s does not say which entries before it were counted.")
+                self.report.findings.append(Finding("census", idx, sentence % {"idx": idx}))
         return sorted(due, key=lambda one: one[1])
 
-    def _judge_census(self, idx: int, size: int, told: str) -> None:
+    def _judge_census(self, idx: int, size: int, told: dict[str, Any]) -> None:
         """Count again. From the chains in memory where they are whole and stand just there, else by query."""
         self.report.censuses += 1
-        actors, objects = self._lines.actors, self._lines.objects
-        if actors.complete and objects.complete and self._lines.expected == size:
-            counted = census.root(actors.last, objects.last)
-        else:
-            counted = census.counted(self.connection, size)
-        if counted.hex() != told:
+        actors: census.Counts = self._lines.actors.last
+        objects: census.Counts = self._lines.objects.last
+        complete = self._lines.actors.complete and self._lines.objects.complete
+        if not complete or self._lines.expected != size:
+            actors = census.counts(self.connection, "actor", size)
+            objects = census.counts(self.connection, "object", size)
+        counted = {"actors": len(actors), "objects": len(objects), "size": size}
+        if told != counted | {"root": census.root(actors, objects).hex()}:
             sentence = _("The census in entry %(idx)s does not hold for the first %(size)s entries.")
             self.report.findings.append(Finding("census", idx, sentence % {"idx": idx, "size": size}))
 

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 import audit
+from audit import checks
 from audit.context import acting_as
 from audit.fsck import Places, look
 from audit.head import Head
@@ -128,6 +129,39 @@ def test_triggers_and_rights(
     found = ill(log, places)
     one(found, "The trigger audit_log_rows on audit_log", 1)
     one(found, "csoc_app could change the log (audit_log: DELETE)", 1)
+
+
+def test_a_trigger_that_is_gone_or_another(
+    log: psycopg.Connection[Any], places: Places, servers: Any, own_database: str, connect_as: Connect
+) -> None:
+    assert checks.missing_triggers() == []
+    servers.unguard(own_database)
+    root = connect_as("postgres")
+    made = root.execute(
+        "SELECT tgrelid::regclass::text, tgname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid "
+        "WHERE NOT tgisinternal AND (relname = ANY(%s) OR relname = 'audit_log_00003')",
+        [list(checks.TRIGGERS)],
+    )
+    assert set(made) == {
+        (table, name)
+        for table, named in [*checks.TRIGGERS.items(), ("audit_log_00003", checks.TRIGGERS["audit_log"])]
+        for name in named
+    }
+    root.execute("DROP TRIGGER audit_node_rows ON audit_node")
+    root.execute("DROP TRIGGER audit_log_statement ON audit_log_00003")
+    root.execute("CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'")
+    root.execute(
+        "CREATE OR REPLACE TRIGGER audit_detail_rows BEFORE DELETE ON audit_detail "
+        "FOR EACH ROW EXECUTE FUNCTION nothing()"
+    )
+    root.execute("ALTER TABLE audit_detail ENABLE ALWAYS TRIGGER audit_detail_rows")
+    found = ill(log, places)
+    one(found, "The trigger audit_node_rows on audit_node is not the one that was made", 1)
+    one(found, "audit_log_statement on audit_log_00003 is not the one that was made", 1)
+    one(found, "audit_detail_rows on audit_detail is not the one that was made", 1)
+    assert "audit_node: audit_node_rows is missing" in checks.own_faults()[1]
+    root.execute("DROP TRIGGER audit_log_rows ON audit_log")
+    assert {"audit_log: audit_log_rows", "audit_log_00000: audit_log_rows"} <= set(checks.missing_triggers())
 
 
 # -- the commands ----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,6 +21,7 @@ from audit.notes import Checkpoint
 from audit.orders import Orders, Resume
 from audit.sequencer import Sequencer
 from audit.verification import whole
+from audit.verification.opening import judge_details
 from audit.verification.rolling import Rolling
 from audit.verification.signatures import Keyring
 from csoc.lib import clock
@@ -82,6 +84,47 @@ def test_progress_is_told(filled: psycopg.Connection[Any]) -> None:
     assert told == [(report.size - 10, report.size - 10)]
 
 
+def edited(text: str, where: str = "idx = 40") -> str:
+    """Give a line another text. Its hash is of its bytes, so that only the tree speaks against it."""
+    leaf = f"sha256('\\x00'::bytea || convert_to({text}, 'UTF8'))"
+    return f"UPDATE audit_log SET line = {text}, leaf = {leaf} WHERE {where}"
+
+
+PLAIN = (
+    "ALTER TABLE audit_log ALTER at DROP EXPRESSION, ALTER actor DROP EXPRESSION, ALTER verb DROP EXPRESSION,"
+    "ALTER object DROP EXPRESSION, ALTER agency DROP EXPRESSION, ALTER outcome DROP EXPRESSION,"
+    "ALTER cad DROP EXPRESSION, ALTER actor_agency DROP EXPRESSION, ALTER name DROP EXPRESSION,"
+    "ALTER reason DROP EXPRESSION;"
+)
+#: What one edited line may hold instead of what was sealed -> the statement.
+MISSHAPEN = {
+    "no pa": edited("regexp_replace(line, '\"pa\":[^,]+,', '')"),
+    "no uid": edited('regexp_replace(line, \'"uid":"[^"]+",\', \'\')'),
+    "a detail that is not hex": edited('replace(line, \'"object":\', \'"detail":"zz","object":\')'),
+    "a detail that is a number": edited('replace(line, \'"object":\', \'"detail":5,"object":\')'),
+    "a short detail": edited('replace(line, \'"object":\', \'"detail":"00","object":\')'),
+    "an entry that is a number": edited('regexp_replace(line, \'^.*,"i":\', \'{"e":5,"i":\')'),
+    "an index that is text": edited('replace(line, \'"i":40\', \'"i":"40"\')'),
+    "an index that is no integer": edited("replace(line, '\"i\":40', '\"i\":40.0')"),
+    "a count that is no integer": edited("regexp_replace(line, '\"na\":([0-9]+)', '\"na\":\\1.0')"),
+    "a count that is true": edited("regexp_replace(line, '\"no\":[0-9]+', '\"no\":true')"),
+    "a count beyond all numbers": edited(
+        "regexp_replace(line, '\"na\":[0-9]+', '\"na\":1' || repeat('0', 99))"
+    ),
+    "a count that is null": edited("regexp_replace(line, '\"na\":[0-9]+', '\"na\":null')"),
+    "a predecessor that is text": edited('regexp_replace(line, \'"pa":[^,]+,\', \'"pa":"x",\')'),
+    "a time before Christ": edited('regexp_replace(line, \'"t":"....\', \'"t":"-001\')'),
+    "a time without a zone": PLAIN + edited("regexp_replace(line, 'Z\"}$', '\"}')"),
+    "a character that is none": PLAIN + edited('replace(line, \'"verb":"\', \'"verb":"\\u0000\')'),
+    "half a line": PLAIN + edited("left(line, 99)"),
+    "a list": PLAIN + edited("'[]'"),
+    "a census that is text": edited(
+        'regexp_replace(line, \'"census":[^}]+}\', \'"census":"x"\')', "verb = 'log.census'"
+    ),
+    "a census of text": edited(
+        'regexp_replace(line, \'"size":\', \'"size":"","x":\')', "verb = 'log.census'"
+    ),
+}
 #: What somebody with every right may do -> the findings' codes, the worst of which decides.
 DAMAGE: dict[str, tuple[str, set[str]]] = {
     "a word of a line": (
@@ -157,6 +200,7 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         {"missing-key"},
     ),
     "a detail gone": ("DELETE FROM audit_detail", {"detail"}),
+    **{what: (statement, {"line"}) for what, statement in MISSHAPEN.items()},
 }
 
 
@@ -180,6 +224,100 @@ def test_damage_is_found(
     assert wanted <= codes(report), report.findings
     assert report.status == min(verification.STATUS[code] for code in codes(report))
     assert all(finding.sentence and "%(" not in finding.sentence for finding in report.findings)
+
+
+@pytest.mark.parametrize("what", MISSHAPEN)
+def test_a_line_that_is_none_ends_no_verification(
+    what: str, filled: psycopg.Connection[Any], intruder: psycopg.Connection[Any], log_head: Head
+) -> None:
+    for part in MISSHAPEN[what].split(";"):
+        intruder.execute(part)  # type: ignore[arg-type]
+    size = whole.ends(filled)[1]
+    for since in (0, 39, 40, 41, size - 20):
+        verification.verify(filled, since)
+    judge_details(intruder, 0, size)
+    watch = Watch(filled, log_head)
+    watch.round()
+    watch.round()
+    assert verification.state().word == "broken"
+
+
+JUNK = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    7,
+    1.0,
+    1e300,
+    10**30,
+    "",
+    "zz",
+    "\u0000",
+    "\ud800",
+    "40",
+    [],
+    {},
+    [5],
+    {"e": 5},
+]
+
+
+def mutated(text: str, rng: random.Random) -> str:
+    """Return a line with one member changed, gone or new, or with one character changed."""
+    if rng.random() < 0.2:
+        at = rng.randrange(len(text))
+        return text[:at] + rng.choice(["", "{", "}", '"', "\\", "9", "x", ","]) + text[at + 1 :]
+    line = json.loads(text)
+    places = [line]
+    for place in places:
+        places += [value for value in place.values() if isinstance(value, dict)]
+    place = rng.choice(places)
+    name = rng.choice([*place, "detail", "old", "erased", "census"])
+    if name in place and rng.random() < 0.3:
+        del place[name]
+    else:
+        place[name] = rng.choice(JUNK)
+    if rng.random() < 0.05:
+        return json.dumps(rng.choice([place, [line], "x", 5, None]))
+    return json.dumps(line, separators=(",", ":"), sort_keys=True, ensure_ascii=True)
+
+
+@pytest.mark.parametrize("columns", ["computed", "as they were"])
+def test_no_edit_of_a_line_ends_verification_and_each_is_found(
+    columns: str, filled: psycopg.Connection[Any], intruder: psycopg.Connection[Any], sequence: Sequence
+) -> None:
+    with acting_as(system("purge")):
+        audit.commit("detail.erase", audit.Ref("log", "audit"), extra={"erased": ["ab" * 32]})
+    size = sequence()
+    if columns == "as they were":
+        intruder.execute(PLAIN.rstrip(";"))  # type: ignore[arg-type]
+    rng = random.Random(20_261_122)
+    rows = {
+        idx: (line, leaf) for idx, line, leaf in intruder.execute("SELECT idx, line, leaf FROM audit_log")
+    }
+    special = [idx for idx, (line, _leaf) in rows.items() if '"detail' in line or "census" in line]
+    tried = 0
+    while tried < 150:
+        idx = rng.choice([40, rng.randrange(size), rng.choice(special)])
+        line, leaf = rows[idx]
+        other = mutated(line, rng)
+        if other == line:
+            continue
+        hashed = hashlib.sha256(b"\x00" + other.encode()).digest() if rng.random() < 0.5 else leaf
+        update = "UPDATE audit_log SET line = %s, leaf = %s WHERE idx = %s"
+        try:
+            intruder.execute(update, [other, hashed, idx])
+        except psycopg.Error:
+            assert columns == "computed"
+            continue
+        tried += 1
+        assert verification.verify(filled).findings, other
+        verification.verify(filled, rng.randrange(size))
+        judge_details(intruder, idx, idx + 1)
+        intruder.execute(update, [line, leaf, idx])
+    assert verification.verify(filled).findings == []
 
 
 def test_what_was_damaged_is_named(
@@ -239,6 +377,24 @@ def test_a_census_that_counts_too_few_is_found(filled: psycopg.Connection[Any], 
         report = verification.verify(filled, since)
         assert codes(report) == {"census"} and report.status == 18
         assert report.findings[0].index == size - 1
+
+
+@pytest.mark.parametrize(
+    "lie", [{"size": 10_000}, {"size": 0}, {"root": "0" * 64}, {"actors": 4_000}, {"objects": 0}], ids=str
+)
+def test_a_census_that_lies_is_found(
+    lie: dict[str, Any], filled: psycopg.Connection[Any], connect_as: Connect, sequence: Sequence
+) -> None:
+    counted = census.count().member()
+    with acting_as(system("publisher")):
+        audit.commit("log.census", audit.Ref("log", "audit"), extra={"census": counted | lie})
+    at = sequence() - 1
+    for grown in (0, 5):
+        write(connect_as("csoc_app"), grown)
+        sequence()
+        for since in (0, 30, at):
+            findings = verification.verify(filled, since).findings
+            assert [(finding.code, finding.index) for finding in findings] == [("census", at)]
 
 
 def test_the_clock_may_lag_300_seconds_and_no_more(
@@ -544,6 +700,97 @@ def test_a_rotation_holds_and_needs_both_signatures(
     intruder.execute("UPDATE audit_checkpoint SET note = %s WHERE size = %s", [note, size])
     intruder.execute("DELETE FROM audit_log_key WHERE n = 2")
     assert "missing-key" in codes(verification.verify(reader))
+
+
+def test_a_rotation_while_the_log_is_looked_at_is_no_finding(
+    connect_as: Connect,
+    new_sequencer: New,
+    log_keys: LogKeys,
+    log_head: Head,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app, reader, sequencer = connect_as("csoc_app"), connect_as("csoc_publisher"), new_sequencer()
+    assert sequencer.take_office()
+    write(app, 5)
+    sequencer.step()
+    log_keys.prepare()
+    ring, judge_end = Keyring.of(reader), whole.judge_end
+
+    def meanwhile(connection: psycopg.Connection[Any]) -> list[verification.Finding]:
+        Orders(log_keys.folder).ask_rotation()
+        for _batch in range(2):
+            write(app, 5)
+            sequencer.step()
+        return judge_end(connection)
+
+    monkeypatch.setattr(whole, "judge_end", meanwhile)
+    assert verification.verify(reader).findings == []
+    assert len(Keyring.of(reader).keys) == len(ring.keys) + 1
+    assert whole.judge_head(reader, log_head.path, ring) == []
+
+
+def resumed_log(
+    connect_as: Connect,
+    new_sequencer: New,
+    log_keys: LogKeys,
+    intruder: psycopg.Connection[Any],
+    watch: "Watch",
+) -> Sequencer:
+    """A log cut off at 21 lines (``watch`` saw all 41, and their loss), let go on by two people."""
+    app, sequencer = connect_as("csoc_app"), new_sequencer()
+    assert sequencer.take_office()
+    for _batch in range(4):
+        write(app, 10)
+        sequencer.step()
+    sequencer.connection.close()
+    watch.round()
+    intruder.execute("DELETE FROM audit_log WHERE idx >= 21")
+    intruder.execute("DELETE FROM audit_node WHERE (n + 1) << level > 21")
+    intruder.execute("DELETE FROM audit_checkpoint WHERE size > 21")
+    watch.round()
+    assert verification.state().findings[0]["code"] == "rollback"
+    assert Orders(log_keys.folder).ask_resume(Resume("behind", "restored-backup", "u-1042", "u-2001", 2))
+    successor = new_sequencer()
+    assert successor.take_office()
+    write(app, 30)
+    successor.step()
+    return successor
+
+
+def test_what_an_older_generation_saw_is_told_by_its_number_not_by_the_clock(
+    connect_as: Connect,
+    new_sequencer: New,
+    log_keys: LogKeys,
+    log_head: Head,
+    intruder: psycopg.Connection[Any],
+) -> None:
+    reader = connect_as("csoc_publisher")
+    resumed_log(connect_as, new_sequencer, log_keys, intruder, Watch(reader, log_head))
+    # The clock was a day ahead, and was put back before the log went on.
+    intruder.execute("UPDATE audit_verification SET at = at + interval '1 day'")
+    Watch(reader, log_head).round()
+    assert verification.state().word == "verified", verification.state().findings
+    # And what was seen since stays, be its time before that of the resumption.
+    intruder.execute(EDIT)
+    Watch(reader, log_head).round()
+    intruder.execute("UPDATE audit_verification SET at = at - interval '2 days'")
+    assert 40 in {finding.index for finding in Watch(reader, log_head).rolling.open}
+
+
+def test_the_clock_before_a_halt_counts_no_more(
+    connect_as: Connect,
+    new_sequencer: New,
+    log_keys: LogKeys,
+    log_head: Head,
+    intruder: psycopg.Connection[Any],
+) -> None:
+    reader = connect_as("csoc_publisher")
+    resumed_log(connect_as, new_sequencer, log_keys, intruder, Watch(reader, log_head))
+    intruder.execute("ALTER TABLE audit_log ALTER at DROP EXPRESSION")
+    intruder.execute("UPDATE audit_log SET at = at + interval '1 day' WHERE idx < 21")
+    [(halt,)] = intruder.execute("SELECT idx FROM audit_log WHERE verb = 'log.halt'").fetchall()
+    for since in range(halt, whole.ends(reader)[1]):
+        assert verification.verify(reader, since).findings == [], since
 
 
 def test_a_log_that_two_people_let_go_on_is_green_again(
