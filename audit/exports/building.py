@@ -20,7 +20,7 @@ from django.db import DatabaseError, connection
 from audit import checkpoints
 from audit.checkpoints import Cosignature, Stored
 from audit.context import acting_as, system
-from audit.exports import folder, packing, policies, reading, services
+from audit.exports import folder, packing, policies, reading, selectors, services
 from audit.exports.archive import TooLarge
 from audit.exports.packing import Damaged
 from audit.exports.progress import Progress, Stopped, beating, take_lease
@@ -41,6 +41,9 @@ KEPT_FOR = timedelta(days=7)
 WITNESS_WITHIN_S = 90.0
 SEALED_WITHIN_S = 60.0
 POLL_S = 0.5
+GRANT_POLL_S = 0.02
+#: Two clocks may run apart by less than this in a minute.
+MARGIN_S = 0.5
 #: Attempts that ended in an error nobody foresaw, before the export is given up.
 MOST_ATTEMPTS = 5
 
@@ -87,6 +90,7 @@ def _build(request: ExportRequest, progress: Progress, witness_within_s: float) 
         policies.log_is_current()
     except Refused as refused:
         raise Waiting(refused.code) from None
+    _await_grant(request)
     try:
         _finish(request, progress, witness_within_s)
     except Damaged as error:
@@ -95,6 +99,26 @@ def _build(request: ExportRequest, progress: Progress, witness_within_s: float) 
         request.forget_build()
         request.save(update_fields=["seal", "digest", "sealed_at", "expires_at", "work"])
         _finish(request, progress, witness_within_s)
+
+
+def _await_grant(request: ExportRequest) -> None:
+    """Return once the second person's yes is sealed. Errors: GiveUp when there is none, Waiting.
+
+    It was committed with the request's state, so before ``begun``: when all that waits for its place in the
+    log is younger than that, what is not found there was never written.
+    """
+    begun = time.monotonic()
+    while True:
+        oldest_s, passed_s = selectors.oldest_waits_s(), time.monotonic() - begun
+        placed = oldest_s == 0 or 0 < oldest_s < passed_s - MARGIN_S
+        place = selectors.grant_place(request)
+        if place is None and placed:
+            raise GiveUp("no-grant")
+        if place is not None and place < selectors.sealed_size():
+            return
+        if passed_s > SEALED_WITHIN_S:
+            raise Waiting("log-behind")
+        time.sleep(GRANT_POLL_S)
 
 
 def _finish(request: ExportRequest, progress: Progress, witness_within_s: float) -> None:

@@ -14,6 +14,7 @@ from audit.entry import is_name
 from audit.exports import asking
 from audit.exports.services import Wanted
 from audit.models import ExportRequest
+from csoc.lib.seen import is_plain
 
 Kind = ExportRequest.Kind
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{0,39}\Z")
@@ -152,7 +153,7 @@ class AskForm(forms.Form):
     def clean_recipient(self) -> str:
         """Return the recipient's name."""
         recipient = str(self.cleaned_data["recipient"])
-        if not is_name(recipient):
+        if not (is_name(recipient) and is_plain(recipient)):
             raise forms.ValidationError(_("Use only letters, digits and signs that can be seen."))
         return recipient
 

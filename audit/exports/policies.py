@@ -11,6 +11,7 @@ from audit.exports.selectors import halted
 from audit.models import ExportRequest
 from audit.permissions import READERS, in_group
 from csoc.lib.errors import Refused, nothing_here
+from csoc.lib.seen import is_plain
 
 SUPERVISOR = "supervisor"
 #: A log this far behind cannot prove that an export is complete.
@@ -29,6 +30,15 @@ def may_ask(user: Any) -> None:
     """Who may read the log may ask to export it."""
     if not in_group(user, *READERS):
         raise Refused("not-permitted", _("Only a privacy officer asks for an export of the log."), 403)
+
+
+def readable(**texts: str) -> None:
+    """Refuse (422) what would not read as it is written: the second person approves what they see."""
+    wrong = [name for name, text in texts.items() if not is_plain(text)]
+    if wrong:
+        sentence = _("Use only letters, digits and signs that can be seen.")
+        errors = {name: [{"message": sentence, "code": "unseen"}] for name in wrong}
+        raise Refused("schema", sentence, 422, errors=errors)
 
 
 def may_decide(user: Any, request: ExportRequest) -> None:

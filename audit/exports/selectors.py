@@ -1,13 +1,15 @@
 """Reads of requests for exports."""
 
+import json
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from audit.context import current_actor
 from audit.entry import Ref
-from audit.models import ExportRequest
+from audit.models import Checkpoint, Entry, ExportRequest
 from csoc.lib.errors import nothing_here
 
 #: A builder that has not beaten for so long is dead, and another takes over.
@@ -61,6 +63,37 @@ def number(name: str) -> tuple[int, int]:
     if head != "EXP" or not digits or len(year) != 4 or len(serial) > 9:
         raise nothing_here()
     return int(year), int(serial)
+
+
+def grant_place(request: ExportRequest) -> int | None:
+    """Return where the log has the yes of a second person to the request of the first one, or None.
+
+    The rows of requests can be written by whoever holds the app's role; what is in the log stays there.
+    """
+    told = Entry.objects.filter(object=f"export:{request.name}", outcome="allowed")
+    asked = told.filter(verb="approval.request", actor=request.requester, uid=request.asked_entry)
+    granted = told.filter(verb="approval.grant", actor=request.approver).exclude(actor=request.requester)
+    parent = str(request.asked_entry)
+    places = [row.idx for row in granted if _of_person(row).get("parent") == parent]
+    return max(places) if places and any(map(_of_person, asked)) else None
+
+
+def _of_person(row: Entry) -> dict[str, Any]:
+    """Return what a person did; nothing of a program."""
+    entry: dict[str, Any] = json.loads(row.line)["e"]
+    return entry if entry["actor"]["kind"] == "person" else {}
+
+
+def sealed_size() -> int:
+    """Return how many lines the newest signed checkpoint covers."""
+    return int(Checkpoint.objects.aggregate(size=Max("size"))["size"] or 0)
+
+
+def oldest_waits_s() -> float:
+    """Return for how long the oldest entry has waited for its place in the log; 0 when none waits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT oldest_s FROM audit_waiting()")
+        return float(cursor.fetchone()[0])
 
 
 def unbuilt(now: datetime) -> QuerySet[ExportRequest]:

@@ -52,6 +52,7 @@ def _why(request: ExportRequest) -> dict[str, Any]:
 def ask_export(*, actor: Any, wanted: Wanted) -> ExportRequest:
     """Ask for an export; nothing is read before a second person has approved."""
     policies.may_ask(actor)
+    policies.readable(recipient=wanted.recipient, reference=wanted.reference)
     policies.log_is_current()
     who, now = current_actor(), clock.now()
     with connection.cursor() as cursor:

@@ -36,6 +36,10 @@ FAULTS = {
         "Some of these entries belong to other agencies. Ask for a person or thing of yours, or a question."
     ),
     "nothing-found": gettext_lazy("No entry names this person or thing any more."),
+    "no-grant": gettext_lazy(
+        "The log has no approval of it by a second person, so nothing was read. Tell the administrator: "
+        "somebody may have written into the database."
+    ),
     "gap": gettext_lazy(
         "Entries that belong to it are missing from the log itself. Tell the administrator to run "
         "“manage.py audit_verify --full”."

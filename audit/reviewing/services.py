@@ -18,6 +18,7 @@ from audit.reviewing.policies import Reviewer
 from audit.reviewing.selectors import visible_to
 from csoc.lib import clock
 from csoc.lib.errors import Refused, nothing_here
+from csoc.lib.seen import is_readable
 
 MAX_NOTE = 2_000
 
@@ -36,6 +37,8 @@ def decide(*, actor: Any, review_id: int, decision: str, note: str, further: boo
     text = note.strip()
     if not text or len(text) > MAX_NOTE:
         raise Refused("schema", _("Write why, in at most 2,000 characters."), 422)
+    if not is_readable(text):
+        raise Refused("schema", _("Write why in words that can be read, without control characters."), 422)
     review = visible_to(actor).select_for_update(of=("self",)).filter(pk=review_id).first()
     if review is None:
         raise nothing_here()
@@ -54,10 +57,12 @@ def _write(review: Review, reviewer: Reviewer, decision: str, note: str) -> Revi
         detail={"note": note, "code": review.code},
         parent=review.uid,
     )
-    if review.decided_at is None:
-        review.decided_at = now
-        review.save(update_fields=["decided_at"])
-    return ReviewDecision.objects.create(
+    made = ReviewDecision.objects.create(
         review=review, subject=review.subject, nth=review.decisions.count() + 1, decision=decision,
         reviewer=reviewer.number, reviewer_name=reviewer.name, uid=receipt.uid, at=now,
     )  # fmt: skip
+    # After the decision: the database closes nothing without one.
+    if review.decided_at is None:
+        review.decided_at = now
+        review.save(update_fields=["decided_at"])
+    return made

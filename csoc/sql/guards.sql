@@ -18,7 +18,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
     SELECT c.oid FROM pg_class c
     WHERE c.relnamespace = 'public'::regnamespace AND c.relname IN (
         'audit_log', 'audit_node', 'audit_checkpoint', 'audit_cosignature', 'audit_log_key',
-        'audit_carried', 'audit_inbox', 'audit_inbox_seq_seq', 'audit_detail', 'audit_pulse')
+        'audit_carried', 'audit_inbox', 'audit_inbox_seq_seq', 'audit_detail', 'audit_pulse',
+        -- What people decide about the log, and what verifying it found: their triggers are rules as well.
+        'audit_export_request', 'audit_review', 'audit_review_decision', 'audit_lot', 'audit_review_cursor',
+        'audit_prune_request', 'audit_verification', 'audit_witness_state', 'audit_witness_file')
 $$;
 
 CREATE FUNCTION csoc_guard.partitions() RETURNS SETOF oid

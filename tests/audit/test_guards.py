@@ -61,6 +61,22 @@ REFUSED = [
     "DROP OWNED BY csoc_owner",
     "UPDATE csoc_guard.kept_form SET form = ''",
     "SET event_triggers = off",
+    "ALTER TABLE audit_export_request DISABLE TRIGGER audit_export_edge",
+    "DROP TRIGGER audit_export_done ON audit_export_request",
+    "DROP FUNCTION audit_export_edge() CASCADE",
+    "ALTER TABLE audit_export_request DROP CONSTRAINT audit_export_four_eyes",
+    "GRANT DELETE ON audit_export_request TO csoc_app",
+    "ALTER TABLE audit_review ENABLE TRIGGER audit_review_closes",
+    "ALTER TABLE audit_review_cursor DISABLE TRIGGER ALL",
+    "GRANT UPDATE ON audit_review_decision TO csoc_app",
+    "ALTER TABLE audit_lot DROP CONSTRAINT lot_once_a_week",
+    "GRANT UPDATE (seed) ON audit_lot TO csoc_app",
+    "ALTER TABLE audit_prune_request DISABLE TRIGGER audit_prune_edge",
+    "ALTER TABLE audit_prune_request DROP CONSTRAINT audit_prune_four_eyes",
+    "GRANT UPDATE ON audit_verification TO csoc_app",
+    "ALTER TABLE audit_witness_state DROP COLUMN evidence",
+    "CREATE RULE r AS ON INSERT TO audit_witness_file DO INSTEAD NOTHING",
+    "ALTER TABLE audit_carried DISABLE TRIGGER ALL",
 ]
 
 

@@ -171,8 +171,43 @@ def test_the_app_can_change_nothing_that_was_decided(
         app.execute("UPDATE audit_review SET decided_at = NULL")
 
 
+def test_nothing_but_a_decision_closes_a_review(log: Planted, users: Any, connect_as: Any) -> None:
+    review = drawn_view(log)
+    app = connect_as("csoc_app")
+    for query in (
+        "UPDATE audit_review SET decided_at = now() WHERE decided_at IS NULL",
+        "INSERT INTO audit_review (idx, uid, code, agency, subject, raised_at, decided_at) "
+        "VALUES (0, gen_random_uuid(), 'sample', '', 7, now(), now())",
+        "INSERT INTO audit_review (idx, uid, code, agency, subject, raised_at) "
+        "VALUES (0, gen_random_uuid(), 'sample', '', 7, 'infinity')",
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            app.execute(query)
+    decide(users["supervisor"], review)
+
+
+@pytest.mark.parametrize("to", ["999999999", "idx - 1", "-1", "(SELECT max(size) + 1 FROM audit_checkpoint)"])
+def test_the_walk_skips_nothing_that_is_not_sealed_and_never_begins_anew(
+    log: Planted, connect_as: Any, to: str
+) -> None:
+    drawn_view(log)
+    with pytest.raises(psycopg.errors.CheckViolation, match="walks forward"):
+        connect_as("csoc_app").execute(f"UPDATE audit_review_cursor SET idx = {to}".encode())
+
+
 @pytest.mark.parametrize(
-    ("decision", "note"), [("reopen", "x"), ("in-order", ""), ("in-order", "  \n"), ("in-order", "x" * 2001)]
+    ("decision", "note"),
+    [
+        ("reopen", "x"),
+        ("in-order", ""),
+        ("in-order", "  \n"),
+        ("in-order", "x" * 2001),
+        ("in-order", "fine\x00"),
+        ("in-order", "\x00"),
+        ("in-order", "\u200b\u202e"),
+        ("in-order", "a\ud800"),
+        ("in-order", "a\x1b[2J"),
+    ],
 )
 def test_a_decision_without_words_is_none(log: Planted, users: Any, decision: str, note: str) -> None:
     review = drawn_view(log)
@@ -184,6 +219,16 @@ def test_a_decision_without_words_is_none(log: Planted, users: Any, decision: st
             ),
         )
     assert not ReviewDecision.objects.exists()
+
+
+def test_a_note_may_have_lines_and_signs_of_any_language(log: Planted, users: Any) -> None:
+    review = drawn_view(log)
+    with acting(users["supervisor"]):
+        reviews.decide(
+            actor=users["supervisor"], review_id=review.pk, decision="in-order",
+            note="Öffnung laut Einsatz;\n\tn\u00e4chster Schritt: \U0001f469\u200d\U0001f692",
+        )  # fmt: skip
+    assert ReviewDecision.objects.count() == 1
 
 
 def test_one_decision_wins_on_two_connections(log: Planted, users: Any) -> None:

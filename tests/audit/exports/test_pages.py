@@ -104,6 +104,7 @@ MISTAKES = (
     ({"reason": "because"}, "because is not one of the available choices"),
     ({"reference": "<script>"}, "Use letters, digits"),
     ({"recipient": "a\u2028b"}, "Use only letters"),
+    ({"recipient": "Office of \u202eB. Li"}, "Use only letters"),
     ({"recipient": ""}, "Write who gets the file."),
     ({"also": "99999999"}, "the log was set back"),
     ({"also": "many"}, "second line of their checkpoint"),

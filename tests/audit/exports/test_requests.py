@@ -19,7 +19,8 @@ from django.db import connections
 
 import audit
 from accounts.selectors import actor_of
-from audit.exports import building, folder, services, tending
+from audit.exports import building, folder, selectors, services, tending, words
+from audit.exports.selectors import ref
 from audit.models import Entry, ExportRequest
 from csoc.lib.errors import Refused
 from tests.audit.exports.desk import OFFICER, ROOT, TRAILER, Desk, act
@@ -125,6 +126,94 @@ def test_the_database_refuses_what_the_service_would(
             '\'{"id": 99, "serial": 99, "state": "approved", "approver": "u-9"}\')).* '
             "FROM audit_export_request e"
         )
+
+
+FORGED = """
+UPDATE audit_export_request SET state = 'approved', approver = %s, approver_name = 'x', decided_at = now()
+"""
+
+
+def test_an_approval_that_only_the_row_has_builds_nothing(desk: Desk, connect_as: Any) -> None:
+    """The app's role can write the row. What the second person said stands in the log, or was never said."""
+    request = desk.ask(**ACTOR)
+    connect_as("csoc_app").execute(FORGED, ["u-77777"])
+    built = desk.build(request)
+    assert (built.state, built.fault, built.seal) == ("failed", "no-grant", None)
+    assert "no approval of it by a second person" in words.tell(built).next
+    assert folder.everything() == []
+    assert told(desk, request.name) == [("approval.request", "allowed"), ("audit.export", "failed")]
+
+
+@pytest.mark.parametrize(
+    ("actor", "outcome", "parent"),
+    [
+        (audit.Actor("person", "u-88888", agency="DEMO-PS"), "allowed", True),
+        (audit.Actor("system", "u-77777"), "allowed", True),
+        (audit.Actor("person", "u-77777", agency="DEMO-PS"), "denied", True),
+        (audit.Actor("person", "u-77777", agency="DEMO-PS"), "allowed", False),
+    ],
+)
+def test_somebody_elses_or_another_yes_is_none(
+    desk: Desk, connect_as: Any, actor: audit.Actor, outcome: str, parent: bool
+) -> None:
+    request = desk.ask(**ACTOR)
+    connect_as("csoc_app").execute(FORGED, ["u-77777"])
+    of = request.asked_entry if parent else uuid4()
+    told_as = audit.Outcome("denied", code="x") if outcome == "denied" else audit.Outcome("allowed")
+    act(actor, "approval.grant", ref(request), outcome=told_as, parent=of)
+    assert desk.build(request).fault == "no-grant"
+
+
+def test_a_yes_that_is_not_sealed_yet_is_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = desk.approve(desk.ask(**ACTOR))
+    desk.log.settle()
+    with monkeypatch.context() as patched:
+        patched.setattr(building, "SEALED_WITHIN_S", 0.2)
+        patched.setattr(selectors, "sealed_size", lambda: 0)
+        waiting = desk.build(request)
+        assert (waiting.state, waiting.fault) == ("building", "log-behind")
+        patched.setattr(selectors, "grant_place", lambda request: None)
+        patched.setattr(selectors, "oldest_waits_s", lambda: 30.0)
+        assert desk.build(request).fault == "log-behind"
+    assert desk.build(request).state == "ready"
+
+
+def test_what_a_finished_export_is_does_not_change(desk: Desk, connect_as: Any) -> None:
+    desk.build(desk.approve(desk.ask(**ACTOR)))
+    app = connect_as("csoc_app")
+    for change in (
+        "digest = sha256('x')",
+        "sha256 = repeat('0', 64)",
+        "bytes = 1",
+        "expires_at = expires_at + interval '1 day'",
+        "expires_at = 'infinity'",
+        "state = 'expired', sha256 = repeat('0', 64)",
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            app.execute(f"UPDATE audit_export_request SET {change}".encode())
+
+
+@pytest.mark.parametrize("name", ["decided_at", "beat_at", "sealed_at", "built_at", "expires_at"])
+@pytest.mark.parametrize("never", ["infinity", "-infinity", "20000-01-01", "0044-03-15 BC"])
+def test_a_time_that_no_program_can_read_is_refused(
+    desk: Desk, connect_as: Any, name: str, never: str
+) -> None:
+    desk.approve(desk.ask(**ACTOR))
+    query = f"UPDATE audit_export_request SET {name} = '{never}'"
+    with pytest.raises(psycopg.errors.CheckViolation):
+        connect_as("csoc_app").execute(query.encode())
+
+
+@pytest.mark.parametrize("sign", ["\u202e", "\u200b", "\x00", "\x07", "\n", "\ue000", "\ud800", "\u2066"])
+@pytest.mark.parametrize("name", ["recipient", "reference"])
+def test_what_does_not_read_as_it_is_written_is_refused(desk: Desk, name: str, sign: str) -> None:
+    error = refused("schema", lambda: desk.ask(**ACTOR, **{name: f"OPC{sign}114"}))
+    assert "can be seen" in error.sentence and name in error.extra["errors"]
+    assert not ExportRequest.objects.exists()
+
+
+def test_names_with_accents_are_names(desk: Desk) -> None:
+    assert desk.ask(**ACTOR, recipient="Bureau des plaintes, É. Nuñez-Đặng (e\u0301)").state == "asked"
 
 
 def test_of_two_second_persons_at_once_one_wins(desk: Desk) -> None:
