@@ -1,6 +1,8 @@
-/** One slot of 32 px that is always there: the worst thing, what it means, what can be done. */
+/** One slot of 32 px that is always there: the worst thing, what it means, what can be done. An open
+ * break-glass is said in the top bar as well, where nothing comes before it. */
 import type { Alarm } from "./audio";
 import { h, must, Part } from "./dom";
+import { GlassPlate, objectOf, standing } from "./glass";
 import { icon, mark } from "./icons";
 import type { Link } from "./link";
 import { M } from "./messages";
@@ -18,10 +20,13 @@ interface Notice { look: string; glyph: Node; title: string; means: string; act?
 export class Banner {
   private readonly element = must<HTMLElement>("#banner");
   private readonly part = new Part(this.element);
+  private readonly plate: GlassPlate;
   private restored: { since: number; count: number; at: number } | null = null;
 
   constructor(private readonly store: Store, private readonly link: Link, private readonly alarm: Alarm,
-              private readonly video: VideoDesk, private readonly boot: Boot) {}
+              private readonly video: VideoDesk, private readonly boot: Boot) {
+    this.plate = new GlassPlate(store);
+  }
 
   /** After a cut: how much had changed meanwhile. */
   noteRestored(since: number, count: number): void {
@@ -29,6 +34,7 @@ export class Banner {
   }
 
   render(): void {
+    this.plate.render();
     const notice = this.worst();
     this.part.show([notice.look, notice.title, notice.means, notice.aside ?? "", notice.act?.word ?? ""].join("|"), () => [
       notice.glyph, h("span", "truncate", h("b", null, notice.title), ` ${notice.means}`),
@@ -82,11 +88,10 @@ export class Banner {
 
   /** Somebody reads outside their grant: red on every board, below only what must be acted on now. */
   private glass(): Notice | null {
-    const standing = (this.store.status?.break_glass ?? []).filter((one) => !one.ended_at && Date.parse(one.expires_at) > now());
-    const [one] = standing;
+    const open = standing(this.store.status, now());
+    const [one] = open;
     if (!one) return null;
-    const what = `${M.glassWhat[one.object.type] ?? one.object.type} ${one.object.id.length > 20 ? `…${one.object.id.slice(-8)}` : one.object.id}`;
-    const means = M.bannerGlassMeans(what, M.glassWhy[one.reason] ?? one.reason, zonedClock(Date.parse(one.expires_at)), standing.length - 1);
+    const means = M.bannerGlassMeans(objectOf(one), M.glassWhy[one.reason] ?? one.reason, zonedClock(Date.parse(one.expires_at)), open.length - 1);
     return { look: "fault", glyph: icon("siren"), title: M.bannerGlass(one.person.name), means };
   }
 
