@@ -41,6 +41,7 @@ def test_a_whole_run_from_ready_to_nothing_left(tmp_path: Path) -> None:
         code = running.stop()
     assert code == 0, running.output[-3000:]
     assert "nothing of this console is left running" in running.output
+    assert "does not stop" not in running.output, "each process ends by itself"
     assert not (running.data / "run.json").exists()
     assert processes_that_mention(running.data) == []
     with socket.socket() as probe:
