@@ -100,9 +100,17 @@ def _of_question(look: Look) -> dict[str, Any]:
         "older": urlencode({"q": look.text, "before": goes_on}) if goes_on else "",
         "newest": urlencode({"q": look.text}) if look.before is not None else "",
         "searched_to": found.searched_to,
-        "terms": [(term.text, urlencode({"q": question.without(term)})) for term in question.terms],
+        "terms": [
+            (term.text, urlencode({"q": question.without(term)}), _date(term)) for term in question.terms
+        ],
         "watching": sentences.trailer(saved.watching(question)),
     }
+
+
+def _date(term: questions.Term) -> str:
+    """Return the date that a time was understood as, "" where it is written already or there is none."""
+    found = questions.on_its_day(term).replace("T", " ") if term.field in questions.TIMES else ""
+    return "" if found in term.text.replace("T", " ") else found
 
 
 def _broken(rows: list[presenting.Row], chosen: Entry | None, panel: dict[str, Any] | None) -> list[int]:

@@ -51,6 +51,16 @@ def shown(at: datetime, zone: ZoneInfo) -> str:
     return here.replace(tzinfo=None).isoformat(" ", "minutes")
 
 
+def exact(at: datetime, zone: ZoneInfo, *, end: bool = False) -> str:
+    """Return a moment as text that means the same on any other day: "2026-11-21T22:00"."""
+    text = shown(at, zone).replace(" ", "T")
+    try:
+        same = parse(text, now=at, zone=zone, end=end) == at
+    except BadMoment:
+        same = False
+    return text if same else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def _read(words: str, now: datetime, zone: ZoneInfo, *, end: bool, after: datetime | None) -> datetime:
     for read in (_relative, _absolute):
         found = read(words, now)

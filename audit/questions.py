@@ -29,6 +29,7 @@ FIELDS = (
     "verb", "object", "actor", "since", "until", "agency", "outcome", "cad", "reason", "flag",
     "session", "entry",
 )  # fmt: skip
+TIMES = ("since", "until")
 NONE = "none"
 
 _TOKEN = re.compile(r'(?P<minus>-)?(?:(?P<field>[A-Za-z_]+):)?(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"]+))?')
@@ -99,6 +100,13 @@ class Question:
         """The question in fields only, the way each part was understood."""
         return " ".join(term.text for term in self.terms)
 
+    @property
+    def dated(self) -> str:
+        """The question in fields only, its times as dates: it means the same on any other day."""
+        return " ".join(
+            write(term.field, on_its_day(term)) if term.field in TIMES else term.text for term in self.terms
+        )
+
     def without(self, term: Term) -> str:
         """Return the text that asks the same without ``term``."""
         return " ".join(other.text for other in self.terms if other != term)
@@ -134,6 +142,12 @@ def parse(text: str, now: datetime | None = None) -> Question:
             )
         terms.append(_term(token, terms, now))
     return _in_order(Question(text.strip(), tuple(terms)))
+
+
+def on_its_day(term: Term) -> str:
+    """Return the moment of a ``since`` or ``until`` with its date."""
+    zone = ZoneInfo(settings.LOCAL_TIME_ZONE)
+    return moments.exact(term.value, zone, end=term.field == "until")
 
 
 def from_query(query: Mapping[str, str]) -> str:

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from audit import checkpoints, halt, selectors
-from audit.models import WitnessState
+from audit.models import LogKey, WitnessState
+from audit.notes import VerifierKey
 from audit.verification.state import State, state
 from csoc.lib import clock
 
@@ -30,6 +31,7 @@ class Strip:
     """What the strip says. ``level``: ok, caution or fault; ``todo`` is what to do unless it is ok.
 
     ``witnesses``: (words, local time) of the cosignatures on the newest witnessed checkpoint.
+    ``goes_on``: the log's later name and since when, after a halt that two people ended.
     ``complete_to``: how many lines were verified to be all there, None when that is not known.
     """
 
@@ -40,6 +42,7 @@ class Strip:
     next_s: int | None = None
     todo: str = ""
     complete_to: int | None = None
+    goes_on: str = ""
 
 
 def now(broken: list[int] | None = None) -> Strip:
@@ -56,7 +59,17 @@ def now(broken: list[int] | None = None) -> Strip:
         next_s=_next_round(),
         todo=todo,
         complete_to=checked.size if not fault and checked.word == "verified" else None,
+        goes_on=_goes_on(),
     )
+
+
+def _goes_on() -> str:
+    """Return under which name the log goes on after a halt, "" while it has its first."""
+    first = LogKey.objects.order_by("-generation", "n").first()
+    if first is None or first.generation < 2:
+        return ""
+    name = VerifierKey.parse(first.vkey).name
+    return _("goes on as %(name)s since %(time)s") % {"name": name, "time": _local(first.at)}
 
 
 def _fault(checked: State, broken: list[int]) -> tuple[str, str] | None:
@@ -67,7 +80,8 @@ def _fault(checked: State, broken: list[int]) -> tuple[str, str] | None:
     keep = _("Change nothing, keep the database as it is, and tell the administrator and the witnesses now.")
     if pulse[0] == "halted":
         why = str(halt.SENTENCES.get(pulse[1], pulse[1]))
-        return _("The log has halted, nothing is signed"), why + " " + _("The runbook says how to go on.")
+        said = _("The log has halted (%(code)s), nothing is signed") % {"code": pulse[1]}
+        return said, why + " " + _("How to go on: docs/audit.md, “The log has halted”.")
     if broken:
         said = ngettext(
             "Entry %(first)s on this page is not what was signed.",

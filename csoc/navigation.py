@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Role
-from accounts.selectors import roles_of
+from accounts.selectors import actor_of, roles_of
 from alerts.policies import VIEWERS
+from audit.exports.pages import waiting_for
 from audit.reviewing.selectors import open_count
 from vault.views import READERS
 
@@ -36,12 +37,16 @@ class Page(NamedTuple):
     waiting: Callable[[Any], int] | None = None
 
 
+def _exports_waiting(user: Any) -> int:
+    return waiting_for(actor_of(user))
+
+
 _OFFICER = frozenset({Role.PRIVACY_OFFICER})
 _SECOND = frozenset({Role.PRIVACY_OFFICER, Role.SUPERVISOR})
 PAGES = (
     Page(_("Live board"), "radio-tower", "live", frozenset(VIEWERS)),
     Page(_("Audit"), "scroll-text", "audit", _OFFICER),
-    Page(_("Exports"), "package-check", "audit-exports", _SECOND),
+    Page(_("Exports"), "package-check", "audit-exports", _SECOND, _exports_waiting),
     Page(_("Keys and witnesses"), "key", "audit-witnesses", _OFFICER),
     Page(_("Reviews"), "eye", "audit-reviews", _SECOND, open_count),
     Page(_("Retention"), "shredder", "retention", frozenset(READERS)),

@@ -67,14 +67,17 @@ def last_index(text: str, size: int) -> int:
 
 
 def question(text: str) -> str:
-    """Return a question as the log's page understands it. Errors: ValueError with a sentence."""
+    """Return a question as it is understood, each time with its date. Errors: ValueError with a sentence."""
     try:
         asked = questions.parse(text, clock.now())
     except questions.BadQuestion as bad:
         raise ValueError(bad.sentence) from None
     if not asked.terms:
         raise ValueError(_("Write a question, such as verb:video.live.* object:TRL-0007."))
-    return asked.text
+    if len(asked.dated) > questions.MAX_TEXT:
+        raise ValueError(_("This question is too long."))
+    # Whoever decides and whoever receives it reads it on another day.
+    return asked.dated
 
 
 def quick_count(request: ExportRequest, size: int) -> tuple[int, int] | None:

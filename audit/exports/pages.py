@@ -1,17 +1,21 @@
 """What the pages of exports show, as plain values for their templates."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from audit import checkpoints
 from audit import selectors as log
 from audit.context import current_actor
-from audit.exports import asking, forms, selectors, words
+from audit.entry import Actor
+from audit.exports import asking, forms, policies, selectors, words
 from audit.models import ExportRequest
 from audit.permissions import READERS, in_group
+from csoc.lib.errors import Refused
 
 ROWS = 100
 #: What other pages may call a kind's field in their links.
@@ -36,7 +40,22 @@ def asking_page(form: forms.AskForm) -> dict[str, Any]:
     own = [form[name] for name in forms.OWN[form.kind]]
     [about] = [about for kind, _label, about in forms.TABS if kind == form.kind]
     page = {"form": form, "kind": form.kind, "tabs": forms.TABS, "own": own, "about": about}
-    return page | {"witnesses": checkpoints.witnesses()}
+    return page | {"witnesses": checkpoints.witnesses(), "not_now": _not_now()}
+
+
+def _not_now() -> str:
+    """Return why nothing is exported at present, "" when it is."""
+    try:
+        policies.log_is_current()
+    except Refused as refused:
+        return refused.sentence
+    return ""
+
+
+def waiting_for(actor: Actor) -> int:
+    """Return how many requests of the agency wait for this person's decision."""
+    asked = ExportRequest.objects.filter(agency=actor.agency or "", state=ExportRequest.State.ASKED)
+    return asked.exclude(requester=actor.id).count()
 
 
 def kind_of(request: HttpRequest) -> tuple[str, dict[str, str]]:
@@ -58,8 +77,11 @@ def one(request: HttpRequest, row: ExportRequest, refusing: forms.RefuseForm) ->
     """Return what the page of one request shows, and what this person may do with it."""
     who = current_actor().id
     asked = row.state == "asked"
+    told = words.tell(row)
+    if asked and who != row.requester:
+        told = replace(told, next=_("It waits for your decision: approve or refuse it on this page."))
     return {
-        "told": words.tell(row),
+        "told": told,
         "row": row,
         "proves": words.proves(row),
         "counted": asking.quick_count(row, log.size()) if asked else None,

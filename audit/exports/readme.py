@@ -38,6 +38,9 @@ How to check it
 
     {command}
 
+  If some program unpacked this file and packed it again, the zip itself is refused (20): unpack it
+  and give the folder instead. The program then also names what is missing.
+
   The program ends with 0 when everything holds. Any other number has a sentence beside it that names
   the entry, file or key at fault. Best use a copy of verify_audit.py that you got elsewhere: one
   that came with the file could lie for it.

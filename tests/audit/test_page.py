@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils.html import escape
 
 import audit
-from audit import notes, presenting, sentences, tree
+from audit import notes, presenting, sentences, strip, tree
 from audit.logkeys import LogKeys
 from audit.models import SavedQuestion
 from tests.audit.conftest import ALERT
@@ -334,8 +334,18 @@ def test_a_halted_log_says_so_in_red(
 ) -> None:
     sequence()
     intruder.execute("UPDATE audit_pulse SET state = 'halted', fault = 'behind'")
-    strip = officer.get("/audit/strip/").content.decode()
-    assert "banner-fault" in strip and "The log has halted" in strip and "older backup" in strip
+    shown = officer.get("/audit/strip/").content.decode()
+    assert "banner-fault" in shown and "The log has halted (behind)" in shown and "older backup" in shown
+    assert "docs/audit.md" in shown and 'class="sep"' not in shown
+
+
+def test_after_a_resume_the_strip_says_under_which_name_the_log_goes_on(
+    officer: Client, sequence: Callable[[], int], intruder: psycopg.Connection[Any], log_keys: LogKeys
+) -> None:
+    sequence()
+    assert strip._goes_on() == ""
+    intruder.execute("UPDATE audit_log_key SET generation = 2")
+    assert strip._goes_on().startswith(f"goes on as {log_keys.origin} since ")
 
 
 def test_with_the_log_broken_the_log_shows_nothing(

@@ -112,6 +112,24 @@ def test_taking_a_part_away_leaves_the_rest() -> None:
     assert asked.without(asked.terms[1]) == "verb:audit.view since:today"
 
 
+@pytest.mark.parametrize(
+    ("text", "dated"),
+    [
+        ('since:"yesterday 22:00" until:06:00', "since:2026-11-21T22:00 until:2026-11-22T06:00"),
+        ("yesterday until:yesterday", "since:2026-11-21T00:00 until:2026-11-22T00:00"),
+        ("7 2 h ago", "object:TRL-0007 since:2026-11-22T01:00"),
+        ("since:2026-11-20T22:00:05Z", "since:2026-11-20T22:00:05Z"),
+        ("since:2026-11-01T06:30:00Z", "since:2026-11-01T06:30:00Z"),
+        ("-purge", "-verb:purge.*"),
+    ],
+)
+def test_a_question_with_its_dates_means_the_same_on_another_day(text: str, dated: str) -> None:
+    asked = questions.parse(text, NOW)
+    assert asked.dated == dated
+    later = questions.parse(dated, NOW + timedelta(days=40))
+    assert [term.value for term in later.terms] == [term.value for term in asked.terms]
+
+
 def local(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZONE)
 

@@ -62,7 +62,7 @@ def test_the_same_by_keys_alone(desk: Callable[..., Desk], watched: int) -> None
     here.page.keyboard.type("who watched trailer 02 yesterday after 22:00, and why?")
     here.page.keyboard.press("Enter")
     here.page.locator(".audit-terms li").nth(2).wait_for()
-    assert here.page.locator(".audit-terms li").all_inner_texts() == [
+    assert here.page.locator(".audit-terms li bdi").all_inner_texts() == [
         "verb:video.live.*", "object:TRL-0002", 'since:"yesterday 22:00"'
     ]  # fmt: skip
     here.page.keyboard.press("j")
