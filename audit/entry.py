@@ -245,10 +245,11 @@ _OPTIONAL = {"reason", "recipients", "req", "parent", "old", "new", "detail"}
 
 
 def _special(entry: dict[str, Any], name: str) -> None:
-    """Check the member that only this verb carries: there whenever the act was done, or malformed."""
-    if name not in entry:
-        if entry["outcome"]["result"] in ("allowed", "partial") or name == "raw":
-            raise BadEntry(name)
+    """Check the member that only this verb carries: there exactly when the act was done, or malformed."""
+    done = entry["outcome"]["result"] in ("allowed", "partial") or name == "raw"
+    if (name in entry) != done:
+        raise BadEntry(name)
+    if not done:
         return
     value = entry[name]
     match name:

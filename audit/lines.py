@@ -1,6 +1,7 @@
 """One sealed line: pure functions, the same bytes on every machine."""
 
 import json
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from audit.entry import VERSION, BadEntry, Ref, canonical, validate
 MAX_LAG = timedelta(seconds=300)
 #: Only the sequencer writes these. In the inbox they are somebody's attempt to speak in its name.
 OWN_VERBS = frozenset({"log.genesis", "log.rotate", "log.halt", "log.resume", "system.malformed"})
+_PARTITION = re.compile(r"log:partition:(0|[1-9][0-9]{0,8})\Z")
 SEQUENCER = {"kind": "system", "id": "sequencer"}
 LOG = Ref("log", "audit")
 
@@ -49,8 +51,11 @@ class Sealable(NamedTuple):
         return f"{self.entry['object']['type']}:{self.entry['object']['id']}"
 
 
-def parse(row: Waiting) -> Sealable:
-    """Return the entry in ``row``; one that is not canonical and valid comes back wrapped, never dropped."""
+def parse(row: Waiting, size: int = 0) -> Sealable:
+    """Return the entry in ``row``; one that is not canonical and valid comes back wrapped, never dropped.
+
+    size: how many lines the log has; only a part of it that is full can have been pruned.
+    """
     try:
         entry = json.loads(row.body)
         validate(entry)
@@ -60,11 +65,19 @@ def parse(row: Waiting) -> Sealable:
             raise BadEntry("uid")
         if entry["verb"] in OWN_VERBS:
             raise BadEntry("reserved-verb")
+        if entry["verb"] == "log.prune" and not _is_full(entry["object"], size):
+            raise BadEntry("object")
     except BadEntry as error:
         return _wrapped(row, error.code)
     except (ValueError, RecursionError):
         return _wrapped(row, "not-json")
     return Sealable(entry, row.body)
+
+
+def _is_full(ref: dict[str, str], size: int) -> bool:
+    """True when ``ref`` names a partition (2^20 lines) below the log's end."""
+    named = _PARTITION.match(f"{ref['type']}:{ref['id']}")
+    return named is not None and (int(named[1]) + 1) << 20 <= size
 
 
 def line(body: str, idx: int, at: datetime, actor: Last | None, ref: Last | None) -> str:

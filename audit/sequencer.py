@@ -207,7 +207,8 @@ class Sequencer:
             taken = self.connection.execute(TAKE, [BATCH_ROWS], binary=True)
             rows = [Waiting(*row) for row in taken]
             if rows:
-                self._log.append([New(row.uid, lines.parse(row), row.at) for row in rows], self._now())
+                entries = [New(row.uid, lines.parse(row, self.size), row.at) for row in rows]
+                self._log.append(entries, self._now())
                 self._after("moved")
         if rows:
             self._after("committed")

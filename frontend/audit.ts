@@ -31,7 +31,8 @@ function tick(): void {
   const left = document.querySelector<HTMLElement>("[data-countdown]");
   if (!left) return;
   countdown = Math.max(0, Number.parseInt(left.textContent ?? "0", 10) - 1);
-  left.textContent = `${countdown} s`;
+  if (countdown > 0) left.textContent = `${countdown} s`;
+  else if (left.parentElement) left.parentElement.textContent = left.dataset.now ?? "";
 }
 
 // -- keys: / to ask, j and k through the rows, Enter is the link's own --------------------------------

@@ -27,19 +27,22 @@ from datetime import datetime, timezone
 from operator import itemgetter
 from types import SimpleNamespace
 
+if sys.version_info < (3, 9):
+    print("This program needs Python 3.9 or newer.", file=sys.stderr)
+    sys.exit(2)
 CHUNK, LINE_BYTES, SLACK_S, SHOWN = 1 << 18, 1 << 20, 300, 50  # a larger chunk leaves the processor's cache
 FILES = ["lines.jsonl", "support.jsonl", "census.json", "details.jsonl", "keys.txt"]  # in their order
 MANIFEST = {"also": list, "details": str, "entries": int, "files": dict, "format": str, "kind": str}
 MANIFEST.update(origin=str, question=str, recipient=str, reference=str, size=int, subject=str, support=int)
 OWNERS = {"raw": "system.malformed", "census": "log.census", "vkey": "log.rotate", "erased": "detail.erase"}
-OWNERS["digest"] = "audit.export"  # the one verb that may have this member, and must
+OWNERS["digest"] = "audit.export"  # the one verb that may have this member, and must where it was done
 OWNED, SPECIAL = frozenset(OWNERS), {*OWNERS.values(), "log.halt", "log.prune"}
 NOTE = re.compile("(([^\n]+)\n(0|[1-9][0-9]{0,15})\n([^\n]{44})\n)\n((?:\u2014 [^\\s+]+ \\S+\n){1,64})")
 CONTROL = re.compile("[\0-\x09\x0b-\x1f\x7f\ufffd]")
 TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{6}Z", re.A)
 # Digits become 0, what may stand before a number becomes a colon: long numbers are found at memory speed.
 NUMBERS = bytes(48 if 48 <= c < 58 else 58 if c in b":,[-" else 32 for c in range(256))
-FOREIGN_KEY = re.compile(r'[^\x00-\x7f](?:[^"\\]|\\.)*":')
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"(:?)')
 BROKEN = (ValueError, LookupError, TypeError, AttributeError, RecursionError, StopIteration)
 SCOPE: dict = {}  # what a process that reads lines must know of the export
 Key = namedtuple("Key", "text name algorithm public id")  # algorithm 1: a log's key, 4: a witness's
@@ -199,7 +202,8 @@ def parse(data, scan=careful):
     """The value of canonical JSON; raises one of BROKEN for any other."""
     text = data.decode()
     value = scan(text, 0)[0]
-    fits = "".join(pieces(value, 0)) == text and (text.isascii() or not FOREIGN_KEY.search(text))
+    fits = "".join(pieces(value, 0)) == text
+    fits = fits and (text.isascii() or all(one[0].isascii() for one in STRING.finditer(text) if one[1]))
     return value if fits else refuse("form")
 
 
@@ -288,6 +292,7 @@ def member(path, at, size):
 def walk_zip(path):
     """The members of a zip of which every byte is as docs/audit-format.md says: written anew, it is equal."""
     members, central, at = {}, bytearray(), 0
+    need(os.path.getsize(path) < 1 << 32, 2, f"{path} is longer than an export may be.")
     with open(path, "rb") as file:
         while file.read(4) == b"PK\3\4":
             head = file.read(26).ljust(26)
@@ -310,6 +315,8 @@ def walk_zip(path):
 
 def walk_folder(top):
     paths = [os.path.join(folder, name) for folder, _, names in os.walk(top) for name in names][:65536]
+    for path in paths:
+        need(os.path.isfile(path), 20, f"{path!r} is not a file.")
     files = [member(path, 0, os.path.getsize(path)) for path in paths]
     return {os.path.relpath(one.path, top).replace(os.sep, "/"): one for one in files}
 
@@ -382,7 +389,9 @@ def check_lines(job):
             who, ref = e["actor"]["id"] + "", thing["type"] + ":" + thing["id"]
             fits = type(i) is type(na) is type(no) is int and 0 <= i < size and len(row) == 7 and e["v"] == 1
             if verb in SPECIAL or not OWNED.isdisjoint(e):
-                fits = fits and all((one in e) == (verb == owner) for one, owner in OWNERS.items())
+                done = e["outcome"]["result"] in ("allowed", "partial")
+                mine = {one for one, owner in OWNERS.items() if verb == owner and (done or one == "raw")}
+                fits = fits and OWNED & set(e) == mine
                 part.special += [row] * fits
             need(fits and TIME.fullmatch(t), 16, "shape")
         except (*BROKEN, Problem):
@@ -559,8 +568,9 @@ class Export:
                 self.special[i] = row
                 if verb == "log.halt":
                     SCOPE["halts"] = sorted({*SCOPE["halts"], i})
-                if verb == "log.prune" and (horizon := int(subject.split(":")[-1]) + 1 << 20) <= i:
-                    SCOPE["pruned"] = max(SCOPE["pruned"], horizon)
+                match = verb == "log.prune" and re.fullmatch("partition:([0-9]{1,9})", subject)
+                if match and row["e"]["outcome"]["result"] == "allowed" and int(match[1]) + 1 << 20 <= i:
+                    SCOPE["pruned"] = max(SCOPE["pruned"], int(match[1]) + 1 << 20)
             if part.marks:
                 first, last, low, high = ((bisect(SCOPE["halts"], i), t, i) for _, t, i in part.marks)
                 part.found += [*gap(ends[1], first[2]), *late(newest, low)] if ends else []
@@ -579,7 +589,7 @@ class Export:
         """Each newer key is named by a line that the rotation's checkpoint covers, and no earlier one."""
         count = sum(name.startswith("rotations/") for name in self.members)
         self.check(count == len(self.logs) - 1, 10, "Missing key: not each newer log key has its rotation.")
-        named = {row["e"]["vkey"]: i for i, row in self.special.items() if row["e"]["verb"] == "log.rotate"}
+        named = {row["e"]["vkey"]: i for i, row in self.special.items() if "vkey" in row["e"]}
         named = {text: i for text, i in named.items() if text.startswith(top.origin + "+")}
         known, before = set(named) <= {key.text for key in self.logs}, 0
         self.check(known, 10, "Missing key: a log.rotate line names another.")
@@ -644,7 +654,10 @@ class Export:
             fits, 18, f"The census counts {count} up to line {last}; here are {number} up to line {i}."
         )
         self.check({*state[kind]} <= {subject}, 16, f"Lines of others stand among those of {subject}.")
-        return f"They are all of {kind} {subject} among the first {said['size']} lines."
+        words = (
+            f"They are all of {kind} {subject} among the first {said['size']} lines, if the census in line"
+        )
+        return f"{words} {at} counts right: who checks the whole log checks that."
 
     def check_details(self):
         here, before = set(), ""
@@ -685,12 +698,18 @@ def check_proof(data, given, needed):
     return [*words, f"Line {i} is in the log: {who} did {verb} at {row['t']}.", raw.decode()]
 
 
+def printable(word):
+    """What stands in an export may not speak to the terminal."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in word)
+
+
 def examine(options, found):
     """The sentences of what is proven; findings go to `found`."""
     enough = options.log_key and (options.witness_key or not options.needed)
     need(enough, 10, "Missing key: give --log-key and --witness-key (or --allow-unwitnessed).")
     given = [*keys_from(options.log_key, 1), *keys_from(options.witness_key, 4)]
     options.folder = os.path.isdir(options.path)
+    need(options.folder or os.path.isfile(options.path), 2, f"{options.path} is no file and no folder.")
     start = b"PK" if options.folder else read(options.path, 0, 1 << 20)
     if start[:2] != b"PK":
         proof = start.startswith(b"c2sp.org/") or options.path.endswith(".tlog-proof")
@@ -712,6 +731,11 @@ def run(arguments):
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     options, found = parser.parse_args(arguments), []
     try:
+        need(
+            options.needed >= 0 and options.jobs > 0,
+            2,
+            "--witnesses-needed and --jobs are numbers above 0.",
+        )
         words = examine(options, found)
     except Problem as problem:
         found.append(problem.args)
@@ -729,7 +753,7 @@ def run(arguments):
 def main():
     gc.disable()  # lines make many small objects and no cycles
     status, words = run(sys.argv[1:])
-    print("\n".join(words), file=sys.stderr if status else sys.stdout, flush=True)
+    print("\n".join(map(printable, words)), file=sys.stderr if status else sys.stdout, flush=True)
     return status
 
 

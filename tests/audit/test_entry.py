@@ -456,3 +456,20 @@ def test_a_number_is_an_integer_as_canonical_json_writes_it(written: str) -> Non
         if member in body:
             bad = body.replace(member, f"{member.partition(':')[0]}:{written}", 1)
             assert parse(Waiting(7, UUID(sound["uid"]), bad, clock.now())).entry["verb"] == "system.malformed"
+
+
+@pytest.mark.parametrize(
+    ("named", "size", "taken"),
+    [
+        ("partition:0", (1 << 20) - 1, False),
+        ("partition:0", 1 << 20, True),
+        ("partition:1", 1 << 20, False),
+        ("partition:-1", 1 << 21, False),
+        ("zzz", 1 << 21, False),
+    ],
+)
+def test_only_a_full_part_of_the_log_can_have_been_pruned(named: str, size: int, taken: bool) -> None:
+    uid = uuid7()
+    body = entry.build(uid=uid, actor=PERSON, verb="log.prune", ref=audit.Ref("log", named))
+    parsed = parse(Waiting(7, uid, body, clock.now()), size).entry
+    assert parsed["verb"] == ("log.prune" if taken else "system.malformed")

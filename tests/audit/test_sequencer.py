@@ -145,7 +145,9 @@ def test_nobody_else_speaks_in_the_sequencers_name(
     forged = lines.rotation(uuid7(), "csoc.example+00000000+" + "A" * 44).entry
     forged |= {"verb": verb, "outcome": {"result": "failed"}}
     forged |= {"raw": forged.pop("vkey")} if verb == "system.malformed" else {}
-    if verb not in ("log.rotate", "system.malformed"):
+    if verb == "log.rotate":
+        forged["outcome"] = {"result": "allowed"}
+    elif verb != "system.malformed":
         del forged["vkey"]
     validate(forged)
     app = connect_as("csoc_app")

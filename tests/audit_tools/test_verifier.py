@@ -13,6 +13,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
@@ -175,6 +176,28 @@ def test_a_chain_may_begin_after_a_pruned_partition(tmp_path: Path, monkeypatch:
         lambda self: verify_audit.SCOPE.update(pruned=chosen[0]) or original(self),
     )
     assert verify(path, made)[0] == 0
+
+
+def test_acts_that_failed_carry_nothing_of_what_would_have_come_of_them(tmp_path: Path) -> None:
+    made = world(20)
+    for verb in ("audit.export", "log.census", "detail.erase", "log.rotate"):
+        made.add(verb, "u-9", "log:audit", outcome={"result": "failed", "code": "worker-lost"})
+    made.add("log.prune", "u-9", "log:zzz")
+    made.add("log.prune", "u-9", "log:partition:-1")
+    assert verify(export(made).write(tmp_path / "e.zip"), made)[0] == 0
+    made.add("audit.export", "u-9", "log:audit", outcome={"result": "failed"}, digest="0" * 64)
+    assert verify(export(made).write(tmp_path / "e.zip"), made)[0] == 16
+
+
+def test_long_foreign_words_take_no_longer_than_others(tmp_path: Path) -> None:
+    """Time in proportion to the length: 40 such lines took half a minute, and take a fraction of a second."""
+    made = world(2)
+    for _line in range(40):
+        made.add("system.malformed", "sequencer", "inbox:1", raw="é" * 8_192)
+    path = export(made).write(tmp_path / "e.zip")
+    began = time.monotonic()
+    assert verify(path, made)[0] == 0
+    assert time.monotonic() - began < 10
 
 
 # A forger without keys: somebody changed the file
@@ -635,6 +658,33 @@ def test_a_zip_bomb_costs_nothing(tmp_path: Path) -> None:
     assert verify(tmp_path / "e.zip", world(1))[0] == 20
 
 
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, ranged: tuple[World, Made]) -> None:
+    os.mkfifo(tmp_path / "pipe.zip")
+    assert verify(tmp_path / "pipe.zip", ranged[0])[0] == 2
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    os.mkfifo(folder / "lines.jsonl")
+    assert verify(folder, ranged[0])[0] == 20
+
+
+def test_a_file_of_more_than_four_gigabytes_is_refused(tmp_path: Path, ranged: tuple[World, Made]) -> None:
+    with (tmp_path / "e.zip").open("wb") as file:
+        file.write(b"PK\3\4")
+        file.truncate((1 << 32) + 10)
+    assert verify(tmp_path / "e.zip", ranged[0])[0] == 2
+
+
+def test_an_export_cannot_speak_to_the_terminal(tmp_path: Path, ranged: tuple[World, Made]) -> None:
+    made, good = ranged
+    folder = tmp_path / "folder"
+    with zipfile.ZipFile(good.write(tmp_path / "e.zip")) as archive:
+        archive.extractall(folder)
+    (folder / "tile" / "\033[2J\033[HIT HOLDS.").write_bytes(b"")
+    status, words = verify(folder, made)
+    assert status == 20 and "\033" in words
+    assert "\033" not in "".join(map(verify_audit.printable, words.splitlines()))
+
+
 def test_on_another_python_without_the_project(tmp_path: Path, ranged: tuple[World, Made]) -> None:
     """A copy of the one file, in an empty folder, isolated and without site packages."""
     made, good = ranged
@@ -690,8 +740,8 @@ def test_it_imports_nothing_of_ours() -> None:
 def test_it_can_be_read_in_one_sitting() -> None:
     """The goal is 400 lines, and it is not reached: it may become shorter, and not longer unnoticed."""
     lines = Path(verify_audit.__file__).read_text().splitlines()
-    assert len(lines) <= 737
-    assert len([line for line in lines if line.strip() and not line.lstrip().startswith("#")]) <= 611
+    assert len(lines) <= 765
+    assert len([line for line in lines if line.strip() and not line.lstrip().startswith("#")]) <= 635
 
 
 def test_of_a_thousand_flipped_bits_none_is_accepted(tmp_path: Path) -> None:
