@@ -13,8 +13,9 @@ its ``t``. The week's views of one agency are taken in the order of their index:
   lot. What was once in the lot stays in it, even when later tickets are smaller.
 
 So at least one view in ten is drawn, the first five of a week always are, each is drawn as soon as it is
-sealed, and nobody can know beforehand which one: neither who watches nor who keeps the list chooses. The
-lot does not depend on when, or how often, the console looked.
+sealed, and nobody chooses: neither who watches nor who keeps the list. The lot does not depend on when, or
+how often, the console looked. The seed is known once the week has begun, so a console that was tampered
+with could try uids until one is not drawn; docs/audit.md says so.
 """
 
 import hashlib
