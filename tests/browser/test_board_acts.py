@@ -25,7 +25,8 @@ RAISE_LATER = """trailer => {
   const boot = JSON.parse(document.querySelector('#boot').textContent);
   const headers = {'Content-Type': 'application/json', 'X-CSRFToken': boot.csrf};
   const body = JSON.stringify({trailer, kind: 'gunshot'});
-  void fetch('/demo/simulate/', {method: 'POST', headers, body});
+  // An answer that may not be stored stays open until somebody reads it.
+  void fetch('/demo/simulate/', {method: 'POST', headers, body}).then(answer => answer.text());
 }"""
 
 

@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from bench.driving import Person
 from tests.browser.desk import Desk
+from tests.browser.test_pages import fits
 from tests.running import RunningConsole
 
 WITHIN_S = 2
@@ -42,9 +43,16 @@ def test_the_name_is_seen_beside_alerts_and_goes_with_the_end(
         assert not found.response["violations"], found.generate_report()
         assert here.page.evaluate(places)[1:] == before, "nothing moves under a pointer"
         assert "AUDIO OFF" in here.page.inner_text("#banner"), "the slot stays with what must be acted on"
+        here.row(alert).click()
         here.page.keyboard.press("a")
         here.until_row(alert, "acknowledged")
         assert here.page.is_visible("#glass")
+
+        there = desk(theme=theme)
+        there.sign_in("supervisor", "/audit/exports/")
+        assert there.page.is_visible("text=Noor Haddad broke the glass")
+        there.page.set_viewport_size({"width": 320, "height": 720})
+        assert fits(there)
 
         assert noor.post(f"/api/v1/break-glass/{opened.json()['id']}/end/", {}).status_code == 200
         here.wait("() => document.querySelector('#glass').hidden", seconds=WITHIN_S)
