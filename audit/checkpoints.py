@@ -38,6 +38,11 @@ class Stored:
     note: str
     at: datetime
 
+    @property
+    def origin(self) -> str:
+        """Return the log's name on it."""
+        return self.note.split("\n", 1)[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Cosignature:

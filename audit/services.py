@@ -26,10 +26,9 @@ def request_cosignature(*, actor: Any, witness: Witness, old: int | None) -> Wit
     Errors: Refused ``nothing-signed``, ``bad-size`` (422), ``tree-damaged`` (409).
     """
     permissions.require_reader(actor)
-    signed = checkpoints.newest()
-    if signed is None:
+    newest = checkpoints.newest()
+    if newest is None:
         raise Refused("nothing-signed", _("Nothing is signed yet, so there is nothing to witness."), 409)
-    newest = asking.Signed(signed.size, signed.root, signed.note)
     known = asking.known_to(connection, witness.vkey, newest.origin) if old is None else old
     try:
         witness_files.write_request(connection, witness, newest, known, current_actor().id)

@@ -5,7 +5,6 @@ A request is a size the witness knows, the proof that the log grew from it, and 
 
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
@@ -28,14 +27,6 @@ class BadAnswer(ValueError):
         self.code, self.sentence = code, sentence
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A witness's signature line that verifies, and when it says it signed (seconds since 1970)."""
-
-    line: str
-    at: int
-
-
 def request(read: Read, old: int, size: int, note: str) -> str:
     """Return the body of add-checkpoint for a witness that knows ``old`` lines. Errors: ValueError."""
     proof = tree.consistency_proof(read, old, size)
@@ -55,7 +46,7 @@ def parse_size(body: str) -> int:
 
 def cosignature(
     answer: str, note: str, witness: VerifierKey, log_keys: Sequence[VerifierKey], now_s: int
-) -> Signed:
+) -> str:
     """Return the witness's own line among ``answer``, verified on ``note``, which the log must have signed.
 
     Lines by others are ignored, as the protocol demands. Errors: BadAnswer.
@@ -87,4 +78,4 @@ def cosignature(
         raise BadAnswer(
             "clock", _("The cosignature is dated in the future: compare the clocks of both machines.")
         )
-    return Signed(line, at)
+    return line

@@ -13,7 +13,7 @@ import psycopg
 from django.utils.translation import gettext as _
 
 from audit import nodes, notes, tree
-from audit.checkpoints import Witness
+from audit.checkpoints import KEYS, NEWEST, Stored, Witness
 from audit.notes import BadNote, Checkpoint, MissingKey, VerifierKey, WrongKey
 from audit.verification import Finding, whole
 from audit.witnessing import answers as witnessing
@@ -23,7 +23,6 @@ from audit.witnessing.http import Answer, Unreachable
 
 log = logging.getLogger(__name__)
 
-NEWEST = "SELECT size, root, note FROM audit_checkpoint ORDER BY size DESC LIMIT 1"
 #: Sizes of earlier origins are other logs to a witness.
 BEGINNING = """
 SELECT coalesce(min(from_size), 0) FROM audit_log_key
@@ -42,7 +41,6 @@ ON CONFLICT (vkey, origin) DO UPDATE SET known = excluded.known, tried_at = excl
     evidence = CASE WHEN excluded.evidence = '' THEN audit_witness_state.evidence ELSE excluded.evidence END
 """
 COSIGN = "INSERT INTO audit_cosignature (size, witness, line) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
-KEYS = "SELECT vkey FROM audit_log_key ORDER BY generation, n"
 CLOCK = "SELECT extract(epoch FROM clock_timestamp())::bigint"
 CLAIMS = """
 SELECT name, vkey, fault, sentence, evidence FROM audit_witness_state
@@ -50,20 +48,6 @@ WHERE origin = %s AND (evidence <> '' OR fault IN ('ahead', 'differs')) ORDER BY
 """
 #: Faults that say that the witness knows another history than ours.
 HALTING = ("ahead", "differs")
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """The newest checkpoint: what is to be witnessed."""
-
-    size: int
-    root: bytes
-    note: str
-
-    @property
-    def origin(self) -> str:
-        """Return the log's name on it."""
-        return self.note.split("\n", 1)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +70,10 @@ class Speaks(Protocol):
         """Errors: Unreachable."""
 
 
-def newest(connection: psycopg.Connection[Any]) -> Signed | None:
+def newest(connection: psycopg.Connection[Any]) -> Stored | None:
     """Return the newest signed checkpoint."""
     row = connection.execute(NEWEST).fetchone()
-    return Signed(row[0], bytes(row[1]), row[2]) if row else None
+    return Stored(row[0], bytes(row[1]), row[2], row[3]) if row else None
 
 
 def log_keys(connection: psycopg.Connection[Any]) -> list[VerifierKey]:
@@ -149,11 +133,11 @@ class Asking:
             log.warning("The witness %s did not cosign: %s", self.witness.name, came.sentence)
         return came
 
-    def _has_cosigned(self, signed: Signed) -> bool:
+    def _has_cosigned(self, signed: Stored) -> bool:
         query = "SELECT count(*) FROM audit_cosignature WHERE size = %s AND witness = %s"
         return bool(_one(self.connection, query, [signed.size, self.witness.name]))
 
-    def _came_of(self, signed: Signed, known: int) -> Came:
+    def _came_of(self, signed: Stored, known: int) -> Came:
         answer = self._post(signed, min(known, signed.size))
         if answer.status == 409:
             told = witnessing.parse_size(answer.body)
@@ -172,14 +156,14 @@ class Asking:
                 return self._refused_proof(signed, known)
         return Came(known, f"http-{answer.status}", _refusal(answer))
 
-    def _post(self, signed: Signed, old: int) -> Answer:
+    def _post(self, signed: Stored, old: int) -> Answer:
         body = witnessing.request(nodes.reader(self.connection), old, signed.size, signed.note)
         return self._speaks.add_checkpoint(self.witness.url, body, self.witness.words)
 
-    def _cosigned(self, signed: Signed, body: str) -> Came:
+    def _cosigned(self, signed: Stored, body: str) -> Came:
         now_s = int(_one(self.connection, CLOCK))
         keys = log_keys(self.connection)
-        line = witnessing.cosignature(body, signed.note, self.witness.vkey, keys, now_s).line
+        line = witnessing.cosignature(body, signed.note, self.witness.vkey, keys, now_s)
         self.connection.execute(COSIGN, [signed.size, self.witness.name, line])
         return Came(signed.size)
 
@@ -193,7 +177,7 @@ class Asking:
         words = {"name": self.witness.name, "seen": f"{told:,}", "here": f"{here:,}"}
         return Came(told, "ahead", sentence % words, self._evidence(again))
 
-    def _refused_proof(self, signed: Signed, known: int) -> Came:
+    def _refused_proof(self, signed: Stored, known: int) -> Came:
         """It says our proof is wrong. If we find it right, then the witness remembers another history."""
         read = nodes.reader(self.connection)
         proof = tree.consistency_proof(read, known, signed.size)
@@ -207,7 +191,7 @@ class Asking:
         words = {"name": self.witness.name, "seen": f"{known:,}"}
         return Came(known, "differs", sentence % words, self._evidence(signed))
 
-    def _evidence(self, signed: Signed | None) -> str:
+    def _evidence(self, signed: Stored | None) -> str:
         """Return the witness's newest note of this log, if our own key has signed it; else ''."""
         if signed is None:
             return ""

@@ -10,13 +10,13 @@ import psycopg
 from django.utils.translation import gettext as _
 
 from audit import nodes
-from audit.checkpoints import Witness
+from audit.checkpoints import Stored, Witness
 from audit.entry import Ref
 from audit.notes import VerifierKey
 from audit.wait import HURRY
 from audit.witnessing import answers as witnessing
 from audit.witnessing.answers import BadAnswer
-from audit.witnessing.asking import CLOCK, COSIGN, Came, Signed, keep, log_keys
+from audit.witnessing.asking import CLOCK, COSIGN, Came, keep, log_keys
 
 ASK = """
 INSERT INTO audit_witness_file (vkey, name, old, size, asked_at, asked_by)
@@ -38,7 +38,7 @@ ANSWER = """
 UPDATE audit_witness_file SET answer = %s, answered_at = clock_timestamp(), answered_by = %s WHERE id = %s
 """
 HANDED_IN = """
-SELECT f.id, f.vkey, f.answer, c.size, c.root, c.note
+SELECT f.id, f.vkey, f.answer, c.size, c.note
 FROM audit_witness_file f JOIN audit_checkpoint c USING (size)
 WHERE f.answer <> '' AND f.taken_at IS NULL AND f.refusal = '' ORDER BY f.id LIMIT 100
 """
@@ -51,7 +51,7 @@ def ref(witness: Witness) -> Ref:
     return Ref("witness", witness.name)
 
 
-def write_request(connection: Any, witness: Witness, signed: Signed, old: int, by: str) -> str:
+def write_request(connection: Any, witness: Witness, signed: Stored, old: int, by: str) -> str:
     """Return the text of a ``.request`` from size ``old`` to the checkpoint ``signed``, and remember it.
 
     connection: psycopg's or Django's. by: who asks. Errors: ValueError for an impossible ``old``,
@@ -93,21 +93,21 @@ def take(connection: psycopg.Connection[Any], listed: list[Witness]) -> int:
     """
     witnesses = {witness.vkey.text: witness for witness in listed}
     taken = 0
-    for file_id, vkey, answer, size, root, note in connection.execute(HANDED_IN).fetchall():
+    for file_id, vkey, answer, size, note in connection.execute(HANDED_IN).fetchall():
         witness = witnesses.get(vkey)
         if witness is None:
             connection.execute(REFUSED, [_("This witness is no longer on the list."), file_id])
             continue
         try:
             now_s = int(connection.execute(CLOCK).fetchone()[0])  # type: ignore[index]
-            line = witnessing.cosignature(answer, note, witness.vkey, log_keys(connection), now_s).line
+            line = witnessing.cosignature(answer, note, witness.vkey, log_keys(connection), now_s)
         except BadAnswer as error:
             connection.execute(REFUSED, [error.sentence, file_id])
             continue
         with connection.transaction():
             connection.execute(COSIGN, [size, witness.name, line])
             connection.execute(TAKEN, [file_id])
-            keep(connection, witness.vkey, Signed(size, bytes(root), note).origin, Came(size))
+            keep(connection, witness.vkey, note.split("\n", 1)[0], Came(size))
         taken += 1
     return taken
 
