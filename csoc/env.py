@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from csoc.lib import schedule
+
 #: The secret that demo and test runs fall back to. Production refuses to start with it.
 DEMO_SECRET_KEY = "demo-only-not-secret-" + "0" * 40
 DEMO_GATEWAY_SECRET = "demo-only-not-secret-" + "1" * 20
@@ -53,6 +55,10 @@ class Env(BaseSettings):
     audit_witnesses: Path | None = None
     #: Seconds between two rounds to the witnesses: what lies between is vouched for by nobody else yet.
     audit_witness_every_s: int = Field(default=30, ge=1, le=60)
+    #: The keys of records that outlive 48 h: they have a backup of their own, the epoch keys have none.
+    record_keys_dir: Path | None = None
+    #: What is kept how long and by what right: a JSON file (csoc/lib/schedule.py). Unset: shipped examples.
+    retention_schedule: Path | None = None
     #: Database connections that one process may hold.
     pool_max: int = Field(default=24, ge=2, le=200)
 
@@ -66,8 +72,16 @@ class Env(BaseSettings):
         """The ``host[:port]`` that trailers sign as ``@authority``."""
         return urlsplit(self.public_url).netloc
 
+    @property
+    def record_keys_folder(self) -> Path:
+        """Where the keys of records lie."""
+        return self.record_keys_dir or self.data_dir / "keys" / "record"
+
     @model_validator(mode="after")
     def _complete(self) -> "Env":
+        faults = [*self._own_key_stores(), *self._schedule()]
+        if self.is_demo and faults:
+            raise ValueError("; ".join(faults))
         if self.is_demo:
             self.secret_key = self.secret_key or DEMO_SECRET_KEY
             self.gateway_secret = self.gateway_secret or DEMO_GATEWAY_SECRET
@@ -75,7 +89,6 @@ class Env(BaseSettings):
             if "audit_witness_every_s" not in self.model_fields_set:
                 self.audit_witness_every_s = DEMO_WITNESS_EVERY_S
             return self
-        faults = []
         if len(self.secret_key) < 50 or self.secret_key == DEMO_SECRET_KEY:
             faults.append("CSOC_SECRET_KEY must be a private random text of at least 50 characters")
         if len(self.gateway_secret) < 32 or self.gateway_secret == DEMO_GATEWAY_SECRET:
@@ -96,6 +109,22 @@ class Env(BaseSettings):
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _own_key_stores(self) -> list[str]:
+        """One store is backed up and the other never is: neither may lie in the other."""
+        epoch = (self.data_dir / "keys" / "epoch").resolve()
+        record = self.record_keys_folder.resolve()
+        if not (epoch.is_relative_to(record) or record.is_relative_to(epoch)):
+            return []
+        return [
+            "CSOC_RECORD_KEYS_DIR must be a folder of its own, neither in keys/epoch nor around it: "
+            "keys of records are backed up, hourly keys never are"
+        ]
+
+    def _schedule(self) -> list[str]:
+        if self.retention_schedule is None:
+            return []
+        return [f"CSOC_RETENTION_SCHEDULE: {fault}" for fault in schedule.read(self.retention_schedule)[1]]
 
 
 def load() -> Env:

@@ -24,6 +24,8 @@ REDIS_URL = ENV.redis_url
 AUDIT_ORIGIN = ENV.audit_origin
 AUDIT_HEAD_DIR = (ENV.audit_head_dir or DATA_DIR / "head").resolve()
 AUDIT_WITNESSES = (ENV.audit_witnesses or DATA_DIR / "witnesses.txt").resolve()
+RECORD_KEYS_DIR = ENV.record_keys_folder.resolve()
+RETENTION_SCHEDULE = ENV.retention_schedule
 AUDIT_WITNESS_EVERY_S = ENV.audit_witness_every_s
 
 _public_host = urlsplit(PUBLIC_URL).hostname or "localhost"

@@ -2,7 +2,8 @@
 
 What a crash leaves: after a key is destroyed, its empty marker, so the next run still counts it; after
 the record, markers that the next run finds already counted. Rows are deleted up to an epoch, not for
-a list, so no crash can leave some behind for ever. A dead database does not stop the keys.
+a list, so no crash can leave some behind for ever. A dead database does not stop the epoch keys.
+Records (``vault.records``) are destroyed while the app that named them holds their rows: they need it.
 """
 
 import logging
@@ -15,7 +16,7 @@ from django.db import connection, transaction
 import audit
 from audit import erasure
 from csoc.lib import clock
-from vault import keystore
+from vault import keystore, recordkeys, recordpurge
 from vault.epochs import newest_due
 from vault.models import DestroyedKey, PurgeRun
 from vault.purgeables import purgeables
@@ -38,11 +39,13 @@ def purge_due(*, actor: audit.Actor) -> PurgeRun:
     now = clock.now()
     faults = _destroy_keys(now)
     keystore.sweep_drafts()
+    recordkeys.sweep_drafts()
     markers = keystore.markers()
     with audit.acting_as(actor):
         with transaction.atomic(durable=False):
-            run = _record(now, markers, faults)
+            run, records = _record(now, markers, faults)
         keystore.forget(markers)
+        recordkeys.forget(records)
         # Its entries are of its own, batch by batch: a long list of them holds nothing else up.
         erased, _months = erasure.erase_due(now)
     if erased:
@@ -65,8 +68,11 @@ def _destroy_keys(now: datetime) -> list[str]:
     return faults
 
 
-def _record(now: datetime, markers: list[Path], faults: list[str]) -> PurgeRun:
+def _record(now: datetime, markers: list[Path], faults: list[str]) -> tuple[PurgeRun, list[UUID]]:
+    """Write the run down; return it and the records whose markers it counted."""
     _one_at_a_time()
+    faults = faults + recordpurge.destroy_due(now)
+    records = recordkeys.markers()
     left = keystore.epochs()
     run = PurgeRun.objects.create(
         at=now,
@@ -75,13 +81,16 @@ def _record(now: datetime, markers: list[Path], faults: list[str]) -> PurgeRun:
         oldest=left[0] if left else None,
     )
     run.keys = _count_once(run, markers)
+    run.records = recordpurge.count_once(run, records, now)
     run.rows = sum(table.delete_rows(newest_due(now)) for table in purgeables())
-    run.entered = bool(run.keys or run.rows or faults) or _heartbeat_due(now)
-    run.save(update_fields=["keys", "rows", "entered"])
+    run.rows += recordpurge.delete_rows(records)
+    run.entered = bool(run.keys or run.rows or run.records or faults) or _heartbeat_due(now)
+    run.save(update_fields=["keys", "rows", "records", "entered"])
     if run.entered:
         _enter(run, now)
-    PurgeRun.objects.filter(at__lt=now - RUNS_KEPT_FOR, destroyed=None).delete()
-    return run
+    old = PurgeRun.objects.filter(at__lt=now - RUNS_KEPT_FOR)
+    old.filter(destroyed=None, destroyed_records=None).delete()
+    return run, records
 
 
 def _one_at_a_time() -> None:
@@ -107,8 +116,9 @@ def _heartbeat_due(now: datetime) -> bool:
 
 
 def _enter(run: PurgeRun, now: datetime) -> None:
-    """One entry a run: n = keys and rows together, the through-epoch as its object."""
-    outcome = audit.Outcome("allowed" if run.ok else "partial", code=run.fault or None, n=run.keys + run.rows)
+    """One entry a run: n = keys, rows and records together, the through-epoch as its object."""
+    count = run.keys + run.rows + run.records
+    outcome = audit.Outcome("allowed" if run.ok else "partial", code=run.fault or None, n=count)
     through = audit.Ref("epoch", newest_due(now).strftime(keystore.NAME), "")
-    counts = {"keys": run.keys, "rows": run.rows}
+    counts = {"keys": run.keys, "rows": run.rows, "records": run.records}
     audit.record("purge.run", through, outcome=outcome, detail=counts)

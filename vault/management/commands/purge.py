@@ -11,9 +11,13 @@ from vault.services import purge_due
 class Command(BaseCommand):
     """Destroy the keys that are due and delete what they sealed."""
 
-    help = "Destroy every epoch key whose 47 h are over and delete the rows it sealed."
+    help = (
+        "Destroy every epoch key whose 47 h are over and every record that is due; delete what they sealed."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run once and say what was done."""
         run = purge_due(actor=audit.system("purge"))
-        self.stdout.write(f"{run.keys} keys destroyed, {run.rows} sealed rows deleted")
+        self.stdout.write(
+            f"{run.keys} keys destroyed, {run.rows} sealed rows deleted, {run.records} records destroyed"
+        )
