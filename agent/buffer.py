@@ -52,8 +52,19 @@ class Buffer:
         self._key_path = state_dir / "buffer.key"
         self._cipher = AESGCM(self._load_key())
 
-    def add(self, kind: str, alert_id: str, at: datetime, build: Callable[[int], dict[str, Any]]) -> Buffered:
-        """Give the alert the next ``seq`` and seal ``build(seq)``; durable when this returns."""
+    def add(
+        self,
+        kind: str,
+        alert_id: str,
+        at: datetime,
+        build: Callable[[int], dict[str, Any]],
+        *,
+        raised: bool = True,
+    ) -> Buffered:
+        """Give the alert the next ``seq`` and seal ``build(seq)``; durable when this returns.
+
+        ``raised`` False: a test alert, which opens no camera (H18).
+        """
         with self.store.transaction() as db:
             seq = self.store.counter(f"alert:{self.trailer}") + 1
             entry = Buffered(seq, alert_id, build(seq))
@@ -61,7 +72,8 @@ class Buffer:
             db.execute(
                 "INSERT INTO buffered VALUES (?, ?, ?, ?)", (seq, alert_id, RANK[kind], self._seal(entry))
             )
-            db.execute("INSERT INTO raised VALUES (?, ?)", (alert_id, at.timestamp()))
+            if raised:
+                db.execute("INSERT INTO raised VALUES (?, ?)", (alert_id, at.timestamp()))
             db.execute("DELETE FROM raised WHERE at < ?", (at.timestamp() - RAISED_KEPT_S,))
             self._make_room()
         return entry

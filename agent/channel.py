@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,8 @@ class Hooks:
     hotlist_changed: Callable[[], None]
     linked: Callable[[], None]
     refused: Callable[[str], None]
+    deactivate: Callable[[Mapping[str, Any]], None]
+    self_test: Callable[[Mapping[str, Any]], Awaitable[str | None]]
 
 
 class Channel:
@@ -103,7 +105,7 @@ class Channel:
     async def _serve(self, socket: ClientConnection) -> None:
         self._socket = socket
         self.dead_man.channel_up()
-        await self.send({"t": "hello", "agent_version": VERSION, **self.hooks.status()})
+        await self.say("hello", agent_version=VERSION)
         self._next_hb = self.clock.monotonic() + HEARTBEAT_S
         self.hooks.linked()
         beats = asyncio.create_task(self._beat_for_ever())
@@ -140,6 +142,10 @@ class Channel:
         if reason in ("key-revoked", "wrong-trailer"):
             self.hooks.refused(reason)
 
+    async def say(self, kind: str, **more: Any) -> None:
+        """Send what the trailer says of itself now: ``hello``, ``hb`` or ``state``."""
+        await self.send({"t": kind, "at": wire(self.clock.now()), **more, **self.hooks.status()})
+
     async def send(self, message: dict[str, Any]) -> None:
         """Send one message; a closed socket is no error, the reader notices it."""
         if self._socket is None:
@@ -164,7 +170,7 @@ class Channel:
             asyncio.ensure_future(await self._socket.ping()).add_done_callback(self._pong)
         if self.clock.monotonic() >= self._next_hb - BEAT_S / 2:
             self._next_hb = self.clock.monotonic() + HEARTBEAT_S
-            await self.send({"t": "hb", "at": wire(self.clock.now()), **self.hooks.status()})
+            await self.say("hb")
 
     def _pong(self, waiter: asyncio.Future[float]) -> None:
         if not waiter.cancelled() and waiter.exception() is None:
@@ -229,6 +235,12 @@ class Channel:
                 self.streams.renew(alert, command.args)
             elif command.name == "stream.stop":
                 await self.streams.stop("stopped")
+            elif command.name == "deactivate":
+                self.hooks.deactivate(command.args)
+                await self.streams.stop("not-deployed")
+                await self.say("state")
+            elif command.name == "self.test" and (code := await self.hooks.self_test(command.args)):
+                return Ack(command.id, "failed", code)
         except CannotStream as error:
             code = str(error.args[0])
             return Ack(command.id, "failed" if code in ("publish-failed", "stopped") else "refused", code)

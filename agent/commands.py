@@ -21,7 +21,7 @@ from agent.clock import AgentClock, parse
 from agent.signing import unb64url
 from agent.store import Store
 
-SUPPORTED = frozenset({"ping", "stream.start", "stream.renew", "stream.stop"})
+SUPPORTED = frozenset({"ping", "stream.start", "stream.renew", "stream.stop", "deactivate", "self.test"})
 # A stop needs no lock: whatever the reason, less watching is always allowed.
 CAMERA_VERBS = frozenset({"stream.start", "stream.renew", "ptz.move", "ptz.preset", "ptz.slew"})
 MAX_AHEAD = timedelta(seconds=30)

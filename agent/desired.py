@@ -12,16 +12,26 @@ from typing import Any
 
 from agent.clock import parse
 
+MODULES = ("acoustic", "alpr", "ptz", "speaker")
+GEOFENCE_M = 25.0
+
 
 @dataclass(frozen=True)
 class Desired:
-    """One version of it; no deployment means every sensor off."""
+    """One version of it; no deployment means every sensor off.
+
+    ``point`` is the authorised place in WGS 84 degrees, ``forbidden_sectors`` are pairs of degrees true,
+    clockwise, into which the camera may not look.
+    """
 
     version: int = 0
     deployment: str | None = None
     until: datetime | None = None
     modules: dict[str, Any] = field(default_factory=dict)
     hotlist_min_version: int = 0
+    point: tuple[float, float] | None = None
+    geofence_m: float = GEOFENCE_M
+    forbidden_sectors: tuple[tuple[float, float], ...] = ()
 
     def sensing(self, module: str, now: datetime) -> bool:
         """Tell whether this module may be on: a deployment, not yet over, that names it."""
@@ -44,10 +54,21 @@ def read(body: Any) -> Desired:
         return Desired(version=body["version"], modules=modules, hotlist_min_version=int(least))
     try:
         return Desired(
-            body["version"], str(deployment["id"]), parse(deployment["until"]), modules, int(least)
-        )
+            body["version"], str(deployment["id"]), parse(deployment["until"]), modules, int(least),
+            _point(deployment.get("point")), float(deployment.get("geofence_m") or GEOFENCE_M),
+            _sectors(body.get("forbidden_sectors")),
+        )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"a deployment without {error}") from error
+
+
+def _point(value: Any) -> tuple[float, float] | None:
+    return None if value is None else (float(value["lat"]), float(value["lon"]))
+
+
+def _sectors(value: Any) -> tuple[tuple[float, float], ...]:
+    """Read the masks; a mask that can't be read can't be kept, so the whole state is not taken."""
+    return tuple((float(one["from_deg"]), float(one["to_deg"])) for one in value or ())
 
 
 class DesiredFile:

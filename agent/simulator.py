@@ -13,6 +13,7 @@ import asyncio
 import json
 import logging
 import math
+import random
 import signal
 import sys
 import time
@@ -22,8 +23,9 @@ from typing import Any
 
 from agent import control
 from agent.client import Answer
+from agent.fence import Fix
 from agent.identity import console_keys
-from agent.incidents import Director
+from agent.incidents import Director, destination
 from agent.trailer import MODULE, Config, SensorsOff, TrailerAgent, preload
 
 log = logging.getLogger("agent.simulator")
@@ -48,6 +50,7 @@ class Simulator:
                         private_key_file=base / row["private_key_file"], console_url=console_url,
                         console_keys=keys, state_dir=state_dir / row["trailer"], authority=authority,
                         label=row.get("label") or row["trailer"], lat=row["lat"], lon=row["lon"],
+                        fix=receiver(row["lat"], row["lon"], len(self.agents)),
                         battery_soc_pct=battery(len(self.agents)),
                     )
                 )  # fmt: skip
@@ -135,6 +138,17 @@ def battery(index: int) -> Callable[[], float]:
     """Return a believable state of charge: its own level per trailer, drifting over an hour."""
     level, began = 64.0 + 31.0 * ((index * 0.618) % 1.0), time.monotonic()
     return lambda: round(level + 4.0 * math.sin((time.monotonic() - began) / 1800.0 + index), 1)
+
+
+def receiver(lat: float, lon: float, index: int) -> Callable[[], Fix]:
+    """Return a steady receiver: every fix within 4 m of the place, as a good one in the open has it."""
+    pick = random.Random(SEED + index)
+
+    def fix() -> Fix:
+        near_lat, near_lon = destination(lat, lon, pick.uniform(0, 360), pick.uniform(0, 4))
+        return Fix(near_lat, near_lon, satellites=pick.randrange(8, 14), accuracy_m=pick.randrange(2, 5))
+
+    return fix
 
 
 def read_wish(body: bytes) -> tuple[str, str, int | None]:

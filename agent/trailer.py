@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from agent import selftest
 from agent.buffer import Buffer, Buffered
 from agent.channel import PATH, Channel, Hooks
 from agent.client import Answer, Client
 from agent.clock import AgentClock, wire
 from agent.commands import Gate
-from agent.desired import Desired, DesiredFile, read
+from agent.desired import MODULES, Desired, DesiredFile, read
+from agent.fence import Fence, Fix
 from agent.sender import Orders, Sender
 from agent.signing import Signer, load_private_key
 from agent.store import Store
@@ -29,6 +31,7 @@ log = logging.getLogger("agent.trailer")
 MODULE = {"gunshot": "acoustic", "alpr_hit": "alpr"}
 POLL_S = 60.0
 WATCH_S = 0.5
+FIX_S = 10.0
 
 
 def unknown() -> None:
@@ -70,6 +73,8 @@ class Config:
     label: str = ""
     lat: float | None = None
     lon: float | None = None
+    #: The receiver; without one the trailer stands at ``lat``, ``lon``.
+    fix: Callable[[], Fix | None] = unknown
     channel_url: str = ""
     battery_soc_pct: Callable[[], float | None] = unknown
     publisher: Callable[[], Publishes] = make_publisher
@@ -112,15 +117,21 @@ class TrailerAgent:
         gate = Gate(store, config.trailer, config.console_keys, self.buffer.raised, self.clock)
         self.channel = Channel(config.socket_url(), self.client, gate, self.streams, self._hooks())
         self._refetch = asyncio.Event()
+        self.fence = Fence()
+        self._fix: tuple[Fix, str] | None = None
+        self._said: tuple[dict[str, str], int] | None = None
+        self.take_fix()
 
     def _hooks(self) -> Hooks:
         return Hooks(
             status=self.status,
-            permitted=self.deployed,
+            permitted=self.may_watch,
             desired_changed=self._refresh,
             hotlist_changed=lambda: None,
             linked=self._linked,
             refused=self._refused,
+            deactivate=self._deactivate,
+            self_test=self._self_test,
         )
 
     @property
@@ -129,30 +140,58 @@ class TrailerAgent:
         return self.channel.connected
 
     def deployed(self) -> bool:
-        """Tell whether a deployment holds now."""
-        return self.halted is None and self.desired.deployed(self.clock.now())
+        """Tell whether a deployment holds now, at the place it was authorised for."""
+        return self.halted is None and not self.fence.left and self.desired.deployed(self.clock.now())
 
     def sensing(self, kind: str) -> bool:
         """Tell whether the sensor behind this kind of alert is on."""
-        return self.halted is None and self.desired.sensing(MODULE[kind], self.clock.now())
+        return self._on(MODULE[kind])
+
+    def may_watch(self) -> bool:
+        """Tell whether the camera may send."""
+        return self._on("ptz")
+
+    def _on(self, module: str) -> bool:
+        return self.deployed() and self.desired.sensing(module, self.clock.now())
+
+    def modules(self) -> dict[str, str]:
+        """Return module -> "on" or "off" as it is at this moment; a camera that still sends is on."""
+        on = {module: self._on(module) for module in MODULES}
+        on["ptz"] = on["ptz"] or self.streams.live
+        return {module: "on" if value else "off" for module, value in on.items()}
+
+    def take_fix(self) -> None:
+        """Read the receiver and judge where the trailer stands."""
+        config = self.config
+        fix = config.fix()
+        if fix is None and config.lat is not None and config.lon is not None:
+            fix = Fix(config.lat, config.lon)
+        if fix is not None:
+            self._fix = fix, wire(self.clock.now())
+            self.fence.take(fix, self.desired)
 
     def status(self) -> dict[str, Any]:
-        """Return what heartbeats carry besides their time; unknown is null."""
-        config = self.config
-        fix: dict[str, Any] = {"position": None, "fix_at": None}
-        if config.lat is not None and config.lon is not None:
-            fix = {"position": {"lat": config.lat, "lon": config.lon}, "fix_at": wire(self.clock.now())}
+        """Return what the trailer says of itself besides the time; unknown is null."""
+        fix, fix_at = self._fix or (None, None)
+        modules, version = self.modules(), self.desired.version
+        self._said = modules, version
+        faults = self.faults | ({"off-point"} if self.fence.left else set())
         return {
-            **fix,
-            "battery_soc_pct": config.battery_soc_pct(),
-            "faults": sorted(self.faults)[:20],
-            "desired_version": self.desired.version,
+            "position": fix and fix.wire(),
+            "fix_at": fix_at,
+            "battery_soc_pct": self.config.battery_soc_pct(),
+            "faults": sorted(faults)[:20],
+            "modules": modules,
+            "desired_version": version,
         }
 
     async def run(self) -> None:
         """Run until cancelled, or until the console revoked the key; sensors and stream are off
         afterwards."""
-        parts = (self.channel.run(), self.sender.run(), self._follow_desired(), self._watch())
+        parts = (
+            self.channel.run(), self.sender.run(), self._follow_desired(), self._follow_position(),
+            self._watch(),
+        )  # fmt: skip
         tasks = [asyncio.create_task(part) for part in parts]
         try:
             while self.halted != "key-revoked" and not any(task.done() for task in tasks):
@@ -178,16 +217,19 @@ class TrailerAgent:
         """
         if not self.sensing(kind):
             raise SensorsOff(self.halted or "not-deployed")
+        return self._raise(kind, block, self.desired.deployment or "")
+
+    def _raise(self, kind: str, block: dict[str, Any], deployment: str, *, raised: bool = True) -> Buffered:
         now = self.clock.now()
         alert_id = str(uuid.uuid4())
         body = {
             "schema": "csrp.alert/1", "id": alert_id, "trailer": self.config.trailer, "kind": kind,
             "occurred_at": wire(now), "clock": {"source": "ntp", "error_ms": 40},
-            "deployment": self.desired.deployment, kind: block,
+            "deployment": deployment, kind: block,
         }  # fmt: skip
         if self.config.lat is not None:
             body["position"] = {"lat": self.config.lat, "lon": self.config.lon, "accuracy_m": 4}
-        entry = self.buffer.add(kind, alert_id, now, lambda seq: {**body, "seq": seq})
+        entry = self.buffer.add(kind, alert_id, now, lambda seq: {**body, "seq": seq}, raised=raised)
         self.sender.wake()
         return entry
 
@@ -196,17 +238,50 @@ class TrailerAgent:
     ) -> tuple[str, Answer]:
         """Report, and return the alert's id with the console's answer; status 0 means that it still waits."""
         entry = self.report(kind, block)
+        return entry.id, await self._answer(entry, timeout_s)
+
+    async def _answer(self, entry: Buffered, timeout_s: float) -> Answer:
         try:
             async with asyncio.timeout(timeout_s):
-                return entry.id, await self.sender.answer_for(entry.id)
+                return await self.sender.answer_for(entry.id)
         except TimeoutError:
-            return entry.id, Answer(0)
+            return Answer(0)
+
+    async def _self_test(self, args: Mapping[str, Any]) -> str | None:
+        """Raise the test alert of an installation and wait for its answer; returns why it failed, or None.
+
+        Under a deployment it would ring as a real one, so there it is not raised. One that the console did
+        not take in time is forgotten: a test that arrives late would test nothing.
+        """
+        deployment = selftest.deployment_of(args)
+        if deployment is None:
+            return "bad-args"
+        if self.halted is not None or self.desired.deployed(self.clock.now()):
+            return self.halted or "deployed"
+        entry = self._raise("gunshot", selftest.block(), deployment, raised=False)
+        answer = await self._answer(entry, selftest.ANSWER_S)
+        self.buffer.remove(entry.id)
+        return None if answer.ok else answer.code or "unavailable"
+
+    def _deactivate(self, args: Mapping[str, Any]) -> None:
+        """Every sensor off, as the console commands; a command about another deployment is about the past."""
+        named = args.get("deployment")
+        if named is not None and self.desired.deployment not in (None, named):
+            return
+        self._forget_desired()
+        if args.get("wipe"):
+            self.sender.purge("not-deployed")
+        self._refresh()
+
+    def _forget_desired(self) -> None:
+        """Sensors off from this moment; the version stays known, so that the console is told no lower one."""
+        self._desired_file.forget()
+        self.desired, self._etag = Desired(version=self.desired.version), None
 
     def stop_sensing(self, code: str) -> None:
         """Sensors off and buffer purged, as a 403 demands; only ``not-deployed`` can end by itself."""
         log.warning("%s: sensors off (%s)", self.config.trailer, code)
-        self._desired_file.forget()
-        self.desired, self._etag = Desired(), None
+        self._forget_desired()
         self.sender.purge(code)
         if code != "not-deployed":
             self.halted = code
@@ -257,10 +332,33 @@ class TrailerAgent:
             log.error("desired state not understood: %s", error)
             return
         self._desired_file.save(answer.body, answer.etag)
+        if self.desired.deployment not in (None, desired.deployment):
+            # What that deployment let it keep may no longer be sent, so it may no longer be kept.
+            self.sender.purge("not-deployed")
         self.desired, self._etag = desired, answer.etag
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """End a stream that may no longer live, and tell the console at once what changed.
+
+        Together: the picture stops before the first wait, the gateway's farewell holds up no word.
+        """
+        await asyncio.gather(self.streams.tick(self.may_watch()), self._say_if_new())
+
+    async def _say_if_new(self) -> None:
+        if self.connected and self._said != (self.modules(), self.desired.version):
+            await self.channel.say("state")
+
+    async def _follow_position(self) -> None:
+        """Take a fix now and then; one outside is told at once, so that the console counts as fast."""
+        while True:
+            await asyncio.sleep(FIX_S)
+            self.take_fix()
+            if self.fence.outside:
+                await self.channel.say("state")
 
     async def _watch(self) -> None:
-        """End the stream the moment it may no longer live."""
+        """Follow the clock: what may no longer be on goes off, and the console hears of it."""
         while True:
             await asyncio.sleep(WATCH_S)
-            await self.streams.tick(self.deployed())
+            await self._settle()

@@ -285,7 +285,19 @@ async def test_a_lost_deployment_ends_the_picture(tmp_path):
         await console.socket.send('{"t":"desired-changed"}')
         await until(lambda: not Camera.made[0].active)
         acks = await console.tell(console.command("stream.start", alert_id, args=args))
-        assert (acks[-1]["status"], acks[-1]["code"]) == ("refused", "not-deployed")
+        assert (acks[-1]["status"], acks[-1]["code"]) == ("refused", "unknown-alert"), "it went with the rest"
+
+
+async def test_without_the_camera_among_its_modules_no_picture_starts(tmp_path):
+    async with deployed(tmp_path) as (console, agent):
+        console.deploy(datetime.now(UTC) + SOON, version=2)
+        console.desired["modules"]["ptz"] = False
+        await console.socket.send('{"t":"desired-changed"}')
+        await until(lambda: not agent.may_watch())
+        alert_id, _ = await agent.report_and_wait("gunshot", GUNSHOT)
+        args = {"lease_s": 60, "whip_url": "http://127.0.0.1:9/w", "token": "t"}
+        acks = await console.tell(console.command("stream.start", alert_id, args=args))
+        assert (acks[-1]["status"], acks[-1]["code"]) == ("refused", "not-deployed") and Camera.made == []
 
 
 async def test_rubbish_on_the_channel_changes_nothing(tmp_path):
