@@ -22,7 +22,7 @@ def person(request: HttpRequest) -> dict[str, Any]:
 
 def _glass(user: Any, held: frozenset[str]) -> dict[str, Any]:
     """`may`: whether this person could break it. `own`: what they have open. `others`: what they are told."""
-    may = bool(held & (policies.WITH_CONTENT | {Role.APPLICANT})) and not held & policies.WITHOUT_CONTENT
+    may = policies.works_with_content(user)
     if not may and not held & TOLD:
         return {"may": False, "own": [], "others": []}
     standing = list(selectors.glass_of_agency(user.person.agency_id, clock.now()))

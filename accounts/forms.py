@@ -87,7 +87,7 @@ class ConfirmForm(_OneUse, ReauthenticateForm):  # type: ignore[misc]
 
 
 class RolesForm(forms.Form):
-    """Which roles a person holds."""
+    """Which roles a sign-in has."""
 
     roles = forms.MultipleChoiceField(
         label=_("Roles"), choices=Role.choices, widget=forms.CheckboxSelectMultiple, required=False
@@ -101,35 +101,47 @@ class _LowerCase(forms.CharField):
         return str(super().to_python(value)).lower()
 
 
-class AddPersonForm(RolesForm):
+class AddSignInForm(RolesForm):
+    """One more sign-in of a person."""
+
+    field_order: tuple[str, ...] = ("username", "roles")
+    username = _LowerCase(
+        label=_("Username"),
+        max_length=63,
+        validators=User._meta.get_field("username").validators,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text=_("What they type to sign in: small letters, digits, dots, hyphens."),
+    )
+
+    def clean_username(self) -> str:
+        """Say that it is taken together with everything else that is wrong."""
+        username: str = self.cleaned_data["username"]
+        if selectors.username_is_taken(username):
+            raise forms.ValidationError(_("Somebody already signs in with this username."))
+        return username
+
+
+class AddPersonForm(AddSignInForm):
     """A new person with a sign-in."""
 
     field_order = ("name", "badge", "unit", "username", "roles")
     name = forms.CharField(label=_("Name"), max_length=120, strip=True, validators=[plain_text])
     badge = forms.CharField(label=_("Badge"), max_length=24, strip=True, validators=[plain_text])
     unit = forms.ModelChoiceField(label=_("Unit"), queryset=Unit.objects.none(), empty_label=None)
-    username = _LowerCase(
-        label=_("Username"),
-        max_length=63,
-        validators=User._meta.get_field("username").validators,
-        help_text=_("What they type to sign in: small letters, digits, dots, hyphens."),
-    )
 
     def __init__(self, *args: Any, agency: Agency, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["unit"].queryset = selectors.units_of(agency)  # type: ignore[attr-defined]
         self.fields["unit"].label_from_instance = lambda unit: unit.name  # type: ignore[attr-defined]
-        for field in ("name", "badge", "username"):
+        for field in ("name", "badge"):
             self.fields[field].widget.attrs["autocomplete"] = "off"
 
     def clean(self) -> dict[str, Any]:
-        """Say that a badge or username is taken together with everything else that is wrong."""
+        """Say that a badge is taken together with everything else that is wrong."""
         asked: dict[str, Any] = super().clean() or {}
         unit = asked.get("unit")
         if unit and asked.get("badge") and selectors.badge_is_taken(unit.agency_id, asked["badge"]):
             self.add_error("badge", _("Somebody of this agency already has this badge."))
-        if asked.get("username") and selectors.username_is_taken(asked["username"]):
-            self.add_error("username", _("Somebody already signs in with this username."))
         return asked
 
 

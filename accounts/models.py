@@ -1,4 +1,7 @@
-"""People. A `Person` is whoever acts; a `User` is how that person signs in. Four eyes compares persons."""
+"""People. A `Person` is whoever acts; a `User` is how that person signs in, and one person may have several.
+
+Four eyes compares persons, never users.
+"""
 
 import unicodedata
 import uuid
@@ -108,6 +111,16 @@ class Person(models.Model):
     def wire_id(self) -> str:
         return f"u-{self.number}"
 
+    def leave(self) -> None:
+        """Stop being staff. The database wants every sign-in closed first."""
+        self.active = False
+        self.save(update_fields=["active"])
+
+    def come_back(self) -> None:
+        """Be staff again."""
+        self.active = True
+        self.save(update_fields=["active"])
+
 
 class UserManager(BaseUserManager["User"]):
     """Creates sign-ins only for a person: there is no shared and no nameless login."""
@@ -129,7 +142,10 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractUser):
-    """A sign-in of exactly one person. No name of its own and no mail address: nothing is reset by mail."""
+    """A sign-in of exactly one person, who may have others. It never moves to another person.
+
+    No name of its own and no mail address: nothing is reset by mail.
+    """
 
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
@@ -152,7 +168,7 @@ class User(AbstractUser):
         ],
         error_messages={"unique": _("Somebody already signs in with this username.")},
     )
-    person = models.OneToOneField(Person, on_delete=models.PROTECT, related_name="user")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="users")
     # Raised by one whenever a right ends; a session or socket holding an older value is over (H15).
     auth_epoch = models.PositiveIntegerField(default=1)
     # True while the password is one that an administrator has seen: the first sign-in replaces it.
@@ -192,20 +208,16 @@ class User(AbstractUser):
         self.password_initial = initial
         self.save(update_fields=["password", "password_initial"])
 
-    def leave(self) -> None:
-        """Stop being staff: nothing opens with this sign-in any more."""
+    def close(self) -> None:
+        """Nothing opens with this sign-in any more."""
         self.is_active = False
         self.set_unusable_password()
         self.save(update_fields=["is_active", "password"])
-        self.person.active = False
-        self.person.save(update_fields=["active"])
 
-    def come_back(self) -> None:
-        """Be staff again, without any role."""
+    def open(self) -> None:
+        """It may be used again, once a password is given."""
         self.is_active = True
         self.save(update_fields=["is_active"])
-        self.person.active = True
-        self.person.save(update_fields=["active"])
 
 
 class BreakGlass(models.Model):

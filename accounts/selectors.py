@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.contrib.sessions.models import Session
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 import audit
@@ -30,6 +30,16 @@ def roles_of(user: Any) -> frozenset[str]:
     return frozenset(user.groups.values_list("name", flat=True)) & frozenset(Role.values)
 
 
+def roles_of_person(person: Person, *, apart_from: User | None = None) -> frozenset[str]:
+    """What a person holds with all their open sign-ins together; ``apart_from``: but for this one."""
+    if not person.active:
+        return frozenset()
+    found = User.objects.filter(person=person, is_active=True, groups__name__in=Role.values)
+    if apart_from is not None:
+        found = found.exclude(pk=apart_from.pk)
+    return frozenset(found.values_list("groups__name", flat=True))
+
+
 def has_role(user: Any, *roles: str) -> bool:
     """Whether the user holds at least one of `roles` now. Asks the database each time, on purpose."""
     return not roles_of(user).isdisjoint(roles)
@@ -43,7 +53,7 @@ def person_wire(person: Person | None) -> dict[str, str] | None:
 
 
 def user_ref(user: User) -> audit.Ref:
-    """How the audit log names a user as the object of an act."""
+    """How the audit log names a user as the object of an act: by the person, whichever their sign-in."""
     return audit.Ref("user", user.person.wire_id, user.person.agency.code)
 
 
@@ -107,27 +117,36 @@ def user_with_person(user_id: int) -> User | None:
     )
 
 
-def people_visible_to(user: User) -> QuerySet[User]:
-    """The sign-ins an administrator may manage: those of their own agency."""
+def people_visible_to(user: User) -> QuerySet[Person]:
+    """Whom an administrator may manage: those of their own agency with a sign-in; the oldest comes first."""
     if not has_role(user, Role.ADMINISTRATOR):
-        return User.objects.none()
+        return Person.objects.none()
+    sign_ins = User.objects.order_by("pk").prefetch_related("groups", "authenticator_set")
     return (
-        User.objects.filter(person__agency_id=user.person.agency_id)
-        .select_related("person__agency", "person__unit")
-        .prefetch_related("groups", "authenticator_set")
+        Person.objects.filter(_with_sign_in(), agency_id=user.person.agency_id)
+        .select_related("agency", "unit")
+        .prefetch_related(Prefetch("users", sign_ins))
     )
 
 
-def people_matching(user: User, *, text: str = "", role: str = "", left: bool = False) -> QuerySet[User]:
+def people_matching(user: User, *, text: str = "", role: str = "", left: bool = False) -> QuerySet[Person]:
     """The administrator's list, by name, badge or username, by role, and either present or left staff."""
-    found = people_visible_to(user).filter(is_active=not left)
+    found = people_visible_to(user).filter(active=not left)
     if text:
-        found = found.filter(
-            Q(person__name__icontains=text) | Q(person__badge__icontains=text) | Q(username__icontains=text)
-        )
+        named = Q(name__icontains=text) | Q(badge__icontains=text)
+        found = found.filter(named | Q(_with_sign_in(username__icontains=text)))
     if role:
-        found = found.filter(groups__name=role)
-    return found.order_by("person__name", "pk")
+        found = found.filter(_with_sign_in(groups__name=role))
+    return found.order_by("name", "pk")
+
+
+def _with_sign_in(**wanted: Any) -> Exists:
+    return Exists(User.objects.filter(person=OuterRef("pk"), **wanted))
+
+
+def other_sign_ins(user: User) -> QuerySet[User]:
+    """The person's further open sign-ins, oldest first."""
+    return User.objects.filter(person_id=user.person_id, is_active=True).exclude(pk=user.pk).order_by("pk")
 
 
 def badge_is_taken(agency_id: int, badge: str) -> bool:
@@ -151,7 +170,7 @@ def second_factor_kinds(user: User) -> frozenset[str]:
 
 
 def active_administrators() -> QuerySet[User]:
-    """Everyone who could still give out roles."""
+    """Every sign-in that could still give out roles."""
     return User.objects.filter(is_active=True, groups__name=Role.ADMINISTRATOR)
 
 
@@ -166,7 +185,7 @@ def glass_of_agency(agency_id: int, now: datetime) -> QuerySet[BreakGlass]:
 
 
 def glass_of(user: User, now: datetime) -> QuerySet[BreakGlass]:
-    """What this person has open by break-glass now, newest first."""
+    """What is open by break-glass to this sign-in now, newest first; another of the person's has its own."""
     return glass_of_agency(user.person.agency_id, now).filter(user=user)
 
 

@@ -22,7 +22,15 @@ urlpatterns = [
     path("access/", access.people, name="access"),
     path("access/add/", access.add, name="access-add"),
     path("access/u-<int:number>/", access.person, name="access-person"),
-    path("access/u-<int:number>/second-factor/", access.reset_second_factor, name="access-reset"),
+    path("access/u-<int:number>/add-sign-in/", access.add_sign_in, name="access-add-sign-in"),
+    path("access/u-<int:number>/sign-ins/<str:username>/roles/", access.set_roles, name="access-roles"),
+    path(
+        "access/u-<int:number>/sign-ins/<str:username>/second-factor/",
+        access.reset_second_factor,
+        name="access-reset",
+    ),
+    path("access/u-<int:number>/sign-ins/<str:username>/close/", access.close_sign_in, name="access-close"),
+    path("access/u-<int:number>/sign-ins/<str:username>/open/", access.open_sign_in, name="access-open"),
     path("access/u-<int:number>/leave/", access.leave, name="access-leave"),
     path("access/u-<int:number>/reinstate/", access.reinstate, name="access-reinstate"),
 ]

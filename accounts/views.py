@@ -44,6 +44,7 @@ def account(request: HttpRequest) -> HttpResponse:
             "roles": [role.label for role in Role if role in selectors.roles_of(user)],
             "factor": sessions.second_factor(request.session, user),
             "factors": selectors.second_factor_kinds(user),
+            "others": selectors.other_sign_ins(user),
             "sessions": UserSession.objects.purge_and_list(user),
         },
     )

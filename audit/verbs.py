@@ -35,6 +35,9 @@ _PEOPLE: dict[str, Verb] = {
     "user.second_factor_reset": Verb(
         _("reset the second factor of {object}"), _("reset the second factor of {object}")
     ),
+    "user.add_sign_in": Verb(_("gave another sign-in to {object}"), _("give another sign-in to {object}")),
+    "user.close_sign_in": Verb(_("closed a sign-in of {object}"), _("close a sign-in of {object}")),
+    "user.open_sign_in": Verb(_("opened a sign-in of {object} again"), _("open a sign-in of {object} again")),
     "user.view": Verb(_("looked at the access page"), _("look at the access page")),
     "role.grant": Verb(_("gave a role to {object}"), _("give a role to {object}")),
     "role.revoke": Verb(_("took a role from {object}"), _("take a role from {object}")),

@@ -33,11 +33,12 @@ def break_glass(
     policies.may_break_glass(actor, login)
     thing = _outside_their_grant(actor, kind, target)
     _said(why, words)
-    # One press after the other: the second of two at the same moment finds the first.
-    epoch = User.objects.select_for_update().values_list("auth_epoch", flat=True).get(pk=actor.pk)
-    if epoch != actor.auth_epoch:
+    # One press after the other, whichever the sign-in: the second of two at the same moment finds the first.
+    sign_ins = User.objects.select_for_update().filter(person_id=actor.person_id).order_by("pk")
+    epochs = dict(sign_ins.values_list("pk", "auth_epoch"))
+    if epochs.get(actor.pk) != actor.auth_epoch:
         raise Refused("signed-out", _("Your rights changed. Sign in again."), 401)
-    _make_room(actor, thing)
+    _make_room(actor, thing, epochs)
     return _open(actor, thing, why, words.strip(), cad)
 
 
@@ -63,19 +64,20 @@ def _readable(words: str) -> bool:
     return "Cs" not in kinds and any(kind[0] in "LNPS" for kind in kinds)
 
 
-def _make_room(actor: User, thing: glass.Thing) -> None:
+def _make_room(actor: User, thing: glass.Thing, epochs: dict[int, int]) -> None:
+    """Three at most to one person, all sign-ins together; each opens to the sign-in that broke it."""
     now = clock.now()
-    standing = BreakGlass.objects.filter(user=actor, ended_at__isnull=True)
-    held = [one for one in standing if one.holds_at(now, actor.auth_epoch)]
+    standing = BreakGlass.objects.filter(person_id=actor.person_id, ended_at__isnull=True)
+    held = [one for one in standing if one.holds_at(now, epochs[one.user_id])]
     for one in held:
-        if (one.kind, one.target) == (thing.kind, thing.id):
+        if (one.user_id, one.kind, one.target) == (actor.pk, thing.kind, thing.id):
             raise Refused(
                 "already-open", _("You have this open already."), 409,
                 id=str(one.pk), until=clock.wire(one.expires_at),
             )  # fmt: skip
     if len(held) >= MOST_OPEN:
         raise Refused("too-many-open", _("You have three things open already. End one of them first."), 409)
-    for one in standing.filter(kind=thing.kind, target=thing.id):
+    for one in standing.filter(user=actor, kind=thing.kind, target=thing.id):
         one.end(now)
 
 

@@ -1,39 +1,22 @@
-"""People, their roles, and how a right ends."""
+"""People: joining an agency, leaving staff and coming back."""
 
-import secrets
 from collections.abc import Iterable
-from typing import Any, NamedTuple
 
-from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 import audit
-from accounts import policies, selectors
+from accounts import policies, rights, selectors
 from accounts.models import Agency, Person, Role, Unit, User
-from csoc.lib import events
+from accounts.rights import Actor, Issued
 from csoc.lib.errors import Refused
-
-# No 0/O, 1/l/I: an initial password is read aloud or copied from paper once.
-_PASSWORD_SIGNS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-_PASSWORD_LENGTH = 20
-
-Actor = User | audit.Actor
-
-
-class Issued(NamedTuple):
-    """A user and the initial password, which exists in the clear only here."""
-
-    user: User
-    password: str
 
 
 def create_agency(*, code: str, name: str, actor: Actor) -> Agency:
     """Add a police service. Only the set-up program does this, before the first administrator."""
     with transaction.atomic():
         policies.may_manage_people(actor)
-        agency = _saved(Agency(code=code, name=name))
+        agency: Agency = rights.saved(Agency(code=code, name=name))
         audit.record("user.create", audit.Ref("agency", agency.code, agency.code))
     return agency
 
@@ -42,7 +25,7 @@ def create_unit(*, agency: Agency, code: str, name: str, actor: Actor) -> Unit:
     """Add a unit of an agency."""
     with transaction.atomic():
         policies.may_manage_people(actor)
-        unit = _saved(Unit(agency=agency, code=code, name=name))
+        unit: Unit = rights.saved(Unit(agency=agency, code=code, name=name))
         audit.record("user.create", audit.Ref("unit", f"{agency.code}/{unit.code}", agency.code))
     return unit
 
@@ -67,114 +50,67 @@ def create_user(
     Errors: Refused 403 `not-permitted`, 404 for a unit of another agency, 422 `invalid` with `errors`
     as a mapping of field to sentences.
     """
-    password = _initial_password()
-    wanted = _known_roles(roles)
+    wanted = rights.known_roles(roles)
     with transaction.atomic():
-        _lock_administrators()
+        rights.lock_administrators()
         _may_add_to(actor, unit)
         policies.roles_go_together(wanted)
-        person = _new_person(name, badge, unit)
-        user = User(username=username.lower(), person=person, password_initial=True)
-        user.set_password(password)
-        _saved(user)
-        user.groups.set(Group.objects.filter(name__in=wanted))
-        audit.record("user.create", selectors.user_ref(user), new={"roles": sorted(wanted)})
-        _record_roles("role.grant", user, wanted)
-    return Issued(user, password)
+        issued = rights.new_sign_in(_new_person(name, badge, unit), username, wanted)
+        user = issued.user
+        audit.record("user.create", selectors.user_ref(user), new=rights.with_roles(user, wanted))
+        rights.record_roles("role.grant", user, wanted)
+    return issued
 
 
-def set_roles(*, user: User, roles: Iterable[str], actor: Actor) -> User:
-    """Give the user exactly these roles. Taking one away ends every open session and socket of theirs.
-
-    Errors: Refused 403 `not-permitted` or `own-rights`, 404, 409 `last-administrator` or `left-staff`,
-    422 `invalid` for roles that do not go together.
-    """
-    wanted = _known_roles(roles)
-    with transaction.atomic():
-        user = _locked(user, actor)
-        policies.must_be_active(user)
-        policies.roles_go_together(wanted)
-        held = selectors.roles_of(user)
-        given, taken = wanted - held, held - wanted
-        if Role.ADMINISTRATOR in taken:
-            policies.administrator_remains(user)
-        if given or taken:
-            user.groups.set(Group.objects.filter(name__in=wanted))
-        _record_roles("role.grant", user, given)
-        if taken:
-            _record_roles("role.revoke", user, taken)
-            _end_rights(user)
-    return user
-
-
-def reset_second_factor(*, user: User, actor: Actor) -> Issued:
-    """Remove the user's second factors and issue a new initial password.
-
-    The old password stops working as well: whoever knows it could otherwise set up a factor of their
-    own before the user does. Errors: as `set_roles`.
-    """
-    password = _initial_password()
-    with transaction.atomic():
-        user = _locked(user, actor)
-        policies.must_be_active(user)
-        user.authenticator_set.all().delete()
-        user.give_password(password, initial=True)
-        audit.record("user.second_factor_reset", selectors.user_ref(user))
-        _end_rights(user)
-    return Issued(user, password)
-
-
-def leave_staff(*, user: User, actor: Actor) -> User:
+def leave_staff(*, person: Person, actor: Actor) -> Person:
     """End a person's service: no sign-in, no roles, no factor; their name stays in the records.
 
-    Errors: as `set_roles`.
+    Errors: Refused 403 `not-permitted` or `own-rights`, 404, 409 `last-administrator` or `left-staff`.
     """
     with transaction.atomic():
-        user = _locked(user, actor)
-        policies.must_be_active(user)
-        held = selectors.roles_of(user)
-        if Role.ADMINISTRATOR in held:
-            policies.administrator_remains(user)
-        user.groups.clear()
-        user.authenticator_set.all().delete()
-        user.leave()
-        audit.record("user.leave", selectors.user_ref(user), old={"roles": sorted(held)})
-        _record_roles("role.revoke", user, held)
-        _end_rights(user)
-    return user
+        person = rights.locked_person(person, actor)
+        policies.must_be_on_staff(person)
+        sign_ins = _locked_open_sign_ins(person)
+        if Role.ADMINISTRATOR in selectors.roles_of_person(person):
+            policies.administrator_remains(person, sign_ins)
+        held = [rights.with_roles(user, selectors.roles_of(user)) for user in sign_ins]
+        audit.record("user.leave", _ref(person), old={"sign_ins": held})
+        for user in sign_ins:
+            rights.close(user)
+        person.leave()
+    return person
 
 
-def reinstate(*, user: User, actor: Actor) -> Issued:
-    """Take a person back on staff, without roles, with a new initial password.
+def reinstate(*, person: Person, actor: Actor) -> Issued:
+    """Take a person back on staff, without roles: their oldest sign-in opens, with a new initial password.
 
-    Errors: Refused 403, 404, 409 `on-staff`.
+    Others stay closed until they are opened one by one. Errors: Refused 403, 404, 409 `on-staff`.
     """
-    password = _initial_password()
+    password = rights.initial_password()
     with transaction.atomic():
-        user = _locked(user, actor)
-        if user.is_active:
-            raise Refused("on-staff", _("%(name)s is on staff.") % {"name": user.person.name}, 409)
-        user.come_back()
+        person = rights.locked_person(person, actor)
+        if person.active:
+            raise Refused("on-staff", _("%(name)s is on staff.") % {"name": person.name}, 409)
+        user = person.users.select_for_update().order_by("pk").first()
+        if user is None:
+            raise Refused("no-sign-in", _("%(name)s never had a sign-in.") % {"name": person.name}, 409)
+        person.come_back()
+        user.person = person
+        user.open()
         user.give_password(password, initial=True)
-        audit.record("user.reinstate", selectors.user_ref(user))
+        audit.record("user.reinstate", selectors.user_ref(user), new=rights.named(user))
     return Issued(user, password)
 
 
-def _locked(user: User, actor: Actor) -> User:
-    """Lock, re-read, and judge under the lock: two administrators may be removing each other."""
-    _lock_administrators()
-    fresh = (
-        User.objects.select_for_update(of=("self",))
-        .select_related("person__agency", "person__unit")
-        .get(pk=user.pk)
-    )
-    policies.may_manage(actor, fresh)
-    return fresh
+def _locked_open_sign_ins(person: Person) -> list[User]:
+    found = list(person.users.select_for_update().filter(is_active=True).order_by("pk"))
+    for user in found:
+        user.person = person
+    return found
 
 
-def _lock_administrators() -> None:
-    """One change of rights at a time, so that "is there another administrator?" stays true to commit."""
-    Group.objects.select_for_update().get(name=Role.ADMINISTRATOR)
+def _ref(person: Person) -> audit.Ref:
+    return audit.Ref("user", person.wire_id, person.agency.code)
 
 
 def _may_add_to(actor: Actor, unit: Unit) -> None:
@@ -185,52 +121,6 @@ def _may_add_to(actor: Actor, unit: Unit) -> None:
 
 def _new_person(name: str, badge: str, unit: Unit) -> Person:
     if selectors.badge_is_taken(unit.agency_id, badge):
-        raise _invalid({"badge": [_("Somebody of this agency already has this badge.")]})
-    person: Person = _saved(Person(name=name, badge=badge, agency=unit.agency, unit=unit))
+        raise rights.invalid({"badge": [_("Somebody of this agency already has this badge.")]})
+    person: Person = rights.saved(Person(name=name, badge=badge, agency=unit.agency, unit=unit))
     return person
-
-
-def _end_rights(user: User) -> None:
-    user.end_rights()
-    events.emit("user.right_lost", user=user)
-
-
-def _record_roles(verb: str, user: User, roles: Iterable[str]) -> None:
-    """One entry a role, with the role's name as the outcome's code: readable in the line itself."""
-    for role in sorted(roles):
-        audit.record(verb, selectors.user_ref(user), outcome=audit.Outcome("allowed", code=str(role)))
-
-
-def _known_roles(roles: Iterable[str]) -> frozenset[str]:
-    wanted = frozenset(str(role) for role in roles)
-    unknown = wanted - frozenset(Role.values)
-    if unknown:
-        raise Refused(
-            "invalid", _("There is no such role."), 422, errors={"roles": [_("There is no such role.")]}
-        )
-    return wanted
-
-
-def _initial_password() -> str:
-    return "".join(secrets.choice(_PASSWORD_SIGNS) for _n in range(_PASSWORD_LENGTH))
-
-
-def _saved(row: Any) -> Any:
-    """Validate and save; what the model or a unique constraint refuses becomes sentences beside fields."""
-    try:
-        row.full_clean()
-        with transaction.atomic():
-            row.save()
-    except ValidationError as error:
-        raise _invalid(error.message_dict) from None
-    except IntegrityError as error:
-        # Somebody else took the badge or username between the check and the insert.
-        raise _invalid({"__all__": [_("This was just taken by somebody else. Try another.")]}) from error
-    return row
-
-
-def _invalid(errors: dict[str, list[str]]) -> Refused:
-    first = next(iter(errors.values()))[0]
-    return Refused(
-        "invalid", first, 422, errors={name: [str(one) for one in many] for name, many in errors.items()}
-    )

@@ -49,6 +49,16 @@ def add_user(
         )
 
 
+def second_sign_in(boss: User, user: User, *roles: str, username: str = "") -> services.Issued:
+    """Another sign-in of the same person, as an administrator adds it; it can be used at once."""
+    with services.acting(boss):
+        issued = services.add_sign_in(
+            person=user.person, username=username or f"{user.username}.b", roles=roles, actor=boss
+        )
+    issued.user.give_password(issued.password, initial=False)
+    return issued
+
+
 def stay(client: Client, path: str = "/account/") -> int:
     """The status a browser gets for an ordinary page."""
     return client.get(path).status_code

@@ -15,25 +15,38 @@ def admin(boss):
     return sign_in(boss)
 
 
-def paths(number: int) -> list[tuple[str, str]]:
-    one = f"/access/u-{number}/"
+def paths(user: User) -> list[tuple[str, str]]:
+    """What the pages do for everybody, then what they do with one person and one sign-in of theirs."""
+    one = f"/access/u-{user.person.number}/"
+    sign_in = f"{one}sign-ins/{user.username}/"
     return [
         ("get", "/access/"),
         ("get", "/access/add/"),
         ("post", "/access/add/"),
         ("get", one),
-        ("post", one),
-        ("post", f"{one}second-factor/"),
+        ("get", f"{one}add-sign-in/"),
+        ("post", f"{one}add-sign-in/"),
+        ("post", f"{sign_in}roles/"),
+        ("post", f"{sign_in}second-factor/"),
+        ("get", f"{sign_in}close/"),
+        ("post", f"{sign_in}close/"),
+        ("post", f"{sign_in}open/"),
         ("get", f"{one}leave/"),
         ("post", f"{one}leave/"),
         ("post", f"{one}reinstate/"),
     ]
 
 
+def at(user: User, act: str = "") -> str:
+    """The address of the person, or of an act on this sign-in of theirs."""
+    one = f"/access/u-{user.person.number}/"
+    return f"{one}sign-ins/{user.username}/{act}/" if act else one
+
+
 @pytest.mark.parametrize("role", [role for role in Role.values if role != Role.ADMINISTRATOR])
 def test_every_page_is_the_administrators_alone(cast, role, entries):
     client, other = sign_in(cast[role]["user"]), cast["technician-2"]["user"]
-    for method, path in paths(other.person.number):
+    for method, path in paths(other):
         entries.clear()
         answer = getattr(client, method)(path)
         assert answer.status_code == 403, (method, path)
@@ -43,16 +56,17 @@ def test_every_page_is_the_administrators_alone(cast, role, entries):
 
 
 def test_nobody_without_a_sign_in(cast):
-    for method, path in paths(cast["technician"]["user"].person.number):
+    for method, path in paths(cast["technician"]["user"]):
         answer = getattr(Client(), method)(path)
         assert answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
 
 
 def test_wrong_methods(admin, cast):
-    one = f"/access/u-{cast['technician']['user'].person.number}/"
-    for path in (f"{one}second-factor/", f"{one}reinstate/"):
+    user = cast["technician"]["user"]
+    for path in (at(user, "roles"), at(user, "second-factor"), at(user, "open"), f"{at(user)}reinstate/"):
         assert admin.get(path).status_code == 405
-    assert admin.post("/access/").status_code == 405
+    for path in ("/access/", at(user)):
+        assert admin.post(path).status_code == 405
 
 
 def test_the_list_and_its_filters(admin, cast):
@@ -133,8 +147,8 @@ def test_a_hostile_name_is_shown_as_text(admin, boss):
 
 def test_change_roles(admin, cast):
     user = cast["technician"]["user"]
-    page = f"/access/u-{user.person.number}/"
-    assert admin.get(page).status_code == 200
+    page = at(user, "roles")
+    assert admin.get(at(user)).status_code == 200
     assert admin.post(page, {"roles": ["applicant", "technician"]}).status_code == 302
     assert selectors.roles_of(user) == {"applicant", "technician"}
     answer = admin.post(page, {"roles": ["dispatcher", "technician"]})
@@ -145,19 +159,22 @@ def test_change_roles(admin, cast):
 
 
 def test_not_ones_own(admin, boss):
-    page = f"/access/u-{boss.person.number}/"
-    assert "This is you" in admin.get(page).content.decode()
-    answer = admin.post(page, {"roles": ["administrator", "dispatcher"]})
+    page = admin.get(at(boss)).content.decode()
+    assert "This is you" in page and "add-sign-in" not in page and "/roles/" in page
+    answer = admin.post(at(boss, "roles"), {"roles": ["administrator", "dispatcher"]})
     assert "Ask another administrator" in answer.content.decode()
     assert selectors.roles_of(boss) == {"administrator"}
-    assert admin.post(f"{page}second-factor/").status_code == 403
-    assert admin.get(f"{page}leave/").status_code == 403
+    for path in (at(boss, "second-factor"), f"{at(boss)}add-sign-in/"):
+        assert admin.post(path, {"username": "mine", "roles": ["supervisor"]}).status_code == 403
+    assert admin.get(f"{at(boss)}add-sign-in/").status_code == 403
+    assert admin.get(f"{at(boss)}leave/").status_code == 403
+    assert not User.objects.filter(username="mine").exists()
 
 
 def test_reset_leave_and_reinstate(admin, cast):
     user = cast["technician"]["user"]
-    page = f"/access/u-{user.person.number}/"
-    answer = admin.post(f"{page}second-factor/")
+    page = at(user)
+    answer = admin.post(at(user, "second-factor"))
     assert User.objects.get(pk=user.pk).check_password(answer.context["issued"].password)
     assert "Does Jo Beaulieu leave staff?" in admin.get(f"{page}leave/").content.decode()
     assert User.objects.get(pk=user.pk).is_active, "asking is not doing"
@@ -165,6 +182,7 @@ def test_reset_leave_and_reinstate(admin, cast):
     assert not User.objects.get(pk=user.pk).is_active
     assert "has left staff" in admin.get(page).content.decode()
     assert "Jo Beaulieu" in admin.get("/access/?left=on").content.decode()
+    assert "Jo Beaulieu" not in admin.get("/access/").content.decode()
     assert admin.post(f"{page}leave/").status_code == 409
     answer = admin.post(f"{page}reinstate/")
     assert User.objects.get(pk=user.pk).check_password(answer.context["issued"].password)
@@ -174,9 +192,9 @@ def test_another_agencys_people_are_not_there(admin):
     other = Agency.objects.create(code="OTHER", name="Other")
     unit = Unit.objects.create(agency=other, code="A", name="A")
     person = Person.objects.create(name="Far Away", badge="1", agency=other, unit=unit)
-    User.objects.create_user("far.away", person=person)
+    user = User.objects.create_user("far.away", person=person)
     assert "Far Away" not in admin.get("/access/").content.decode()
-    for method, path in paths(person.number)[3:]:
+    for method, path in paths(user)[3:]:
         assert getattr(admin, method)(path).status_code == 404
     assert admin.get("/access/u-99999999999999999999/").status_code == 404
 

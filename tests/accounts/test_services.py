@@ -69,8 +69,11 @@ def test_only_an_administrator_manages_people(cast, role, entries):
             lambda: services.create_person(name="N", badge="1", unit=actor.person.unit, actor=actor),
             lambda: services.set_roles(user=other, roles=["administrator"], actor=actor),
             lambda: services.reset_second_factor(user=other, actor=actor),
-            lambda: services.leave_staff(user=other, actor=actor),
-            lambda: services.reinstate(user=other, actor=actor),
+            lambda: services.add_sign_in(person=other.person, username="new", actor=actor),
+            lambda: services.close_sign_in(user=other, actor=actor),
+            lambda: services.open_sign_in(user=other, actor=actor),
+            lambda: services.leave_staff(person=other.person, actor=actor),
+            lambda: services.reinstate(person=other.person, actor=actor),
         ):
             with refused("not-permitted", 403):
                 act()
@@ -147,7 +150,7 @@ def test_nobody_changes_their_own_rights(boss):
         for act in (
             lambda: services.set_roles(user=boss, roles=["administrator", "dispatcher"], actor=boss),
             lambda: services.reset_second_factor(user=boss, actor=boss),
-            lambda: services.leave_staff(user=boss, actor=boss),
+            lambda: services.leave_staff(person=boss.person, actor=boss),
         ):
             with refused("own-rights", 403):
                 act()
@@ -168,7 +171,7 @@ def test_leave_and_come_back(cast, boss, lost, entries):
     user = cast["dispatcher"]["user"]
     entries.clear()
     with services.acting(boss):
-        services.leave_staff(user=user, actor=boss)
+        services.leave_staff(person=user.person, actor=boss)
         user = User.objects.get(pk=user.pk)
         assert not user.is_active and not user.person.active and not user.has_usable_password()
         assert selectors.roles_of(user) == set() and not user.groups.exists()
@@ -176,10 +179,10 @@ def test_leave_and_come_back(cast, boss, lost, entries):
         with refused("left-staff", 409):
             services.set_roles(user=user, roles=["dispatcher"], actor=boss)
         with refused("left-staff", 409):
-            services.leave_staff(user=user, actor=boss)
-        issued = services.reinstate(user=user, actor=boss)
+            services.leave_staff(person=user.person, actor=boss)
+        issued = services.reinstate(person=user.person, actor=boss)
         with refused("on-staff", 409):
-            services.reinstate(user=user, actor=boss)
+            services.reinstate(person=user.person, actor=boss)
     user = User.objects.get(pk=user.pk)
     assert user.is_active and user.person.active and user.check_password(issued.password)
     assert selectors.roles_of(user) == set()
@@ -194,12 +197,13 @@ def test_another_agency_is_not_there(boss):
     with services.acting(boss):
         for act in (
             lambda: services.set_roles(user=user, roles=["dispatcher"], actor=boss),
-            lambda: services.leave_staff(user=user, actor=boss),
+            lambda: services.leave_staff(person=person, actor=boss),
+            lambda: services.add_sign_in(person=person, username="near", actor=boss),
             lambda: services.create_person(name="N", badge="2", unit=unit, actor=boss),
         ):
             with refused("not-found", 404):
                 act()
-    assert user not in selectors.people_visible_to(boss)
+    assert person not in selectors.people_visible_to(boss)
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def _lose_right(scene: Scene, alert: Alert) -> None:
 def _leave(scene: Scene, alert: Alert) -> None:
     administrator = scene.users["administrator"]
     with acting(administrator):
-        people.leave_staff(user=scene.users["dispatcher"], actor=administrator)
+        people.leave_staff(person=scene.users["dispatcher"].person, actor=administrator)
 
 
 @pytest.mark.parametrize("end", [_close, _hand_back, _deactivate, _withdraw, _lose_right, _leave])

@@ -83,10 +83,22 @@ PEOPLE_CASES = {
     ("access-add", "GET"): Case("administrator", lambda s: Ask("/access/add/")),
     ("access-add", "POST"): Case("administrator", lambda s: Ask("/access/add/", form=_new_person(s))),
     ("access-person", "GET"): Case("administrator", lambda s: Ask(_person(s))),
-    ("access-person", "POST"): Case(
-        "administrator", lambda s: Ask(_person(s), form={"roles": ["dispatcher"]})
+    ("access-add-sign-in", "GET"): Case("administrator", lambda s: Ask(_person(s, "add-sign-in/"))),
+    ("access-add-sign-in", "POST"): Case(
+        "administrator",
+        lambda s: Ask(_person(s, "add-sign-in/"), form={"username": f"planted.{next(_numbers)}"}),
     ),
-    ("access-reset", "POST"): Case("administrator", lambda s: Ask(_person(s, "second-factor/"), form={})),
+    ("access-roles", "POST"): Case(
+        "administrator", lambda s: Ask(f"{s.sign_in(MARKER)}roles/", form={"roles": ["dispatcher"]})
+    ),
+    ("access-reset", "POST"): Case(
+        "administrator", lambda s: Ask(f"{s.sign_in(MARKER)}second-factor/", form={})
+    ),
+    ("access-close", "GET"): Case("administrator", lambda s: Ask(f"{s.sign_in(MARKER)}close/")),
+    ("access-close", "POST"): Case("administrator", lambda s: Ask(f"{s.sign_in(MARKER)}close/", form={})),
+    ("access-open", "POST"): Case(
+        "administrator", lambda s: Ask(f"{s.sign_in(MARKER, closed=True)}open/", form={})
+    ),
     ("access-leave", "GET"): Case("administrator", lambda s: Ask(_person(s, "leave/"))),
     ("access-leave", "POST"): Case("administrator", lambda s: Ask(_person(s, "leave/"), form={})),
     ("access-reinstate", "POST"): Case(

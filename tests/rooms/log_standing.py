@@ -73,6 +73,23 @@ class Standing:
 
     def person(self, name: str, *, left: bool = False) -> int:
         """The number of a fresh person on staff, or of one who left."""
+        return int(self._fresh_user(name, left=left).person.number)
+
+    def sign_in(self, name: str, *, closed: bool = False) -> str:
+        """The address of the second sign-in of a fresh person, open or closed."""
+        from accounts import services
+
+        user = self._fresh_user(name)
+        boss = self.place.scene.users["administrator"]
+        with self.place.inside(), services.acting(boss):
+            second = services.add_sign_in(
+                person=user.person, username=f"{user.username}.b", roles=[], actor=boss
+            ).user
+            if closed:
+                services.close_sign_in(user=second, actor=boss)
+        return f"/access/u-{user.person.number}/sign-ins/{second.username}/"
+
+    def _fresh_user(self, name: str, *, left: bool = False) -> Any:
         from accounts import services
         from tests.accounts.people import add_user
 
@@ -81,8 +98,8 @@ class Standing:
             user = add_user(boss, f"standing.{next(_numbers)}", name=name).user
             if left:
                 with services.acting(boss):
-                    services.leave_staff(user=user, actor=boss)
-        return int(user.person.number)
+                    services.leave_staff(person=user.person, actor=boss)
+        return user
 
     def somebody(self) -> str:
         """The id of an actor with entries."""
