@@ -4,6 +4,10 @@ Twisted writes bodies of 100 kB and more, or of unknown length, to a temporary f
 runs. A refused clip or plate must never touch the disk (H7), so every body stays in memory and is
 cut off at its route's limit, whatever its headers say.
 
+A consent document is the one body of several megabytes. All of them together, from the first byte until
+the application is done with them, are at most ``MAX_DOCUMENTS_BYTES`` in a process; Django and daphne hold
+three copies of each for moments, so 220 MB in the worst case.
+
 Run: ``python -m csoc.server --port 8000 [--host 127.0.0.1] [--fd N]``
 """
 
@@ -11,42 +15,75 @@ import argparse
 import gc
 import io
 import os
+import re
 from typing import Any
 
 import daphne.http_protocol
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
+from twisted.internet import reactor
 
 #: The one route whose bodies may be long (a trailer's catch-up), and everybody else's limit: a hundred
 #: strangers may not fill the memory before any check runs.
 LONG_BODIES = b"/api/v1/alerts/bulk/"
 MAX_LONG_BODY_BYTES = 1_100_000
 MAX_BODY_BYTES = 131_072
+#: People's one upload; the document itself may have 5 MB (deployments/looking.py).
+DOCUMENTS = re.compile(rb"/deployments/[A-Za-z0-9.-]{1,40}/consent/document/")
+MAX_DOCUMENT_BODY_BYTES = 5_500_000
+MAX_DOCUMENTS_BYTES = 55_000_000
+#: Whoever sends one so slowly keeps a place from others.
+DOCUMENT_WITHIN_S = 120
 MAX_SOCKET_MESSAGE_BYTES = 65_536
 TOO_LARGE = (
     b'{"type":"/problems/too-large","title":"too large","status":413,'
     b'"detail":"The body is larger than any route takes."}'
 )
+BUSY = (
+    b'{"type":"/problems/unavailable","title":"unavailable","status":503,'
+    b'"detail":"Too many documents are being sent. Try again in a moment."}'
+)
+_PAGE = (
+    b'<!doctype html><html lang="en"><meta charset="utf-8"><title>Not uploaded</title>'
+    b"<h1>The document was not uploaded</h1><p>%s</p>"
+    b"<p>Use Back in your browser; what you typed is kept.</p></html>"
+)
+TOO_LARGE_PAGE = _PAGE % (
+    b"It has more than 5 MB. Scan the signed consent in black and white or with a lower resolution, "
+    b"and upload that."
+)
+BUSY_PAGE = _PAGE % b"Too many documents are being sent at the same time. Try again in a moment."
 
 
 class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
     """A request whose body lives in memory and never grows past its route's limit."""
 
+    #: What bodies of consent documents take up now, in this process; all on the reactor's thread.
+    documents_bytes = 0
+
     def gotLength(self, length: int | None) -> None:
         """Twisted's hook once the headers are read; ``length`` None means chunked."""
         self.content = io.BytesIO()
         self._body_bytes = 0
-        self._body_refused = False
+        self._refusal = 0
+        self._reserved = 0
+        self._handed_over = False
+        self._deadline: Any = None
         # The channel knows the request line by now, the request itself learns it after the body.
         path = bytes(getattr(self.channel, "_path", LONG_BODIES)).partition(b"?")[0]
+        self._document = getattr(self.channel, "_command", b"") == b"POST" and bool(DOCUMENTS.fullmatch(path))
         self._limit = MAX_LONG_BODY_BYTES if path == LONG_BODIES else MAX_BODY_BYTES
+        if self._document:
+            self._limit = MAX_DOCUMENT_BODY_BYTES
         self._refuse_over(length or 0)
+        if self._document and not self._refusal:
+            self._reserve(MAX_DOCUMENT_BODY_BYTES if length is None else length)
 
     def handleContentChunk(self, data: bytes) -> None:
         """Twisted's hook for each piece of body."""
         self._body_bytes += len(data)
         self._refuse_over(self._body_bytes)
-        if not self._body_refused:
+        if not self._refusal:
             self.content.write(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
@@ -54,27 +91,76 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         bare 400; it leaves a body alone whose end it believes to be its beginning.
         """
         self.content.seek(0)
+        self._stop_deadline()
         super().requestReceived(command, path, version)
 
     def _refuse_over(self, count: int) -> None:
-        if count <= self._limit or self._body_refused:
-            return
-        self._body_refused = True
+        if count > self._limit and not self._refusal:
+            self._refuse(413)
+
+    def _refuse(self, status: int) -> None:
+        self._refusal = status
         self.content = io.BytesIO()
+        self._free()
+
+    def _reserve(self, count: int) -> None:
+        if BoundedRequest.documents_bytes + count > MAX_DOCUMENTS_BYTES:
+            self._refuse(503)
+            return
+        BoundedRequest.documents_bytes += count
+        self._reserved = count
+        clock: Any = reactor
+        self._deadline = clock.callLater(DOCUMENT_WITHIN_S, self.channel.forceAbortClient)
+
+    def _free(self, *_done: Any) -> None:
+        """Give the room of a document back. Idempotent."""
+        BoundedRequest.documents_bytes -= self._reserved
+        self._reserved = 0
+        self._stop_deadline()
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+
+    def connectionLost(self, reason: Any) -> None:
+        """Twisted's hook: a body that the application never got takes no room any more."""
+        if not getattr(self, "_handed_over", True):
+            self._free()
+        super().connectionLost(reason)
 
     def process(self) -> Any:
-        """Answer 413 without Django when the body was too large."""
-        if not self._body_refused:
-            return super().process()
-        body, channel = TOO_LARGE, self.channel
-        self.setResponseCode(413)
-        self.setHeader(b"Content-Type", b"application/problem+json")
+        """Answer without Django when the body was too large, or one document too many."""
+        if not self._refusal:
+            handed = super().process()
+            self._free_when_done()
+            return handed
+        body, kind = self._answer()
+        channel = self.channel
+        self.setResponseCode(self._refusal)
+        self.setHeader(b"Content-Type", kind)
         self.setHeader(b"Content-Length", str(len(body)).encode())
         self.setHeader(b"Connection", b"close")
         self.write(body)
         self.finish()
         channel.loseConnection()
         return None
+
+    def _free_when_done(self) -> None:
+        """The application has the body now: its room is free when the application has ended."""
+        if not self._reserved:
+            return
+        task = self.server.connections.get(self, {}).get("application_instance")
+        if task is None:
+            self._free()
+            return
+        self._handed_over = True
+        task.add_done_callback(self._free)
+
+    def _answer(self) -> tuple[bytes, bytes]:
+        accepted = b",".join(self.requestHeaders.getRawHeaders(b"accept", []))
+        if self._document and b"text/html" in accepted:
+            return TOO_LARGE_PAGE if self._refusal == 413 else BUSY_PAGE, b"text/html; charset=utf-8"
+        return TOO_LARGE if self._refusal == 413 else BUSY, b"application/problem+json"
 
 
 def _settle_garbage() -> None:

@@ -283,7 +283,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_100_000
-# Uploads stay in memory: this is more than the server lets through (csoc/server.py), so nothing spools to disk.
+# Uploads stay in memory: this is more than csoc/server.py lets through, so nothing spools to disk.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 6_000_000
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o600
