@@ -1,12 +1,22 @@
-"""Addresses of deployments."""
+"""Addresses of deployments: one file of routes a part.
 
-from django.urls import path
+Fixed words come before ``<name>``: a deployment is never called "new" or "map".
+"""
 
-from deployments import api, views
+from deployments import (
+    routes_api,
+    routes_deciding,
+    routes_facts,
+    routes_installation,
+    routes_owner,
+    routes_pages,
+)
 
 urlpatterns = [
-    path("api/v1/deployments/", api.DeploymentList.as_view(), name="deployments"),
-    path("deployments/<str:name>/", views.deployment_page, name="deployment-page"),
-    path("api/v1/deployments/<str:name>/", api.DeploymentRead.as_view(), name="deployment-read"),
-    path("api/v1/deployments/<str:name>/deactivate/", api.Deactivate.as_view(), name="deployment-deactivate"),
+    *routes_api.urlpatterns,
+    *routes_facts.urlpatterns,
+    *routes_owner.urlpatterns,
+    *routes_deciding.urlpatterns,
+    *routes_installation.urlpatterns,
+    *routes_pages.urlpatterns,
 ]
