@@ -12,7 +12,7 @@ from django.db.models import F
 from csoc.lib import clock, realtime
 from csoc.lib.errors import Misuse
 
-from .models import MODULES, DesiredState, Trailer
+from .models import MODULES, DesiredState, Trailer, TrailerStatus
 from .reports import push_trailer
 
 
@@ -46,6 +46,9 @@ def set_desired(
     with transaction.atomic(durable=False):
         desired = DesiredState.objects.select_for_update().get(trailer=trailer)
         desired.version += 1
+        if desired.deployment != (deployment.name if deployment else ""):
+            # What was counted against one place says nothing of another.
+            TrailerStatus.objects.filter(trailer=trailer).update(off_point_fixes=0)
         desired.deployment = deployment.name if deployment else ""
         desired.until = deployment.until if deployment else None
         if deployment:

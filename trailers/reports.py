@@ -13,9 +13,10 @@ import msgspec
 from django.db import transaction
 
 import audit
-from csoc.lib import clock, realtime
+from csoc.lib import clock, events, realtime
 
-from .models import Command, DesiredState, Trailer, TrailerStatus
+from . import fence
+from .models import MODULES, Command, DesiredState, ModuleChange, Trailer, TrailerStatus
 from .schemas import AckMessage, Report
 from .selectors import state_of, trailer_wire
 
@@ -33,10 +34,7 @@ def record_hello(
     `actor` is the signed key. Returns the status, with what was reported in it.
     """
     with transaction.atomic(durable=False):
-        status = TrailerStatus.objects.select_for_update().get(trailer=trailer)
-        status.channel = channel
-        _take(status, report, clock.now())
-        status.save()
+        status = _heard(trailer, report or Report(), clock.now(), channel=channel)
         realtime.push_on_commit("trailers", {"type": "socket", "trailer": trailer.number})
         push_trailer(trailer.pk, clock.now())
     return status
@@ -45,35 +43,87 @@ def record_hello(
 def heartbeat(*, trailer: Trailer, report: Report, actor: Any) -> TrailerStatus:
     """A sign of life, with whatever the trailer says of itself; screens hear at most every 3 s.
 
-    A change of what the board shows (lost, fault, active) is pushed at once.
+    A change of what the board shows (lost, fault, active), or of a module, is pushed at once.
     """
     with transaction.atomic(durable=False):
-        status = TrailerStatus.objects.select_for_update().get(trailer=trailer)
         now = clock.now()
-        _take(status, report, now)
-        status.save()
+        status = _heard(trailer, report, now)
         desired = DesiredState.objects.get(trailer=trailer)
         quiet = status.pushed_at is not None and now - status.pushed_at < PUSH_EVERY
-        if not quiet or state_of(status, desired, now) != status.shown_state:
+        switched = any(word["at"] == clock.wire(now) for word in status.modules.values())
+        if not quiet or switched or state_of(status, desired, now) != status.shown_state:
             push_trailer(trailer.pk, now)
     return status
 
 
-def _take(status: TrailerStatus, report: Report | None, now: datetime) -> None:
+def _heard(trailer: Trailer, report: Report, now: datetime, **changes: Any) -> TrailerStatus:
+    """Take what the trailer says. One that was moved loses its deployment in the same transaction (H4).
+
+    That comes first: whoever ends a deployment locks it before the trailer's rows, so a report must too.
+    """
+    peek = TrailerStatus.objects.get(trailer=trailer)
+    if fence.moved(peek, DesiredState.objects.get(trailer=trailer), report, now):
+        events.emit("trailer.moved", trailer=trailer)
+    status = TrailerStatus.objects.select_for_update().get(trailer=trailer)
+    desired = DesiredState.objects.get(trailer=trailer)
+    status.off_point_fixes = fence.off_point(status, desired, report, now)
+    for name, value in changes.items():
+        setattr(status, name, value)
+    _take(status, report, now)
+    status.save()
+    return status
+
+
+def _take(status: TrailerStatus, report: Report, now: datetime) -> None:
     """Only what was said changes; a part that is absent keeps its last value."""
     status.version += 1
     status.link_at = now
-    if report is None:
-        return
+    said_at = _moment(report.at)
+    if said_at is not None:
+        status.clock_skew_ms = round((said_at - now).total_seconds() * 1000)
     if report.position is not None:
-        status.lat, status.lon, status.fix_at = report.position.lat, report.position.lon, now
+        _fixed(status, report, said_at, now)
     if report.battery_soc_pct is not msgspec.UNSET:
         # Said to be unknown is not the same as not said.
         status.battery_soc_pct = report.battery_soc_pct
+    if report.desired_version is not None and report.desired_version != status.desired_version:
+        status.desired_version_at = now
     for name in ("faults", "desired_version", "hotlist_version", "agent_version"):
         value = getattr(report, name)
         if value is not None:
             setattr(status, name, value)
+    if report.modules is not None:
+        _switched(status, report.modules, now)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A time of the trailer's own; one that no calendar has is unknown."""
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+    except ValueError:
+        return None
+
+
+def _fixed(status: TrailerStatus, report: Report, said_at: datetime | None, now: datetime) -> None:
+    """Keep a fix; how old it is already, the trailer knows by its own clock."""
+    fix, fixed_at = report.position, _moment(report.fix_at)
+    assert fix is not None
+    age = said_at - fixed_at if said_at is not None and fixed_at is not None else timedelta(0)
+    status.lat, status.lon, status.fix_at = fix.lat, fix.lon, now - max(age, timedelta(0))
+    status.satellites, status.accuracy_m = fix.satellites, fix.accuracy_m
+    status.fix_said = report.fix_at or ""
+
+
+def _switched(status: TrailerStatus, said: dict[str, str], now: datetime) -> None:
+    """Keep what was said of each module, and since when; a change is a row of its own."""
+    status.modules_at = now
+    for module, word in said.items():
+        if module not in MODULES or word not in ("on", "off"):
+            continue
+        before = status.modules.get(module)
+        if before is None or before["on"] != (word == "on"):
+            status.modules[module] = {"on": word == "on", "at": clock.wire(now)}
+            ModuleChange.objects.create(trailer_id=status.trailer_id, module=module, on=word == "on", at=now)
 
 
 def record_ack(*, trailer: Trailer, ack: AckMessage, actor: Any) -> Command | None:

@@ -13,6 +13,13 @@ from csoc.lib.errors import Refused
 Key64 = Annotated[str, msgspec.Meta(min_length=43, max_length=44)]
 Proof64 = Annotated[str, msgspec.Meta(min_length=86, max_length=88)]
 # A code and never a sentence: it is kept in the clear and shown on every board.
+Word = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,15}\Z")]
+Moment = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z\Z", max_length=27
+    ),
+]
 FaultCode = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\Z")]
 
 
@@ -44,15 +51,24 @@ class KeyRotation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """A fix, WGS 84 degrees."""
+    """A fix, WGS 84 degrees; how good it is may be unknown."""
 
     lat: Annotated[float, msgspec.Meta(ge=-90, le=90)]
     lon: Annotated[float, msgspec.Meta(ge=-180, le=180)]
+    satellites: Annotated[int, msgspec.Meta(ge=0, le=200)] | None = None
+    accuracy_m: Annotated[float, msgspec.Meta(ge=0, le=100_000)] | None = None
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What `hello`, `hb` and `state` say of the trailer; each part may be absent, and unknown is null."""
+    """What `hello`, `hb` and `state` say of the trailer; each part may be absent, and unknown is null.
 
+    `at` and `fix_at` are the trailer's own clock; `modules` says "on" or "off" of each module it has, and
+    names that this console does not know are passed over.
+    """
+
+    at: Moment | None = None
+    fix_at: Moment | None = None
+    modules: Annotated[dict[Word, Word], msgspec.Meta(max_length=16)] | None = None
     agent_version: Annotated[str, msgspec.Meta(max_length=32)] | None = None
     position: Position | None = None
     battery_soc_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] | msgspec.UnsetType | None = msgspec.UNSET

@@ -13,7 +13,7 @@ from accounts.selectors import roles_of
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 
-from .models import Command, DesiredState, Trailer, TrailerKey, TrailerStatus
+from .models import MODULES, Command, DesiredState, ModuleChange, Trailer, TrailerKey, TrailerStatus
 
 # Three missed heartbeats.
 LOST_AFTER = timedelta(seconds=90)
@@ -73,6 +73,35 @@ def trailer_wire(trailer: Trailer, at: datetime | None = None) -> dict[str, Any]
         "battery_soc_pct": status.battery_soc_pct,
         "faults": status.faults,
     }
+
+
+def modules_confirmed(trailer: Trailer, since: datetime, version: int | None) -> dict[str, datetime | None]:
+    """When the trailer itself confirmed that each module is off, after `since`; None while it has not.
+
+    A module is confirmed by its own word "off"; one of which the trailer says nothing, by a desired state
+    of at least `version` (the one that switched it off) that the trailer reports to have.
+    """
+    status = TrailerStatus.objects.get(trailer=trailer)
+    said: dict[str, list[ModuleChange]] = {module: [] for module in MODULES}
+    for change in ModuleChange.objects.filter(trailer=trailer).order_by("at", "pk"):
+        said[change.module].append(change)
+    return {module: _off_since(said[module], status, since, version) for module in MODULES}
+
+
+def _off_since(
+    said: list[ModuleChange], status: TrailerStatus, since: datetime, version: int | None
+) -> datetime | None:
+    if not said:
+        known, at = status.desired_version, status.desired_version_at
+        return (
+            at if at is not None and version is not None and known is not None and known >= version else None
+        )
+    before = [change for change in said if change.at < since]
+    still_off = bool(before) and not before[-1].on
+    if still_off and status.modules_at is not None and status.modules_at >= since:
+        # It was off before already, and has said so again since.
+        return since
+    return next((change.at for change in said if change.at >= since and not change.on), None)
 
 
 def state_of(status: TrailerStatus, desired: DesiredState, at: datetime) -> str:

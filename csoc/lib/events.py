@@ -17,6 +17,7 @@ NAMES = {
     "alert.hand_back": ("alert",),
     "user.right_lost": ("user",),
     "key.revoke": ("trailer",),
+    "trailer.moved": ("trailer",),
     # ``login``: the truncated session hash that the audit log names a sign-in by.
     "session.end": ("login",),
 }

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import IntegrityError, transaction
 from django.test import Client
 
+from accounts.models import User
 from accounts.services import acting
 from agent.signing import b64url, public_bytes
 from csoc.lib import events
@@ -135,6 +136,20 @@ def test_key_is_confirmed_by_another_person_only(people: People, trailer: Traile
     with acting(people.theo):
         services.confirm_key(key=key, fingerprint=key.fingerprint, actor=people.theo)
     assert confirm(people.theo, key.fingerprint) == "not-pending"
+
+
+def test_another_sign_in_of_the_one_that_made_the_token_confirms_nothing(
+    people: People, trailer: Trailer
+) -> None:
+    enrol(enrolment_body(token_for(people, trailer), Ed25519PrivateKey.generate()))
+    key = TrailerKey.objects.select_related("trailer__agency").get()
+    second = User.objects.create_user("tara.b", person=people.tara.person)
+    second.groups.set(people.tara.groups.all())
+    with pytest.raises(Refused) as refused, acting(second):
+        services.confirm_key(key=key, fingerprint=key.fingerprint, actor=second)
+    assert refused.value.code == "own-request"
+    with acting(people.theo):
+        assert services.confirm_key(key=key, fingerprint=key.fingerprint, actor=people.theo).state == "active"
 
 
 def test_database_refuses_one_person_twice_and_an_unconfirmed_active_key(

@@ -1,6 +1,6 @@
 """The register's tables, one file per subject."""
 
-from .channel import MODULES, Command, DesiredState, TrailerStatus
+from .channel import MODULES, Command, DesiredState, ModuleChange, TrailerStatus
 from .keys import EnrolmentToken, Nonce, TrailerKey
 from .register import CAPABILITIES, Trailer
 
@@ -10,6 +10,7 @@ __all__ = [
     "Command",
     "DesiredState",
     "EnrolmentToken",
+    "ModuleChange",
     "Nonce",
     "Trailer",
     "TrailerKey",

@@ -23,10 +23,22 @@ class TrailerStatus(models.Model):
     lat = models.FloatField(null=True)
     lon = models.FloatField(null=True)
     fix_at = models.DateTimeField(null=True)
+    # The same fix by the trailer's own clock: told twice, it is still one fix.
+    fix_said = models.CharField(max_length=27, blank=True)
+    satellites = models.PositiveSmallIntegerField(null=True)
+    accuracy_m = models.FloatField(null=True)
+    # Fixes in a row that lay off the authorised point (H4).
+    off_point_fixes = models.PositiveSmallIntegerField(default=0)
+    # The trailer's clock less the console's, the way here included; milliseconds.
+    clock_skew_ms = models.BigIntegerField(null=True)
+    # `{"acoustic": {"on": false, "at": "…Z"}}`: as the trailer last said, and since when it says so.
+    modules = models.JSONField(default=dict)
+    modules_at = models.DateTimeField(null=True)
     battery_soc_pct = models.FloatField(null=True)
     faults = models.JSONField(default=list)
     agent_version = models.CharField(max_length=32, blank=True)
     desired_version = models.PositiveBigIntegerField(null=True)
+    desired_version_at = models.DateTimeField(null=True)
     hotlist_version = models.PositiveBigIntegerField(null=True)
     # The socket that speaks for the trailer now, as `<process>/<socket>`; the newer one wins.
     channel = models.CharField(max_length=80, blank=True)
@@ -50,6 +62,24 @@ class TrailerStatus(models.Model):
 
     def __str__(self) -> str:
         return f"status of {self.trailer_id}"
+
+
+class ModuleChange(models.Model):
+    """That a trailer said of a module something else than before: how a stop is proven, also much later.
+
+    Only ever added; `at` is the console's clock.
+    """
+
+    trailer = models.ForeignKey(Trailer, on_delete=models.PROTECT, related_name="module_changes")
+    module = models.CharField(max_length=12)
+    on = models.BooleanField()
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=("trailer", "module", "at"), name="modulechange_when"),)
+
+    def __str__(self) -> str:
+        return f"{self.module} {'on' if self.on else 'off'} on {self.trailer_id}"
 
 
 class DesiredState(models.Model):
