@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from csoc.lib import clock
-from vault import details, keystore
+from vault import details, keystore, recordkeys
+from vault.classes import classes
 from vault.epochs import OVERDUE_AFTER, destroyed_at
 from vault.models import PurgeRun
 from vault.purgeables import purgeables
@@ -57,6 +58,8 @@ def retention() -> dict[str, Any]:
         "runs": list(PurgeRun.objects.all()[:20]),
         "last": PurgeRun.objects.first(),
         "last_work": PurgeRun.objects.filter(keys__gt=0).first(),
+        "records": len(recordkeys.records()),
+        "classes": classes(),
     }
 
 
