@@ -6,10 +6,12 @@ what stands, gives the cast new passwords, and renews deployments whose term is 
 
 import base64
 import hashlib
+import io
 import json
 import os
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 from django.db import transaction
+from PIL import Image
 
 import audit
 import trailers.services as trailer_services
@@ -25,11 +28,12 @@ from accounts.models import User
 from accounts.services import acting
 from alerts.models import Hotlist
 from alerts.services import publish_hotlist
+from csoc import seed_facts
 from csoc.lib import clock
 from csoc.lib.keyfiles import load_or_create_ed25519
-from deployments import services
-from deployments.models import Deployment, Incident
-from deployments.selectors import active_deployment
+from deployments import documents, services
+from deployments.models import Deployment, Incident, Installation, InstallationCheck
+from deployments.selectors import active_deployment, current_matrix
 from trailers import consolekey
 from trailers.models import MODULES, Trailer, TrailerKey
 from trailers.schemas import Audio, Enrolment
@@ -37,6 +41,12 @@ from trailers.schemas import Audio, Enrolment
 LIST_ID = "mto-on"
 TERM = timedelta(days=14)
 CATEGORIES = ("stolen_vehicle", "stolen_plate", "wanted_vehicle", "amber_alert", "firearm_investigation")
+SENSORS = {
+    "acoustic": "Says within seconds where shots come from.",
+    "alpr": "The vehicle of the threat is on the list.",
+    "ptz": "After an alert only: who needs help, and where.",
+    "speaker": "Tells people to take cover and that help is coming.",
+}
 
 
 class NotHere(RuntimeError):
@@ -93,6 +103,7 @@ def make() -> Path:
         raise NotHere("Demonstration data cannot be made in production.")
     people = cast.create_cast(audit.system("seed"))
     users: dict[str, User] = {role: entry.pop("user") for role, entry in people.items()}
+    seed_facts.make(users)
     rows = [_trailer_row(plan, users) for plan in PLANS]
     hotlist = _hotlist(users["technician"])
     samples = [
@@ -188,47 +199,105 @@ def _deployment(plan: Plan, trailer: Trailer, users: dict[str, User]) -> Deploym
     if standing is not None:
         return standing
     _end_old(trailer, users["supervisor"])
-    draft = _prepared(plan, trailer, users["applicant"])
-    with acting(users["supervisor"]):
-        authorised = services.authorise_deployment(
-            actor=users["supervisor"], deployment_id=draft.pk, version=draft.version,
-            content_hash=draft.content_hash,
-        )  # fmt: skip
+    authorised = authorise(prepared(plan, trailer, users["applicant"]), users["supervisor"])
+    install(authorised, users["technician"])
     with acting(users["technician"]):
         return services.activate_deployment(actor=users["technician"], deployment_id=authorised.pk)
 
 
 def _end_old(trailer: Trailer, supervisor: User) -> None:
-    for old in Deployment.objects.filter(trailer=trailer, state=Deployment.State.ACTIVE):
+    standing = Deployment.objects.filter(trailer=trailer, state__in=("active", "authorised"))
+    for old in standing.values_list("pk", flat=True):
         with acting(supervisor):
-            services.deactivate_deployment(
-                actor=supervisor, deployment_id=old.pk, reason=Deployment.End.EXPIRED
-            )
+            services.deactivate_deployment(actor=supervisor, deployment_id=old, reason=Deployment.End.EXPIRED)
 
 
-def _prepared(plan: Plan, trailer: Trailer, applicant: User) -> Deployment:
-    now = clock.now()
+def authorise(submitted: Deployment, supervisor: User) -> Deployment:
+    """Let a supervisor authorise exactly what was submitted."""
+    with acting(supervisor):
+        return services.authorise_deployment(
+            actor=supervisor, deployment_id=submitted.pk, version=submitted.version,
+            content_hash=submitted.content_hash, words="The threat is current and specific.",
+        )  # fmt: skip
+
+
+def prepared(
+    plan: Plan,
+    trailer: Trailer,
+    applicant: User,
+    *,
+    starts_at: datetime | None = None,
+    term: timedelta = TERM,
+) -> Deployment:
+    """Fill in every section as an applicant does, and send it."""
     with acting(applicant):
-        incident = services.report_incident(
-            actor=applicant, cad=f"DEMO-{Incident.objects.count() + 1:05d}", kind=plan.kind,
-            lat=plan.lat, lon=plan.lon, reported_at=now - timedelta(hours=20),
+        draft = services.create_deployment(actor=applicant, trailer=trailer, site=plan.label)
+        filled = services.edit_sections(
+            actor=applicant, deployment_id=draft.pk, version=draft.version,
+            sections=answers(plan, trailer, starts_at or clock.now(), term),
         )  # fmt: skip
-        risk = services.assess_risk(
-            actor=applicant, incident=incident, valid_until=now + TERM, threshold=12,
-            factors={"shots fired": 5, "repeat location": 4, "credible threat": 4},
-        )  # fmt: skip
-        consent = services.record_consent(
-            actor=applicant, capacity="owner", expires_at=now + TERM,
-            document_sha256=hashlib.sha256(f"demonstration consent {plan.number}".encode()).hexdigest(),
-        )  # fmt: skip
-        draft = services.create_deployment(
-            actor=applicant, trailer=trailer, incident=incident, risk=risk, consent=consent,
-            aim="Protect the people named in the threat while the investigation runs.",
-            alternatives="Patrol attention and lighting were tried for a week; a fixed camera sees one door.",
-            modules=list(MODULES), hotlist_categories=list(CATEGORIES), starts_at=now,
-            ends_at=now + TERM, site=plan.label, lat=plan.lat, lon=plan.lon, heading_deg=plan.heading_deg,
-        )  # fmt: skip
-        return services.submit_deployment(actor=applicant, deployment_id=draft.pk)
+        return services.submit_deployment(actor=applicant, deployment_id=draft.pk, version=filled.version)
+
+
+def answers(
+    plan: Plan, trailer: Trailer, starts_at: datetime, term: timedelta = TERM
+) -> dict[str, dict[str, Any]]:
+    """Return what the applicant of a demonstration answers, typed, by section."""
+    switched = {name: SENSORS[name] for name in MODULES if name in trailer.capabilities}
+    lists = {f"list:{name}": "Named in the investigation of the incident." for name in CATEGORIES}
+    matrix = current_matrix(trailer.agency_id)
+    assert matrix is not None, "the facts come first"
+    return {
+        "incident": {
+            "cad": f"DEMO-{Incident.objects.count() + 1:05d}", "kind": plan.kind, "place": plan.label,
+            "reported_at": clock.now() - timedelta(hours=20),
+        },
+        "risk": {
+            "factors": {
+                factor["key"]: {"level": 3, "why": "Recorded by the officers who attended."}
+                for factor in matrix.factors
+            }
+        },
+        "need": {
+            "aim": "Protect the people named in the threat while the investigation runs.",
+            "alternatives": "Patrols and lighting were tried for a week; a fixed camera sees one door.",
+            "justifications": switched | lists, "starts_at": starts_at, "ends_at": starts_at + term,
+        },
+        "place": {
+            "site": plan.label, "address": "", "lat": plan.lat, "lon": plan.lon,
+            "heading_deg": plan.heading_deg, "forbidden_sectors": [], "speaker_ceiling_pct": 70,
+            "quiet_from": time(22), "quiet_to": time(7), "quiet_ceiling_pct": 40,
+        },
+        "consent": {
+            "capacity": "owner", "owner_name": "Demonstration Owner", "owner_email": "", "conditions": "",
+            "expires_at": starts_at + term, "document": consent_paper(),
+        },
+        "privacy": {
+            "signage": "Signs at both entrances, in English and French.",
+            "notice": "A letter to the tenants before the trailer comes.",
+            "retention_class": "deployment-record",
+        },
+    }  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def consent_paper() -> documents.Document:
+    """Return the paper that every owner of the demonstration signed: an empty sheet, checked like any."""
+    sheet = io.BytesIO()
+    Image.new("L", (850, 1100), 255).save(sheet, "PNG")
+    return documents.check(sheet.getvalue())
+
+
+def install(authorised: Deployment, technician: User) -> None:
+    """Go through the installation's checklist."""
+    now = clock.now()
+    window = Installation.objects.create(
+        deployment=authorised, opened_by=technician.person, opened_at=now, until=now + timedelta(minutes=30)
+    )
+    for item in InstallationCheck.Item.values:
+        InstallationCheck.objects.create(
+            deployment=authorised, installation=window, item=item, passed=True, by=technician.person, at=now
+        )
 
 
 def _hotlist(technician: User) -> Hotlist:

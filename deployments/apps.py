@@ -1,6 +1,10 @@
 """App configuration."""
 
+from typing import Any
+
 from django.apps import AppConfig
+
+from csoc.lib import events
 
 
 class DeploymentsConfig(AppConfig):
@@ -9,8 +13,20 @@ class DeploymentsConfig(AppConfig):
     name = "deployments"
 
     def ready(self) -> None:
-        """Tell people what a break-glass may open."""
+        """Tell people what a break-glass may open, and the vault whose files go with a record."""
         from accounts import break_glass
-        from deployments import selectors
+        from deployments import documents, selectors
+        from vault import records
 
         break_glass.register("deployment", selectors.thing_of)
+        records.register_gone(documents.delete_files)
+        events.on("trailer.moved", _moved)
+
+
+def _moved(*, trailer: Any) -> None:
+    """A trailer that left its point has nothing to stand on (H4); nobody acts but the console."""
+    import audit
+    from deployments import services
+
+    with audit.acting_as(audit.system("geofence")) as actor:
+        services.end_moved(actor=actor, trailer=trailer)

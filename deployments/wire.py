@@ -1,5 +1,7 @@
 """The answers of the deployments API, for its schema and its tests."""
 
+from typing import Any
+
 from msgspec import Struct
 
 from csoc.lib.wire import PersonWire
@@ -9,15 +11,16 @@ class DeploymentWire(Struct):
     """A deployment as the API shows it."""
 
     id: str
+    term: int
     version: int
     state: str
     trailer: str
     site: str
-    lat: float
-    lon: float
+    lat: float | None
+    lon: float | None
     modules: list[str]
-    starts_at: str
-    ends_at: str
+    starts_at: str | None
+    ends_at: str | None
     content_hash: str
     deactivated_at: str | None
     deactivation_reason: str | None
@@ -28,6 +31,7 @@ class IncidentWire(Struct):
 
     cad: str
     kind: str
+    place: str
     reported_at: str
 
 
@@ -37,6 +41,7 @@ class RiskWire(Struct):
     score: int
     threshold: int
     valid_until: str
+    factors: dict[str, Any]
 
 
 class NeedWire(Struct):
@@ -44,14 +49,40 @@ class NeedWire(Struct):
 
     aim: str
     alternatives: str
+    justifications: dict[str, str]
+    review_every_days: int
 
 
 class ConsentWire(Struct):
     """The owner's consent, without the owner."""
 
     capacity: str
+    method: str
+    modules: list[str]
+    conditions: str
     expires_at: str
     withdrawn_at: str | None
+
+
+class PlaceWire(Struct):
+    """Where, where the camera may not look, how loud; degrees true, per cent, local times."""
+
+    address: str
+    heading_deg: float
+    forbidden_sectors: list[dict[str, Any]]
+    sensitive_places: list[dict[str, Any]]
+    speaker_ceiling_pct: int
+    quiet_from: str | None
+    quiet_to: str | None
+    quiet_ceiling_pct: int
+
+
+class PrivacyWire(Struct):
+    """The privacy check."""
+
+    signage: str
+    notice: str
+    retention_class: str
 
 
 class WholeDeploymentWire(DeploymentWire):
@@ -61,6 +92,13 @@ class WholeDeploymentWire(DeploymentWire):
     applicant: PersonWire
     incident: IncidentWire | None
     risk: RiskWire | None
+    address: str
     need: NeedWire
+    place: PlaceWire
+    privacy: PrivacyWire
+    authorised_by: PersonWire | None
+    authorised_at: str | None
+    activated_at: str | None
+    review_due_at: str | None
     hotlist_categories: list[str]
     consent: ConsentWire | None

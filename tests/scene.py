@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import audit
 from accounts import cast
 from accounts.models import User
-from csoc import seed
+from csoc import seed, seed_facts
 from csoc.lib import clock
 from csoc.lib.keyfiles import load_or_create_ed25519
 from deployments.models import Deployment
@@ -82,6 +82,7 @@ def standing(data_dir: Path, *, number: int = 7) -> Scene:
     people = cast.create_cast(audit.system("test"))
     users: dict[str, User] = {role: entry["user"] for role, entry in people.items()}
     plan = next(plan for plan in seed.PLANS if plan.number == number)
+    seed_facts.make(users)
     row = seed._trailer_row(plan, users)
     seed._hotlist(users["technician"])
     private = load_or_create_ed25519(Path(row["private_key_file"]))

@@ -10,30 +10,44 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts import break_glass
-from accounts.models import BreakGlass, User
-from accounts.selectors import person_wire
+from accounts.models import BreakGlass, Role, User
+from accounts.selectors import person_wire, roles_of
 from csoc.lib import clock
 from csoc.lib.errors import nothing_here
 from deployments import policies
-from deployments.models import Deployment
+from deployments.models import Consent, Deployment
+from deployments.selectors.grants import granted_ids
 from trailers.models import Trailer
 
 _HOLD = "SELECT 1 FROM deployments_deployment WHERE id = %s AND version = %s FOR SHARE"
-_NUMBER = re.compile(r"^DEP-(\d{4})-(\d{4,6})$")
-_WHOLE = ("agency", "unit", "trailer", "incident", "risk", "consent", "authorisation", "applicant")
+_NUMBER = re.compile(r"^DEP-(\d{4})-(\d{4,6})(?:\.(\d{1,3}))?$")
+_LISTED = ("agency", "unit", "trailer", "incident", "risk", "consent", "applicant")
+_WHOLE = (*_LISTED, "authorisation__officer", "risk__matrix", "renews", "deactivated_by")
 
 
 def locked(deployment_id: int) -> Deployment:
-    """Return the deployment under a row lock. Errors: Refused ``not-found``.
+    """Return the deployment under a row lock, and with it the term before it. Errors: Refused ``not-found``.
 
     The lock comes first and alone: had it to wait, rows joined in the same statement would be those from
-    before the wait.
+    before the wait. Older terms first, so that nobody waits in a ring.
     """
-    Deployment.objects.select_for_update().filter(pk=deployment_id).values_list("pk").first()
+    before = Deployment.objects.filter(pk=deployment_id).values_list("renews_id", flat=True).first()
+    list(_locked([deployment_id, before]).values_list("pk", flat=True))
     found = Deployment.objects.select_related(*_WHOLE).filter(pk=deployment_id).first()
     if found is None:
         raise nothing_here()
     return found
+
+
+def lock_standing_on(consent: Consent) -> list[int]:
+    """Lock every deployment that names this consent; return those that stand. Deployment before consent."""
+    list(_locked(consent.deployments.values("pk")).values_list("pk", flat=True))
+    stands = consent.deployments.filter(state__in=("authorised", "active"))
+    return list(stands.order_by("pk").values_list("pk", flat=True))
+
+
+def _locked(ids: Any) -> QuerySet[Deployment]:
+    return Deployment.objects.select_for_update().filter(pk__in=ids).order_by("pk")
 
 
 def active_deployment(trailer: Trailer, at: datetime) -> Deployment | None:
@@ -71,18 +85,30 @@ def ended_but_active(moment: datetime) -> QuerySet[Deployment]:
 
 
 def deployments_visible_to(user: User) -> QuerySet[Deployment]:
-    """Deployments of the person's own agency, newest first."""
-    return (
-        Deployment.objects.select_related("trailer", "agency")
-        .filter(agency=user.person.agency)
-        .order_by("-pk")
-    )
+    """The deployments this person may list, newest first; one query whatever the number of grants.
+
+    A supervisor: what was sent in the agency. An applicant: the own unit's. A technician: what is to be
+    installed or stands. Everybody: what was granted to them (``policies.may_read`` says the same of one).
+    """
+    held, person = roles_of(user), user.person
+    found = Deployment.objects.select_related(*_LISTED).filter(agency=person.agency)
+    if not held & {Role.APPLICANT, Role.SUPERVISOR, Role.TECHNICIAN}:
+        return found.none()
+    may = Q(pk__in=granted_ids(user))
+    if Role.SUPERVISOR in held:
+        may |= ~Q(state="draft") | Q(unit=person.unit) | Q(applicant=person)
+    if Role.APPLICANT in held:
+        may |= Q(unit=person.unit) | Q(applicant=person)
+    if Role.TECHNICIAN in held:
+        may |= Q(state__in=("authorised", "active"))
+    return found.filter(may).order_by("-year", "-serial", "-term")
 
 
 def deployment_wire(deployment: Deployment) -> dict[str, Any]:
     """The deployment on the wire."""
     return {
         "id": deployment.name,
+        "term": deployment.term,
         "version": deployment.version,
         "state": deployment.state,
         "trailer": deployment.trailer.name,
@@ -107,11 +133,15 @@ def visible_by_name(user: User, name: str) -> Deployment:
 
 
 def _by_name(among: QuerySet[Deployment], name: str) -> Deployment | None:
+    """A number with a term is exactly that one; alone it is the term in force, else the newest."""
     number = _NUMBER.match(name)
     if number is None:
         return None
-    year, serial = map(int, number.groups())
-    return among.filter(year=year, serial=serial).first()
+    year, serial, term = number.groups()
+    terms = among.filter(year=int(year), serial=int(serial))
+    if term is not None:
+        return terms.filter(term=int(term)).first()
+    return terms.filter(state="active").first() or terms.order_by("-term").first()
 
 
 def readable_deployment(user: User, name: str) -> tuple[Deployment, BreakGlass | None]:
@@ -141,25 +171,38 @@ def thing_of(name: str) -> break_glass.Thing | None:
 
 
 def whole_wire(deployment: Deployment) -> dict[str, Any]:
-    """The deployment with everything that an authorising officer reads."""
-    incident, risk, consent = deployment.incident, deployment.risk, deployment.consent
+    """The deployment with everything that an authorising officer reads; never who the owner is."""
+    content = deployment.content()
+    place = content["place"] | {"heading_deg": deployment.heading_deg}
+    given = deployment.authorisation
     return deployment_wire(deployment) | {
+        "address": deployment.address_name,
         "unit": deployment.unit.name,
         "applicant": person_wire(deployment.applicant),
-        "incident": incident
-        and {"cad": incident.cad, "kind": incident.kind, "reported_at": clock.wire(incident.reported_at)},
-        "risk": risk
-        and {
-            "score": risk.score,
-            "threshold": risk.threshold,
-            "valid_until": clock.wire(risk.valid_until),
-        },
-        "need": {"aim": deployment.aim, "alternatives": deployment.alternatives},
+        "incident": content["incident"],
+        "risk": _only(content["risk"], ("score", "threshold", "valid_until", "factors")),
+        "need": _only(content["need"], ("aim", "alternatives", "justifications", "review_every_days")),
         "hotlist_categories": deployment.hotlist_categories,
-        "consent": consent
-        and {
-            "capacity": consent.capacity,
-            "expires_at": clock.wire(consent.expires_at),
-            "withdrawn_at": clock.wire(consent.withdrawn_at),
-        },
+        "place": {key: value for key, value in place.items() if key not in ("site", "lat", "lon")},
+        "consent": _consent_wire(deployment.consent),
+        "privacy": _only(content["privacy"], ("signage", "notice", "retention_class")),
+        "authorised_by": person_wire(given.officer) if given else None,
+        "authorised_at": clock.wire(given.authorised_at) if given else None,
+        "activated_at": clock.wire(deployment.activated_at),
+        "review_due_at": clock.wire(deployment.review_due_at),
+    }
+
+
+def _only(part: dict[str, Any] | None, names: tuple[str, ...]) -> dict[str, Any] | None:
+    return part and {name: part[name] for name in names}
+
+
+def _consent_wire(consent: Consent | None) -> dict[str, Any] | None:
+    return consent and {
+        "capacity": consent.capacity,
+        "method": consent.method,
+        "modules": consent.modules,
+        "conditions": consent.conditions,
+        "expires_at": clock.wire(consent.expires_at),
+        "withdrawn_at": clock.wire(consent.withdrawn_at),
     }

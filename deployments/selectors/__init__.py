@@ -1,0 +1,37 @@
+"""Reading deployments; who may see which is decided here."""
+
+from .deployments import (
+    active_deployment,
+    active_deployment_locked,
+    deployment_wire,
+    deployments_visible_to,
+    ended_but_active,
+    lock_standing_on,
+    locked,
+    readable_deployment,
+    thing_of,
+    visible_by_name,
+    whole_wire,
+)
+from .places import in_service_area, sensitive_within
+from .risk import current_matrix
+from .sections import SECTIONS, section_digest
+
+__all__ = [
+    "SECTIONS",
+    "active_deployment",
+    "active_deployment_locked",
+    "current_matrix",
+    "deployment_wire",
+    "deployments_visible_to",
+    "ended_but_active",
+    "in_service_area",
+    "lock_standing_on",
+    "locked",
+    "readable_deployment",
+    "section_digest",
+    "sensitive_within",
+    "thing_of",
+    "visible_by_name",
+    "whole_wire",
+]

@@ -1,0 +1,63 @@
+"""The one way a deployment ends, and how a trailer is told. Parts of an act: the caller holds the lock."""
+
+from typing import Any
+
+import audit
+from accounts.models import Person
+from csoc.lib import clock, events, realtime
+from deployments.models import Deployment
+from trailers.desired import Standing
+from trailers.models import MODULES
+from trailers.services import send_command, set_desired
+
+#: Long enough for a slow link; after that the desired state, which stays, says the same.
+WIPE_FOR_S = 300.0
+
+
+def ref(deployment: Deployment) -> audit.Ref:
+    """How the audit log names a deployment: by its number, in whatever term."""
+    return audit.Ref("deployment", deployment.name, deployment.agency.code)
+
+
+def end(deployment: Deployment, *, person: Person | None, reason: str, actor: Any) -> None:
+    """End it: record, sensors off, what the trailer holds wiped, live views cut, one entry (H3)."""
+    was_active = deployment.state == Deployment.State.ACTIVE
+    close(deployment, person=person, reason=reason)
+    if was_active:
+        set_desired(actor=actor, trailer=deployment.trailer, deployment=None)
+        operator = person.wire_id if person else "system"
+        send_command(
+            trailer=deployment.trailer, name="deactivate", args={"wipe": True}, operator=operator,
+            ttl_s=WIPE_FOR_S, actor=actor,
+        )  # fmt: skip
+    audit.record("deployment.deactivate", ref(deployment), reason=audit.Reason(reason))
+    events.emit("deployment.deactivate", deployment=deployment)
+    realtime.push_on_commit("live", {"type": "refresh", "agency": deployment.agency.code})
+
+
+def close(deployment: Deployment, *, person: Person | None, reason: str) -> None:
+    """Write the record of an end on the row, and nothing else: a renewal ends a term without a stop."""
+    deployment.deactivated_at = clock.now()
+    deployment.deactivated_by = person
+    deployment.deactivation_reason = reason
+    deployment.move(Deployment.State.DEACTIVATED)
+    deployment.save()
+
+
+def tell_trailer(deployment: Deployment, actor: Any) -> None:
+    """Write what an active deployment wants of its trailer: the justified sensors, and nowhere to look."""
+    assert deployment.ends_at is not None and deployment.lat is not None and deployment.lon is not None
+    until = (
+        min(deployment.ends_at, deployment.consent.expires_at) if deployment.consent else deployment.ends_at
+    )
+    sectors = [
+        {"from_deg": sector["from_deg"], "to_deg": sector["to_deg"]}
+        for sector in deployment.forbidden_sectors
+    ]
+    set_desired(
+        actor=actor,
+        trailer=deployment.trailer,
+        deployment=Standing(deployment.name, until, deployment.lat, deployment.lon, deployment.heading_deg),
+        modules={name: name in deployment.modules for name in MODULES},
+        forbidden_sectors=sectors,
+    )
