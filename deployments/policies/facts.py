@@ -139,7 +139,9 @@ def places_usable(source: str, rows: Iterable[Mapping[str, Any]]) -> list[Sensit
     """
     if not isinstance(source, str) or not 1 <= len(source.strip()) <= 120 or _UNSEEN.search(source):
         raise Refused("source-missing", _("Say where the list comes from."), 422, field="source")
-    places, faults, seen = [], [], {}
+    places: list[SensitivePlace] = []
+    faults: list[dict[str, Any]] = []
+    seen: dict[tuple[str, str, float, float], int] = {}
     for number, row in enumerate(rows, 1):
         line = int(row.get("line", number))
         if number > MAX_PLACES:

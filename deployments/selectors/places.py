@@ -1,24 +1,41 @@
 """Where a trailer may stand, and what lies around it."""
 
+import math
 from typing import Any
 
+import shapely
 from geographiclib.geodesic import Geodesic
 
-from deployments.models import SensitivePlace, ServiceArea
+from deployments.models import PlacesList, SensitivePlace, ServiceArea
 
 RING_M = 500
 #: One degree of latitude is never shorter than this, in metres.
 _DEGREE_M = 110_500
 
 
+def current_places(agency_id: int) -> PlacesList | None:
+    """Return the newest list of the agency, None before there is one."""
+    return PlacesList.objects.filter(agency_id=agency_id).order_by("-version").first()
+
+
+def current_area(agency_id: int) -> ServiceArea | None:
+    """Return the outline of the agency, None before there is one."""
+    return ServiceArea.objects.filter(agency_id=agency_id).first()
+
+
 def sensitive_within(
     agency_id: int, lat: float, lon: float, radius_m: float = RING_M
 ) -> list[dict[str, Any]]:
     """Return ``[{"kind","name","lat","lon","distance_m"}]`` of the newest list, nearest first."""
+    version = current_places(agency_id)
+    if version is None:
+        return []
     band = radius_m / _DEGREE_M
-    newest = SensitivePlace.objects.filter(list__agency_id=agency_id).order_by("-list__version")
-    version = newest.values_list("list_id", flat=True).first()
-    near = SensitivePlace.objects.filter(list_id=version, lat__gte=lat - band, lat__lte=lat + band)
+    # A degree of longitude shrinks towards the poles; 2 % on top covers the ellipsoid.
+    wide = band / max(math.cos(math.radians(min(abs(lat) + band, 89.0))), 0.01) * 1.02
+    near = SensitivePlace.objects.filter(
+        list=version, lat__gte=lat - band, lat__lte=lat + band, lon__gte=lon - wide, lon__lte=lon + wide
+    )
     found = [
         {
             "kind": place.kind, "name": place.name, "lat": place.lat, "lon": place.lon,
@@ -30,15 +47,6 @@ def sensitive_within(
 
 
 def in_service_area(agency_id: int, lat: float, lon: float) -> bool | None:
-    """Whether the point lies in the agency's area; None while no area is set."""
-    area = ServiceArea.objects.filter(agency_id=agency_id).first()
-    return None if area is None else _inside(area.ring, lat, lon)
-
-
-def _inside(ring: list[list[float]], lat: float, lon: float) -> bool:
-    """Even-odd rule: count the edges that a line to the east crosses."""
-    crossings = 0
-    for (lat1, lon1), (lat2, lon2) in zip(ring, [*ring[1:], ring[0]], strict=True):
-        if (lat1 > lat) != (lat2 > lat) and lon < lon1 + (lat - lat1) / (lat2 - lat1) * (lon2 - lon1):
-            crossings += 1
-    return crossings % 2 == 1
+    """Whether the point lies in the agency's area or on its edge; None while no area is set."""
+    area = current_area(agency_id)
+    return None if area is None else bool(shapely.Polygon(area.ring).covers(shapely.Point(lat, lon)))

@@ -86,7 +86,7 @@ def import_places(
     SensitivePlace.objects.bulk_create(places, batch_size=2_000)
     audit.record(
         "places.import", audit.Ref("places", str(version.version), agency.code),
-        detail={"places": len(places), "before": newest.rows if newest else 0},
+        old={"places": newest.rows} if newest else None, new={"places": len(places)},
     )  # fmt: skip
     return version
 
@@ -100,12 +100,13 @@ def set_area(*, actor: User, ring: list[list[float]]) -> ServiceArea:
     policies.may_keep_facts(actor)
     closed = policies.ring_usable(ring)
     agency = _queue(actor)
+    before = ServiceArea.objects.filter(agency=agency).first()
     area, _new = ServiceArea.objects.update_or_create(
         agency=agency, defaults={"ring": closed, "set_by": actor.person, "set_at": clock.now()}
     )
     audit.record(
         "area.set", audit.Ref("area", agency.code, agency.code),
-        detail={"corners": len(closed) - 1, "sha256": hashlib.sha256(canonical.dumps(closed)).hexdigest()},
+        old=_outline(before.ring) if before else None, new=_outline(closed),
     )  # fmt: skip
     return area
 
@@ -121,6 +122,11 @@ def _locked(matrix_id: int) -> RiskMatrix:
     if found is None:
         raise nothing_here()
     return found
+
+
+def _outline(ring: list[list[float]]) -> dict[str, Any]:
+    """An outline as the log holds it; the outline itself is in the table."""
+    return {"corners": len(ring) - 1, "sha256": hashlib.sha256(canonical.dumps(ring)).hexdigest()}
 
 
 def _ref(matrix: RiskMatrix) -> audit.Ref:
