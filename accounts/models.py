@@ -289,3 +289,19 @@ class BreakGlass(models.Model):
         """Close it: now, or when its time was over if that came first."""
         self.ended_at = min(at, self.expires_at)
         self.save(update_fields=["ended_at"])
+
+
+class IdempotentAnswer(models.Model):
+    """The first answer to a person's act, kept 24 h so that the same key gets it again."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=80)
+    body_sha256 = models.CharField(max_length=64)
+    answer = models.JSONField()
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        # It was the alerts' own first; the table kept its name.
+        db_table = "alerts_idempotentanswer"
+        constraints = (models.UniqueConstraint(fields=("person", "key"), name="answer_once_per_key"),)

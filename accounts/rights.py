@@ -37,7 +37,8 @@ def lock_administrators() -> None:
 def locked_person(person: Person, actor: Actor) -> Person:
     """Lock, re-read, and judge under the lock: two administrators may be removing each other."""
     lock_administrators()
-    found = Person.objects.select_for_update(of=("self",)).select_related("agency", "unit")
+    # no_key: whoever breaks the glass holds the sign-in and then names its person; they must not wait for us.
+    found = Person.objects.select_for_update(of=("self",), no_key=True).select_related("agency", "unit")
     fresh: Person = found.get(pk=person.pk)
     policies.may_manage(actor, fresh)
     return fresh

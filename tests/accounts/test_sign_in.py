@@ -76,7 +76,7 @@ def test_known_and_unknown_names_get_the_same_answer(cast):
 
 def test_somebody_who_left_gets_the_same_answer_too(cast, boss):
     with services.acting(boss):
-        services.leave_staff(user=cast["dispatcher"]["user"], actor=boss)
+        services.leave_staff(person=cast["dispatcher"]["user"].person, actor=boss)
     answer = give_password(Client(), "dispatcher", cast["dispatcher"]["password"])
     assert answer.status_code == 200 and "do not belong together" in answer.content.decode()
 
@@ -201,7 +201,7 @@ def test_the_one_who_left_is_out_at_once(cast, boss):
     user = cast["dispatcher"]["user"]
     client = sign_in(user)
     with services.acting(boss):
-        services.leave_staff(user=user, actor=boss)
+        services.leave_staff(person=user.person, actor=boss)
     assert client.get("/account/").status_code == 302
 
 

@@ -18,6 +18,7 @@ from audit.reviewing import raising
 from audit.reviewing import selectors as review_selectors
 from audit.reviewing import services as reviews
 from csoc.lib.errors import Refused
+from tests.accounts.people import second_sign_in
 from tests.audit.planted import Planted
 
 WORKER = audit.system("reviews")
@@ -102,6 +103,18 @@ def test_nobody_reviews_their_own_act(log: Planted, users: Any) -> None:
     with acting(users["supervisor-2"]):
         assert review_selectors.open_count(users["supervisor-2"]) == 1
     decide(users["supervisor-2"], review)
+
+
+def test_nobody_reviews_their_own_act_with_another_sign_in(log: Planted, users: Any) -> None:
+    priya = users["applicant"]
+    review = drawn_view(log, actor=priya.person.wire_id, name=priya.person.name)
+    second = second_sign_in(users["administrator"], priya, "supervisor").user
+    refused("own-act", lambda: decide(second, review))
+    with acting(second):
+        assert review_selectors.open_count(second) == 0, "it does not wait for them"
+    decide(users["supervisor"], review)
+    third = second_sign_in(users["administrator"], users["supervisor"], "supervisor").user
+    refused("decided-by-you", lambda: decide(third, review, further=True))
 
 
 def test_the_database_refuses_ones_own_act_and_a_false_copy_of_who_it_was(log: Planted) -> None:

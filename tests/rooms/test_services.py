@@ -32,7 +32,7 @@ WRITERS = {
     "audit/guard.py": "views",
     "audit/census.py": "the log's own census",
 }
-ENTRY = {"audit.record", "audit.commit", "commit", "record"}
+ENTRY = {"audit.record", "audit.commit", "commit", "record", "rights.record_roles"}
 
 
 def public() -> list[tuple[str, ast.FunctionDef, ast.Module]]:

@@ -23,6 +23,7 @@ from audit.exports import building, folder, selectors, services, tending, words
 from audit.exports.selectors import ref
 from audit.models import Entry, ExportRequest
 from csoc.lib.errors import Refused
+from tests.accounts.people import second_sign_in
 from tests.audit.exports.desk import OFFICER, ROOT, TRAILER, Desk, act
 
 ACTOR = {"kind": "actor", "subject": "u-1042"}
@@ -77,6 +78,19 @@ def test_nobody_decides_on_their_own_request_or_without_the_role(desk: Desk) -> 
         refused("not-permitted", decide(role))
     decide("supervisor")()
     assert "already approved" in refused("wrong-state", decide("supervisor-2")).sentence
+
+
+def test_another_sign_in_of_the_one_that_asked_decides_nothing(desk: Desk) -> None:
+    request = desk.ask(**ACTOR)
+    boss = desk.users["administrator"]
+    second = second_sign_in(boss, desk.users["privacy_officer"], "privacy_officer").user
+    with audit.acting_as(actor_of(second)):
+        refused("own-request", lambda: services.approve_export(actor=second, name=request.name))
+        refused(
+            "own-request",
+            lambda: services.refuse_export(actor=second, name=request.name, refusal="too-wide"),
+        )
+    assert desk.approve(request).state == "approved"
 
 
 def test_only_readers_of_the_log_ask(desk: Desk) -> None:
