@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
+from accounts.idempotency import once
 from accounts.selectors import user_ref
 from alerts import selectors, services
-from alerts.idempotency import once
 from alerts.models import Alert
 from alerts.timeline import timeline
 from alerts.wire import AlertWire, SnapshotWire, TimelineWire

@@ -5,7 +5,6 @@ rounds, free text) is only in ``AlertDetail`` and ``AlertNote``, sealed under th
 capture. There is no plaintext column for any of it, and no table for reads that hit nothing.
 """
 
-import uuid
 from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
@@ -238,17 +237,3 @@ class RefusalCount(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("trailer", "code", "minute"), name="refusal_minute_once"),
         )
-
-
-class IdempotentAnswer(models.Model):
-    """The first answer to a person's act, kept 24 h so that the same key gets it again."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="+")
-    key = models.CharField(max_length=80)
-    body_sha256 = models.CharField(max_length=64)
-    answer = models.JSONField()
-    at = models.DateTimeField(db_index=True)
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("person", "key"), name="answer_once_per_key"),)

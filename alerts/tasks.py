@@ -3,7 +3,8 @@
 from celery import shared_task
 
 import audit
-from alerts import idempotency, refusals
+from accounts import idempotency
+from alerts import refusals
 
 
 @shared_task

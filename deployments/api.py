@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
+from accounts.idempotency import once
 from accounts.models import Role, User
 from accounts.policies import require_role
 from csoc.lib.api import valid
@@ -94,9 +95,9 @@ def if_match(request: Request) -> int:
     return int(tag)
 
 
-def _told(deployment: Deployment, status: int = 200) -> Response:
-    answer = Response(selectors.whole_wire(deployment), status=status)
-    answer["ETag"] = f'"{deployment.version}"'
+def _told(wire: dict[str, Any], status: int = 200) -> Response:
+    answer = Response(wire, status=status)
+    answer["ETag"] = f'"{wire["version"]}"'
     return answer
 
 
@@ -116,7 +117,13 @@ class DeploymentList(APIView):
         """Begin a draft."""
         body = valid(CreateBody, request)
         trailer = get_trailer(body.pop("trailer"))
-        return _told(services.create_deployment(actor=request.user, trailer=trailer, **body), 201)
+        made = once(
+            actor=request.user, key=request.headers.get("Idempotency-Key"), body=request.data,
+            act=request.path, run=lambda: selectors.whole_wire(
+                services.create_deployment(actor=request.user, trailer=trailer, **body)
+            ),
+        )  # fmt: skip
+        return _told(made, 201)
 
 
 class DeploymentRead(APIView):
@@ -127,7 +134,7 @@ class DeploymentRead(APIView):
     def get(self, request: Request, name: str) -> Response:
         """Read; under a break-glass the entry names it as its parent."""
         found, glass = selectors.readable_deployment(request.user, name)
-        response = _told(found)
+        response = _told(selectors.whole_wire(found))
         response.audit_parent = glass and glass.entry  # type: ignore[attr-defined]
         return response
 
@@ -140,7 +147,7 @@ class DeploymentRead(APIView):
             actor=request.user, deployment_id=found.pk, version=if_match(request),
             sections=sections_of(found, request.data),
         )  # fmt: skip
-        return _told(edited)
+        return _told(selectors.whole_wire(edited))
 
 
 class _Act(APIView):
@@ -153,7 +160,13 @@ class _Act(APIView):
         """Parse, let the service decide and do it, answer with what stands now."""
         values = valid(self.body, request) if self.body else {}
         found = selectors.visible_by_name(request.user, name)
-        return _told(act(actor=request.user, deployment_id=found.pk, **values), self.status)
+        answer = once(
+            actor=request.user, key=request.headers.get("Idempotency-Key"), body=request.data,
+            act=request.path, run=lambda: selectors.whole_wire(
+                act(actor=request.user, deployment_id=found.pk, **values)
+            ),
+        )  # fmt: skip
+        return _told(answer, self.status)
 
 
 def _with_words(service: Callable[..., Deployment]) -> Callable[..., Deployment]:

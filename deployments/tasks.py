@@ -1,5 +1,7 @@
 """Ends what is over. The door refuses at once by itself; this adds the record and turns sensors off."""
 
+from datetime import datetime
+
 from celery import shared_task
 
 import audit
@@ -14,9 +16,8 @@ def end_due_deployments() -> int:
     """Deactivate every deployment whose term or consent is over; returns how many."""
     now = clock.now()
     ended = 0
-    for deployment in selectors.ended_but_active(now):
-        over = deployment.ends_at <= now
-        reason = Deployment.End.EXPIRED if over else Deployment.End.CONSENT_EXPIRED
+    for deployment in selectors.ended_but_standing(now):
+        reason = _why(deployment, now)
         actor = audit.system("expiry")
         try:
             with audit.acting_as(actor):
@@ -26,3 +27,10 @@ def end_due_deployments() -> int:
             # Somebody ended it in the meantime: that record stands.
             continue
     return ended
+
+
+def _why(deployment: Deployment, now: datetime) -> str:
+    if deployment.ends_at is not None and deployment.ends_at <= now:
+        return Deployment.End.EXPIRED
+    taken_back = deployment.consent is not None and deployment.consent.withdrawn_at is not None
+    return Deployment.End.CONSENT_WITHDRAWN if taken_back else Deployment.End.CONSENT_EXPIRED

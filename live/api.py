@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
-from alerts.idempotency import once
+from accounts.idempotency import once
 from alerts.models import Alert
 from alerts.selectors import visible_alert
 from alerts.status import board_status

@@ -76,12 +76,12 @@ def active_deployment_locked(trailer: Trailer, at: datetime) -> Deployment | Non
         return found if cursor.fetchone() else None
 
 
-def ended_but_active(moment: datetime) -> QuerySet[Deployment]:
-    """Active deployments whose term or consent is over: the job ends these with a record."""
+def ended_but_standing(moment: datetime) -> QuerySet[Deployment]:
+    """Authorised and active ones whose term or consent is over: the job ends these with a record."""
     over = (
         Q(ends_at__lte=moment) | Q(consent__expires_at__lte=moment) | Q(consent__withdrawn_at__isnull=False)
     )
-    return Deployment.objects.filter(over, state=Deployment.State.ACTIVE).select_related("consent")
+    return Deployment.objects.filter(over, state__in=("authorised", "active")).select_related("consent")
 
 
 def deployments_visible_to(user: User) -> QuerySet[Deployment]:
