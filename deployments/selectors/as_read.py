@@ -1,6 +1,6 @@
 """An application as an authorising officer reads it: by section, with what changed since another version.
 
-It is made from the content that the hash was made of, and from nothing else: what is shown is what is decided.
+It is made from the content that was hashed and from nothing else: what is shown is what is decided.
 """
 
 from collections.abc import Callable, Mapping

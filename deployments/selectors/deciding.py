@@ -119,7 +119,7 @@ def officers(deployment: Deployment) -> list[str]:
 def decision(deployment: Deployment) -> tuple[Decision, str | None] | None:
     """Return the newest decision with its reason; the reason is None once its time has come."""
     found = deployment.decisions.select_related("officer").order_by("-at", "-pk").first()
-    return None if found is None else (found, sealed.open_words(deployment, found.words_sealed))
+    return None if found is None else (found, sealed.open_words(deployment, bytes(found.words_sealed)))
 
 
 def owner_name(deployment: Deployment) -> str | None:
@@ -128,7 +128,7 @@ def owner_name(deployment: Deployment) -> str | None:
     if consent is None or consent.record is None or consent.details_sealed is None:
         return None
     try:
-        return str(records.unseal_json(consent.record, "details", consent.details_sealed)["name"])
+        return str(records.unseal_json(consent.record, "details", bytes(consent.details_sealed))["name"])
     except Gone:
         return None
 

@@ -42,7 +42,7 @@ def whole(before: str | None, after: str) -> list[Piece]:
 
 
 def named(before: Iterable[str] | None, after: Iterable[str]) -> list[Piece]:
-    """Return the members of a list by name: those that stayed or came in their order, then those that went."""
+    """Return a list by its members: those that stayed or came in their order, then those that went."""
     new = list(after)
     if before is None:
         return [Piece(SAME, one) for one in new]

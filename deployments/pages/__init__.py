@@ -1,0 +1,1 @@
+"""Pages of deployments, one file a part: doors that parse, call one service or selector, and present."""
