@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -216,3 +216,18 @@ def hotlist_ages(user: User, now: datetime) -> list[dict[str, Any]]:
         }
         for hotlist in Hotlist.objects.filter(agency_id=user.person.agency_id, issued_at__isnull=False)
     ]
+
+
+def outcomes_of(deployments: list[int]) -> dict[int, dict[str, Any]]:
+    """Return how many alerts each of these deployments had, and how the closed ones ended; one query."""
+    rows = (
+        Alert.objects.filter(deployment__in=deployments).values_list("deployment_id", "outcome")
+        .annotate(n=Count("pk")).order_by()
+    )  # fmt: skip
+    found: dict[int, dict[str, Any]] = {}
+    for deployment, outcome, n in rows:
+        told = found.setdefault(deployment, {"alerts": 0, "outcomes": {}})
+        told["alerts"] += n
+        if outcome:
+            told["outcomes"][outcome] = n
+    return found

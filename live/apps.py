@@ -12,8 +12,10 @@ class LiveConfig(AppConfig):
 
     def ready(self) -> None:
         """Whatever takes the ground from under a view ends it in the same transaction (H3, H5, H15)."""
-        from live import services
+        from deployments import reporting
+        from live import selectors, services
 
+        reporting.register("live", selectors.views_under)
         events.on("alert.close", services.end_with_alert)
         events.on("alert.hand_back", services.end_with_hand_back)
         events.on("deployment.deactivate", services.end_with_deployment)

@@ -1,9 +1,12 @@
 """Reading live view."""
 
+from datetime import timedelta
+from math import ceil
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, DurationField, ExpressionWrapper, F, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, Least
 
 from accounts.models import User
 from accounts.selectors import person_wire
@@ -69,3 +72,23 @@ def views_of_day(user: User) -> dict[str, int]:
         for opened, ended, expires in views.values_list("opened_at", "ended_at", "expires_at")
     ]
     return {"views": len(spans), "view_min": round(sum(spans) / 60)}
+
+
+def views_under(deployments: list[int]) -> dict[int, dict[str, Any]]:
+    """Return how often and how long each of these deployments' cameras were watched, and why; one query."""
+    until = Least(Coalesce("ended_at", Value(clock.now())), "expires_at")
+    lasted = ExpressionWrapper(until - F("opened_at"), output_field=DurationField())
+    rows = (
+        LiveSession.objects.filter(alert__deployment__in=deployments)
+        .values_list("alert__deployment_id", "reason").annotate(n=Count("pk"), lasted=Sum(lasted)).order_by()
+    )  # fmt: skip
+    found: dict[int, dict[str, Any]] = {}
+    spans: dict[int, timedelta] = {}
+    for deployment, reason, n, sum_of in rows:
+        told = found.setdefault(deployment, {"views": 0, "view_minutes": 0, "reasons": {}})
+        told["views"] += n
+        told["reasons"][reason] = n
+        spans[deployment] = spans.get(deployment, timedelta()) + sum_of
+    for deployment, span in spans.items():
+        found[deployment]["view_minutes"] = ceil(span.total_seconds() / 60)
+    return found
