@@ -27,8 +27,8 @@ def end(deployment: Deployment, *, person: Person | None, reason: str, actor: An
         set_desired(actor=actor, trailer=deployment.trailer, deployment=None)
         operator = person.wire_id if person else "system"
         send_command(
-            trailer=deployment.trailer, name="deactivate", args={"wipe": True}, operator=operator,
-            ttl_s=WIPE_FOR_S, actor=actor,
+            trailer=deployment.trailer, name="deactivate", args={"wipe": True, "deployment": deployment.name},
+            operator=operator, ttl_s=WIPE_FOR_S, actor=actor,
         )  # fmt: skip
     audit.record("deployment.deactivate", ref(deployment), reason=audit.Reason(reason))
     events.emit("deployment.deactivate", deployment=deployment)
