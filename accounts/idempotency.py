@@ -1,4 +1,4 @@
-"""A person's repeated act with the same key gets the first answer again, for 24 h.
+"""A person's repeated act with the same key and sign-in gets the first answer again, for 24 h.
 
 The answer is stored in the transaction of the act, so that there is no moment in which the act stands
 and its answer does not. A refusal stores nothing: the act may be tried again.
@@ -30,7 +30,8 @@ def once(*, actor: User, key: str | None, act: str, body: Any, run: Callable[[],
         return run()
     if len(key) > MAX_KEY or not key.isprintable():
         raise Refused("idempotency-key", _("The Idempotency-Key is too long."), 422)
-    digest = hashlib.sha256(canonical.dumps([act, body])).hexdigest()
+    # The sign-in belongs to it: another one of the same person may not see what this answer shows.
+    digest = hashlib.sha256(canonical.dumps([actor.pk, act, body])).hexdigest()
     with transaction.atomic():
         _serialise(actor, key)
         first = IdempotentAnswer.objects.filter(

@@ -5,6 +5,7 @@ from django.core.checks import Error
 from django.db import IntegrityError, connection, transaction
 
 from accounts import checks, policies, selectors, services, sessions
+from accounts.idempotency import once
 from accounts.models import Person, User
 from csoc.lib import events
 from tests.accounts.people import add_user, code_for, second_sign_in, sign_in, stay
@@ -263,6 +264,15 @@ def test_ones_sessions_are_those_of_one_sign_in(client, boss, cast, priya):
     page = browser.get("/account/").content.decode()
     assert "Other sign-ins" in page and "applicant" in page and f"/sessions/{theirs.pk}/" not in page
     assert stay(client) == 200
+
+
+def test_a_repeated_act_is_answered_to_the_sign_in_that_did_it(boss, priya):
+    second = second_sign_in(boss, priya, "supervisor").user
+    asked = {"key": "k-1", "act": "deployment.view:DEP-2026-0042", "body": {}}
+    assert once(actor=priya, run=lambda: {"seen": 1}, **asked) == {"seen": 1}
+    assert once(actor=priya, run=lambda: {"seen": 2}, **asked) == {"seen": 1}
+    with refused("idempotency-key", 422):
+        once(actor=second, run=lambda: {"seen": 3}, **asked)
 
 
 # --- the production gate -------------------------------------------------------------------------
