@@ -8,35 +8,43 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alerts import forbidden, refusals, schemas, services
+from alerts.drills import Tested
 from alerts.models import Alert
 from alerts.schemas import AlertBody
 from alerts.wire import AcceptedWire, BulkRowWire
 from csoc.lib import clock
 from csoc.lib.errors import BadJson, Refused
+from deployments.services import record_failed_test
 from trailers.doors import DeviceView, signed_by
 from trailers.models import Trailer
 
 MAX_BULK = 100
 
 
-def _accepted(alert: Alert) -> dict[str, Any]:
+def _accepted(alert: Alert | Tested) -> dict[str, Any]:
     """The contract's answer, made of what never changes: a repeat gets the same body.
 
-    ``upload`` is null: this version takes no clips and crops.
+    ``upload`` is null: this version takes no clips and crops. A test alert is closed as soon as it passed.
     """
     return {
         "id": str(alert.pk),
         "received_at": clock.wire(alert.received_at),
-        "state": "unacknowledged",
+        "state": "closed" if isinstance(alert, Tested) else "unacknowledged",
         "late": alert.late,
         "upload": None,
     }
 
 
-def _take(trailer: Trailer, value: Any) -> tuple[Alert, bool]:
+def _take(trailer: Trailer, value: Any) -> tuple[Alert | Tested, bool]:
     """Judge one parsed alert in the contract's order. Errors: Refused; nothing of the body is kept."""
     forbidden.check(value)
     return services.receive_alert(actor=trailer, body=schemas.alert_from(value))
+
+
+def _count(trailer: Trailer, code: str) -> None:
+    """Count a signed refusal; where the trailer is being set up, the technician sees why as well."""
+    refusals.count_refusal(actor=trailer, code=code)
+    record_failed_test(actor=trailer, code=code)
 
 
 class _CountedDoor(DeviceView):
@@ -52,7 +60,7 @@ class _CountedDoor(DeviceView):
     def handle_exception(self, exc: Exception) -> Response:
         """Count a refusal by its code, then answer it."""
         if isinstance(exc, Refused) and self.trailer is not None:
-            refusals.count_refusal(actor=self.trailer, code=exc.code)
+            _count(self.trailer, exc.code)
         return super().handle_exception(exc)
 
 
@@ -89,7 +97,7 @@ def _one_of_bulk(trailer: Trailer, value: Any) -> dict[str, Any]:
     try:
         alert, new = _take(trailer, value)
     except Refused as error:
-        refusals.count_refusal(actor=trailer, code=error.code)
+        _count(trailer, error.code)
         return {"id": schemas.id_of(value), "status": error.status, "type": f"/problems/{error.code}"}
     return {
         "id": str(alert.pk),

@@ -12,6 +12,8 @@ from alerts.schemas import AlertBody, schema_error
 from csoc.lib import clock
 from csoc.lib.errors import Refused, nothing_here
 from deployments.models import Deployment
+from deployments.selectors.installing import was_tested
+from deployments.selectors.terms import standing_since
 from trailers.models import Trailer
 
 LATE_AFTER = timedelta(minutes=5)
@@ -19,6 +21,8 @@ TOO_OLD_AFTER = timedelta(hours=48)
 FUTURE_BY = timedelta(seconds=30)
 HAND_BACK_WITHIN = timedelta(seconds=60)
 MODULE_OF = {Alert.Kind.GUNSHOT: "acoustic", Alert.Kind.ALPR_HIT: "alpr"}
+#: How the agent's own test alert calls its detector.
+SELF_TEST = "self-test"
 VIEWERS = (Role.DISPATCHER, Role.SUPERVISOR)
 
 
@@ -108,22 +112,63 @@ def may_report(trailer: Trailer, body: AlertBody, deployment: Deployment | None,
 
     Errors: Refused schema/future 422, wrong-trailer 403, not-deployed 403, too-old 410.
     """
+    _speaks_for_itself(trailer, body, now)
+    if deployment is None or deployment.name != body.deployment or not _senses(deployment, body):
+        raise _not_deployed()
+    if now - body.occurred > TOO_OLD_AFTER:
+        raise Refused("too-old", "The alert is over 48 hours old.", 410)
+    if _is_drill(body, deployment):
+        raise Refused("too-old", "The installation window of this test alert has ended.", 410)
+    return deployment
+
+
+def may_test(
+    trailer: Trailer, body: AlertBody, deployment: Deployment, opened_at: datetime, now: datetime
+) -> None:
+    """The same checks for a test alert: raised inside the window, for the deployment that is being set up.
+
+    The agent's own test needs no sensor; anything else must come from one that was justified.
+    """
+    _speaks_for_itself(trailer, body, now)
+    of_sensor = MODULE_OF[Alert.Kind(body.kind)] in deployment.modules
+    if deployment.name != body.deployment or not (of_sensor or is_self_test(body)):
+        raise _not_deployed()
+    if body.occurred < opened_at - FUTURE_BY:
+        raise Refused("too-old", "The alert was raised before the installation window.", 410)
+
+
+def is_self_test(body: AlertBody) -> bool:
+    """Whether the agent itself raised it on request, with every sensor off."""
+    detector = body.gunshot.detector if body.gunshot is not None else None
+    return detector is not None and detector.model == SELF_TEST
+
+
+def _speaks_for_itself(trailer: Trailer, body: AlertBody, now: datetime) -> None:
     if body.occurred > now + FUTURE_BY:
         raise schema_error("/occurred_at", "future")
     if body.trailer != trailer.name:
         raise Refused("wrong-trailer", "The body speaks for another trailer.", 403)
-    if deployment is None or deployment.name != body.deployment or not _senses(deployment, body):
-        raise Refused("not-deployed", "No active deployment lets this trailer report this.", 403)
-    if now - body.occurred > TOO_OLD_AFTER:
-        raise Refused("too-old", "The alert is over 48 hours old.", 410)
-    return deployment
+
+
+def _not_deployed() -> Refused:
+    return Refused("not-deployed", "No active deployment lets this trailer report this.", 403)
+
+
+def _is_drill(body: AlertBody, deployment: Deployment) -> bool:
+    """A test alert that came, or comes again, after its window: a drill is never an alert (H18)."""
+    begun = deployment.activated_at
+    before = begun is not None and body.occurred < begun
+    return is_self_test(body) or (before and was_tested(body.id))
 
 
 def _senses(deployment: Deployment, body: AlertBody) -> bool:
-    """The sensor was justified, and the moment of capture lies inside the active term (H4)."""
+    """The sensor was justified, and the moment of capture lies inside the active term (H4).
+
+    Over a renewal the terms before count as well: nothing was switched off between them.
+    """
     begun = deployment.activated_at
-    return (
-        MODULE_OF[Alert.Kind(body.kind)] in deployment.modules
-        and begun is not None
-        and body.occurred >= begun - FUTURE_BY
-    )
+    if begun is None or MODULE_OF[Alert.Kind(body.kind)] not in deployment.modules:
+        return False
+    if body.occurred < begun - FUTURE_BY:
+        begun = standing_since(deployment)
+    return body.occurred >= begun - FUTURE_BY

@@ -15,6 +15,7 @@ import vault
 from accounts.models import User
 from accounts.selectors import user_ref
 from alerts import hotlists, policies, sealed
+from alerts.drills import Tested, take_test
 from alerts.models import Alert, AlertDetail, AlertEvent, AlertNote, Hotlist, HotlistEntry
 from alerts.plates import fold, plate_key
 from alerts.schemas import AlertBody
@@ -23,6 +24,7 @@ from csoc.lib import clock, events, realtime
 from csoc.lib.errors import Refused
 from deployments.models import Deployment
 from deployments.selectors import active_deployment_locked
+from deployments.selectors.installing import open_window_locked
 from trailers.models import Trailer
 from trailers.services import announce_hotlist
 
@@ -47,8 +49,8 @@ def _event(alert: Alert, verb: str, at: datetime, person: Any = None, code: str 
 # --- intake ---------------------------------------------------------------------------------------
 
 
-def receive_alert(*, actor: Trailer, body: AlertBody) -> tuple[Alert, bool]:
-    """Accept an alert durably; returns it and whether it is new.
+def receive_alert(*, actor: Trailer, body: AlertBody) -> tuple[Alert | Tested, bool]:
+    """Accept an alert durably; returns it and whether it is new. In an installation window it is a test.
 
     Errors: Refused with the contract's codes; nothing of a refused body is kept.
     """
@@ -60,9 +62,13 @@ def receive_alert(*, actor: Trailer, body: AlertBody) -> tuple[Alert, bool]:
 
 
 @transaction.atomic
-def _receive(trailer: Trailer, body: AlertBody) -> tuple[Alert, bool]:
+def _receive(trailer: Trailer, body: AlertBody) -> tuple[Alert | Tested, bool]:
     now = clock.now()
-    deployment = policies.may_report(trailer, body, active_deployment_locked(trailer, now), now)
+    standing = active_deployment_locked(trailer, now)
+    window = open_window_locked(trailer, now) if standing is None else None
+    if window is not None:
+        return take_test(trailer, body, window, now)
+    deployment = policies.may_report(trailer, body, standing, now)
     if Alert.objects.filter(pk=body.id).exists():
         return _repeated(trailer, body), False
     hit = _hit(body, deployment, now)
@@ -128,6 +134,7 @@ def _place(
 
     Once the key of its hour is gone nothing of what it says is written any more: the trailer's point stays.
     """
+    assert deployment.lat is not None and deployment.lon is not None
     lat, lon = (body.position.lat, body.position.lon) if body.position else (deployment.lat, deployment.lon)
     if expired:
         return lat, lon, None, ["detail-expired"]

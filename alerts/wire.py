@@ -73,11 +73,11 @@ class TimelineWire(Struct):
 
 
 class AcceptedWire(Struct):
-    """The answer to a trailer: 201 new, 200 the same again."""
+    """The answer to a trailer: 201 new, 200 the same again. ``closed``: a test alert; nothing is kept."""
 
     id: str
     received_at: str
-    state: Literal["unacknowledged"]
+    state: Literal["unacknowledged", "closed"]
     late: bool
     upload: None
 

@@ -88,6 +88,23 @@ _DEPLOYMENTS: dict[str, Verb] = {
     "deployment.renew": Verb(_("renewed {object}"), _("renew {object}")),
     "deployment.tighten": Verb(_("narrowed {object}"), _("narrow {object}")),
     "deployment.view": Verb(_("looked at {object}"), _("look at {object}")),
+    "deployment.overview": Verb(_("looked at the overview of {object}"), _("look at the overview")),
+    "deployment.report": Verb(_("read the report of {object}"), _("read the report of {object}")),
+    "deployment.share": Verb(_("shared {object} with somebody"), _("share {object}")),
+    "deployment.unshare": Verb(_("stopped sharing {object} with somebody"), _("stop sharing {object}")),
+    "installation.open": Verb(
+        _("opened the installation window of {object}"), _("open the installation window of {object}")
+    ),
+    "installation.check": Verb(_("recorded a check of {object}"), _("record a check of {object}")),
+    "installation.test_alert": Verb(
+        _("raised a test alert for {object}"), _("raise a test alert for {object}")
+    ),
+    "installation.complete": Verb(
+        _("recorded what the trailer of {object} tells"), _("record what the trailer of {object} tells")
+    ),
+    "installation.view": Verb(
+        _("looked at the installation of {object}"), _("look at the installation of {object}")
+    ),
     "matrix.propose": Verb(_("proposed {object}"), _("propose {object}")),
     "matrix.publish": Verb(_("published {object}"), _("publish {object}")),
     "matrix.withdraw": Verb(_("withdrew the proposal of {object}"), _("withdraw the proposal of {object}")),

@@ -1,6 +1,6 @@
 """The answers of the deployments API, for its schema and its tests."""
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -102,3 +102,23 @@ class WholeDeploymentWire(DeploymentWire):
     review_due_at: str | None
     hotlist_categories: list[str]
     consent: ConsentWire | None
+
+
+class PointWire(Struct):
+    """One point of the installation checklist; ``value`` in metres, degrees or milliseconds."""
+
+    item: str
+    state: Literal["open", "passed", "failed"]
+    recorded_at: str | None
+    value: float | None
+    code: str
+
+
+class InstallationWire(Struct):
+    """How far a trailer is set up; ``open_until``: the end of the window while it is open."""
+
+    deployment: str
+    state: str
+    open_until: str | None
+    missing: list[str]
+    points: list[PointWire]

@@ -17,6 +17,8 @@ from csoc.lib.errors import Refused
 from live import policies
 from live.models import LiveSession, MediaToken, Stream
 
+_WITH = ("stream", "session__user__person", "session__alert__trailer", "session__alert__deployment")
+
 
 @transaction.atomic
 def admit(*, actor: str, token: str, action: str, path: str, gateway_id: str | None) -> bool:
@@ -50,17 +52,13 @@ def _locked(digest: str, action: str, path: str) -> MediaToken | None:
         LiveSession.objects.select_for_update().filter(pk=session_id).values_list("pk").first()
     else:
         Stream.objects.select_for_update().filter(pk=stream_id).values_list("pk").first()
-    return (
-        MediaToken.objects.select_related("stream", "session__user__person", "session__alert__trailer")
-        .filter(pk=token_id, spent_at__isnull=True)
-        .first()
-    )
+    return MediaToken.objects.select_related(*_WITH).filter(pk=token_id, spent_at__isnull=True).first()
 
 
 def keep(ids: Iterable[str]) -> list[str]:
     """Of the gateway's media sessions, return the ids that still stand on everything they stood on."""
     now = clock.now()
-    tokens = MediaToken.objects.select_related("stream", "session__user__person", "session__alert__trailer")
+    tokens = MediaToken.objects.select_related(*_WITH)
     return [token.spent_as for token in tokens.filter(spent_as__in=list(ids)) if _stands(token, now)]
 
 
@@ -74,7 +72,9 @@ def _stands(token: MediaToken, now: datetime) -> bool:
 
 def _views_of(token: MediaToken) -> list[LiveSession]:
     return list(
-        token.stream.sessions.select_related("user__person", "alert__trailer").filter(ended_at__isnull=True)
+        token.stream.sessions.select_related("user__person", "alert__trailer", "alert__deployment").filter(
+            ended_at__isnull=True
+        )
     )
 
 

@@ -9,6 +9,7 @@ from alerts import policies as alert_policies
 from alerts.models import Alert
 from csoc.lib.errors import Refused, nothing_here
 from deployments.selectors import active_deployment
+from deployments.selectors.terms import same_number
 from live.models import LONGEST_LIFE, LiveSession
 
 #: H5: an alert older than this when it arrived opens no camera.
@@ -39,9 +40,12 @@ def gate(actor: User, alert: Alert, now: datetime) -> None:
 
 
 def camera_stands(alert: Alert, now: datetime) -> None:
-    """The trailer still stands there by right, with a camera that was justified."""
+    """The trailer still stands there by right, with a camera that was justified.
+
+    By the deployment's number: a renewal takes over without a gap, and the alert's ground goes on.
+    """
     deployment = active_deployment(alert.trailer, now)
-    if deployment is None or deployment.pk != alert.deployment_id:
+    if deployment is None or not same_number(deployment, alert.deployment):
         raise Refused("not-deployed", _("The deployment has ended, and its camera with it."), 403)
     if "ptz" not in deployment.modules:
         raise Refused("no-camera", _("This deployment was authorised without the camera."), 403)

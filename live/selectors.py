@@ -16,7 +16,16 @@ from csoc.lib import clock
 from csoc.lib.errors import nothing_here
 from live.models import LiveSession
 
-_WITH = ("agency", "person", "user", "alert", "alert__trailer", "trailer__agency", "stream__trailer__agency")
+_WITH = (
+    "agency",
+    "person",
+    "user",
+    "alert",
+    "alert__trailer",
+    "alert__deployment",
+    "trailer__agency",
+    "stream__trailer__agency",
+)
 
 
 def open_sessions() -> QuerySet[LiveSession]:

@@ -159,9 +159,13 @@ def end_with_hand_back(*, alert: Alert) -> None:
 
 
 def end_with_deployment(*, deployment: Any) -> None:
-    """The right to stand there ended (H3)."""
+    """The right to stand there ended (H3), on whatever term's alert a view was opened.
+
+    A renewal that takes over says nothing here: its views go on.
+    """
+    number = {"alert__deployment__year": deployment.year, "alert__deployment__serial": deployment.serial}
     _end_all(
-        open_sessions().filter(alert__deployment=deployment),
+        open_sessions().filter(**number),
         by=deployment.deactivated_by, reason=LiveSession.End.DEACTIVATED,
     )  # fmt: skip
 

@@ -14,6 +14,16 @@ from .content import (
     unchanged_since,
     usable_class,
 )
+from .installing import (
+    BY_HAND,
+    HEADING_OFF_DEG,
+    WINDOW,
+    by_hand,
+    heading_off_deg,
+    may_open_installation,
+    may_record,
+    may_see_installation,
+)
 from .people import (
     Actor,
     may_correct,
@@ -39,9 +49,14 @@ from .standing import (
 )
 
 __all__ = [
+    "BY_HAND",
+    "HEADING_OFF_DEG",
+    "WINDOW",
     "Actor",
+    "by_hand",
     "complete",
     "hash_still_true",
+    "heading_off_deg",
     "in_area",
     "is_own",
     "known_switches",
@@ -51,11 +66,14 @@ __all__ = [
     "may_edit",
     "may_end",
     "may_follow",
+    "may_open_installation",
     "may_prepare",
     "may_read",
+    "may_record",
     "may_renew",
     "may_reopen",
     "may_review",
+    "may_see_installation",
     "may_submit",
     "may_take_back",
     "may_tighten",
