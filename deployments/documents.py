@@ -15,7 +15,8 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,10 @@ AT_ONCE = 2
 #: Waiting for a free place, and for the answer of a process that is limited to 2 s of computing.
 PLACE_S = 5.0
 ANSWER_S = 10.0
+#: So many more may wait for a place: threads that wait here answer no alert.
+WAITING = 3
 _places = threading.BoundedSemaphore(AT_ONCE)
+_door = threading.BoundedSemaphore(AT_ONCE + WAITING)
 
 FOLDER = "records"
 EXTENSIONS = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
@@ -139,26 +143,40 @@ def delete_files(gone: Sequence[UUID]) -> int:
 
 def _ask(data: bytes) -> tuple[dict[str, Any], bytes]:
     """Let the other process look. What kills it, or makes it too slow, is damaged as far as we care."""
-    if not _places.acquire(timeout=PLACE_S):
-        raise Refused("unavailable", _("Too many documents are being checked. Try again in a moment."), 503)
     try:
-        # Isolated, and without our environment: there are secrets in it.
-        done = subprocess.run(
-            [sys.executable, "-I", "-B", "-W", "ignore", str(LOOKING)],
-            input=data,
-            capture_output=True,
-            timeout=ANSWER_S,
-            env={"LANG": "C.UTF-8"},
-            cwd="/",
-        )
+        with _place():
+            # Isolated, and without our environment: there are secrets in it.
+            done = subprocess.run(
+                [sys.executable, "-I", "-B", "-W", "ignore", str(LOOKING)],
+                input=data,
+                capture_output=True,
+                timeout=ANSWER_S,
+                env={"LANG": "C.UTF-8"},
+                cwd="/",
+            )
     except subprocess.TimeoutExpired:
         raise _refusal("document-broken", 0, len(data)) from None
-    finally:
-        _places.release()
     line, _newline, shown = done.stdout.partition(b"\n")
     if done.returncode or not line:
         raise _refusal("document-broken", 0, len(data))
     return json.loads(line), shown
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    """Wait for a place, unless too many wait already. Errors: Refused ``unavailable`` (503)."""
+    busy = Refused("unavailable", _("Too many documents are being checked. Try again in a moment."), 503)
+    if not _door.acquire(blocking=False):
+        raise busy
+    try:
+        if not _places.acquire(timeout=PLACE_S):
+            raise busy
+        try:
+            yield
+        finally:
+            _places.release()
+    finally:
+        _door.release()
 
 
 def _refusal(code: str, n: int, size: int) -> Refused:

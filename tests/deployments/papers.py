@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,39 @@ def picture(kind: str = "JPEG", size: tuple[int, int] = (60, 80), **saving: Any)
     out = io.BytesIO()
     Image.effect_noise(size, 50).convert("RGB").save(out, kind, **saving)
     return out.getvalue()
+
+
+#: The least that is a document, as objects to be written down by hand.
+LEAST = {
+    1: b"<</Type/Catalog/Pages 2 0 R>>",
+    2: b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+    3: b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>",
+}
+
+
+def by_hand(more: dict[int, bytes]) -> bytes:
+    """A PDF of these objects and the least others, as no program would save it."""
+    objects, out = LEAST | more, bytearray(b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n")
+    places = dict.fromkeys(range(1, max(objects) + 1), 0)
+    for number, text in sorted(objects.items()):
+        places[number] = len(out)
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, text)
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(places) + 1)
+    for place in places.values():
+        out += b"%010d %05d %b \n" % (place, 0, b"n" if place else b"f")
+    out += b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(places) + 1, start)
+    return bytes(out)
+
+
+def packed(objects: int, zeros: int) -> dict[int, bytes]:
+    """Streams that each unpack to one long array: small on the disk, without end in memory."""
+    made = {}
+    for number in range(10, 10 + 2 * objects, 2):
+        data = zlib.compress(b"%d 0 [" % (number + 1) + b"0 " * zeros + b"]", 9)
+        head = b"<</Type/ObjStm/N 1/First %d/Filter/FlateDecode/Length %d>>stream\n"
+        made[number] = head % (len(b"%d 0 " % (number + 1)), len(data)) + data + b"\nendstream"
+    return made
 
 
 def archive() -> bytes:
@@ -86,8 +120,6 @@ def bomb(made: Any) -> None:
 
 def two_bombs(made: Any) -> None:
     """A stream that is packed twice: each layer hides a thousandfold."""
-    import zlib
-
     packed = zlib.compress(zlib.compress(bytes(100_000_000)))
     made.pages[0].Contents = pikepdf.Stream(
         made, packed, Filter=pikepdf.Array([pikepdf.Name.FlateDecode, pikepdf.Name.FlateDecode])
@@ -138,4 +170,19 @@ ACTIVE: dict[str, Change] = {
     "rich media": on_page(Annots=pikepdf.Array([act(Subtype=pikepdf.Name.RichMedia)])),
     "an attached file": attached,
     "bytes of another file": elsewhere,
+}
+
+LOOP = {2: b"<</Type/Pages/Kids[3 0 R 2 0 R]/Count 2>>"}
+SAME = {2: b"<</Type/Pages/Kids[" + b"3 0 R " * 300_000 + b"]/Count 300000>>"}
+HARD = {
+    "plain": {},
+    "a loop of pages": LOOP,
+    "the same page without end": SAME,
+    "brackets without end": {4: b"[" * 100_000 + b"]" * 100_000},
+    "deep objects by the thousand": {number: b"[" * 90 + b"]" * 90 for number in range(4, 15_000)},
+    "a hundred thousand objects": dict.fromkeys(range(4, 100_000), b"0"),
+    "one great array": {4: b"[" + b"0 " * 2_000_000 + b"]"},
+    "escapes without end": {4: b"(" + b"#41" * 1_600_000 + b")"},
+    "packed without end": packed(60, 10_000_000),
+    "a filter twice": {4: b"<</Filter[/RunLengthDecode/FlateDecode]/Length 2>>stream\n\x81\x00\nendstream"},
 }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import resource
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,6 +201,23 @@ def test_damage_of_any_kind_is_a_refusal_or_harmless_and_never_slow(sound: bytes
         assert said in documents.EXTENSIONS or said.startswith("document-")
 
 
+@pytest.mark.parametrize("name", list(papers.HARD))
+def test_what_costs_without_end_is_ended(name: str) -> None:
+    """2 s of computing, and 1 GB, are the process's own limits: the clock on the wall is the machine's."""
+    data = papers.by_hand(papers.HARD[name])
+    assert len(data) <= looking.MAX_BYTES
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    try:
+        documents.check(data)
+        taken = True
+    except Refused as told:
+        taken = False
+        assert told.code in ("document-broken", "document-too-large", "document-too-long")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < looking.CPU_S + 1
+    assert taken or name != "plain"
+
+
 def mutated(sound: bytes, chance: random.Random) -> bytes:
     """A few bytes changed, a piece cut out, doubled, moved, or filled."""
     data = bytearray(sound)
@@ -247,6 +266,9 @@ def test_it_looks_without_our_secrets_and_without_the_console(
 
 def test_so_many_are_looked_at_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "PLACE_S", 0.05)
+    monkeypatch.setattr(documents, "_door", threading.BoundedSemaphore(1))
+    with documents._door:
+        assert refusal(papers.pdf()).code == "unavailable"
     for _place in range(documents.AT_ONCE):
         documents._places.acquire()
     try:
