@@ -53,7 +53,9 @@ class RiskMatrix(models.Model):
     """One version of an agency's risk matrix.
 
     ``factors``: ``[{"key","label","hint","weight","levels": [word for 0 … word for 4]}]``; the score is the
-    sum of weight x level. Proposed by one person and published by another; published ones never change.
+    sum of weight x level; a factor may have ``without``, the beginning of the sentence that says what the
+    score would be if it counted nothing. Proposed by one person and published by another, or withdrawn; what
+    was proposed never changes, and its number is not given again.
     """
 
     agency = models.ForeignKey(Agency, on_delete=models.PROTECT, related_name="+")
@@ -67,6 +69,8 @@ class RiskMatrix(models.Model):
     proposed_at = models.DateTimeField()
     published_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
     published_at = models.DateTimeField(null=True)
+    withdrawn_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    withdrawn_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name_plural = "risk matrices"
@@ -85,10 +89,25 @@ class RiskMatrix(models.Model):
                 | Q(published_by__isnull=False, published_at__isnull=False),
                 name="matrix_published_whole",
             ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_by__isnull=True, withdrawn_at__isnull=True)
+                | Q(withdrawn_by__isnull=False, withdrawn_at__isnull=False, published_at__isnull=True),
+                name="matrix_withdrawn_whole",
+            ),
+            models.UniqueConstraint(
+                fields=("agency",),
+                condition=Q(published_at__isnull=True, withdrawn_at__isnull=True),
+                name="matrix_one_proposal",
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.name}, version {self.version}"
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a proposal that nobody has published or withdrawn."""
+        return self.published_at is None and self.withdrawn_at is None
 
     @property
     def highest(self) -> int:

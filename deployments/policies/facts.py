@@ -57,6 +57,8 @@ def may_touch_proposal(actor: User, matrix: RiskMatrix) -> None:
         raise Refused(
             "wrong-state", _("This version is published already, and stays as it is. Propose a new one."), 409
         )
+    if matrix.withdrawn_at is not None:
+        raise Refused("wrong-state", _("This proposal was withdrawn. Propose a new version."), 409)
 
 
 def matrix_usable(name: str, factors: Any, threshold: Any, valid_days: Any) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ def propose_matrix(
     kept = policies.matrix_usable(name, factors, threshold, valid_days)
     agency = _queue(actor)
     versions = RiskMatrix.objects.filter(agency=agency)
-    policies.no_proposal_waits(versions.filter(published_at=None).first())
+    policies.no_proposal_waits(versions.filter(published_at=None, withdrawn_at=None).first())
     newest = versions.order_by("-version").values_list("version", flat=True).first()
     matrix = RiskMatrix.objects.create(
         agency=agency, version=(newest or 0) + 1, name=name.strip(), factors=kept, threshold=threshold,
@@ -53,13 +53,14 @@ def publish_matrix(*, actor: User, matrix_id: int) -> RiskMatrix:
 
 
 @transaction.atomic
-def withdraw_proposal(*, actor: User, matrix_id: int) -> None:
-    """Take a proposal away; any supervisor of the agency may, it never counted."""
+def withdraw_proposal(*, actor: User, matrix_id: int) -> RiskMatrix:
+    """Withdraw a proposal; any supervisor of the agency may, it never counted. It stays to be read."""
     matrix = _locked(matrix_id)
     policies.may_touch_proposal(actor, matrix)
-    ref = _ref(matrix)
-    matrix.delete()
-    audit.record("matrix.withdraw", ref)
+    matrix.withdrawn_by, matrix.withdrawn_at = actor.person, clock.now()
+    matrix.save(update_fields=("withdrawn_by", "withdrawn_at"))
+    audit.record("matrix.withdraw", _ref(matrix))
+    return matrix
 
 
 @transaction.atomic
