@@ -41,7 +41,19 @@ def test_it_says_what_is_kept_and_for_how_long(cast: dict[str, Any], clock: Any)
     purge_due(actor=audit.system("purge"))
     for role in ("privacy_officer", "supervisor", "administrator"):
         text = page(cast, role).content.decode()
-        assert "Nothing outlives 47 hours" in text and " h " in text and "ABCD123" not in text
+        assert "No detail of an alert outlives 47 hours" in text and " h " in text and "ABCD123" not in text
+
+
+def test_it_lists_the_classes_with_their_authority_and_says_which_may_be_used(
+    cast: dict[str, Any],
+) -> None:
+    text = page(cast, "privacy_officer").content.decode()
+    for key in ("deployment-record", "consent-record", "transitory"):
+        assert key in text
+    assert text.count("example: in a demonstration only") == 3
+    assert "Records destroyed" not in text, "no run yet"
+    purge_due(actor=audit.system("purge"))
+    assert "Records destroyed" in page(cast, "privacy_officer").content.decode()
 
 
 def test_others_are_refused(cast: dict[str, Any]) -> None:
