@@ -1,5 +1,5 @@
 // Bundles frontend/ into static/dist. `node build.mjs` builds, `node build.mjs test` runs the unit tests.
-import { readdir, mkdir } from "node:fs/promises";
+import { copyFile, readdir, mkdir } from "node:fs/promises";
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,6 +26,14 @@ async function bundle() {
   });
 }
 
+/** The typeface of printed reports: the console sets it itself, so it lies beside the others as TrueType. */
+async function printed() {
+  const to = path.join(here, "../static/dist/fonts");
+  await mkdir(to, { recursive: true });
+  for (const name of ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSansMono.ttf"])
+    await copyFile(path.join(here, "node_modules/dejavu-fonts-ttf/ttf", name), path.join(to, name));
+}
+
 async function test() {
   const out = path.join(here, "node_modules/.tests");
   await mkdir(out, { recursive: true });
@@ -44,4 +52,5 @@ async function test() {
   process.exitCode = run.status ?? 1;
 }
 
-await (process.argv[2] === "test" ? test() : bundle());
+if (process.argv[2] === "test") await test();
+else await Promise.all([bundle(), printed()]);
