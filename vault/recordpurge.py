@@ -11,6 +11,9 @@ from vault.models import PurgeRun, Record
 
 log = logging.getLogger(__name__)
 
+#: So many keys are asked about in one statement.
+AT_ONCE = 5_000
+
 
 def destroy_due(now: datetime) -> list[str]:
     """Destroy the keys of records that are due; return the names of what went wrong.
@@ -50,9 +53,12 @@ def delete_rows(gone: list[UUID]) -> int:
 
 def _returned() -> list[UUID]:
     """Keys that a run has recorded as destroyed and that are there again: restored with a backup."""
-    return list(
-        Record.objects.filter(id__in=recordkeys.records()).exclude(run=None).values_list("id", flat=True)
-    )
+    there = recordkeys.records()
+    found: list[UUID] = []
+    for start in range(0, len(there), AT_ONCE):
+        known = Record.objects.filter(id__in=there[start : start + AT_ONCE]).exclude(run=None)
+        found += known.values_list("id", flat=True)
+    return found
 
 
 def _never_committed() -> list[UUID]:
