@@ -9,9 +9,9 @@ from accounts.models import User
 from csoc.lib import clock
 from deployments import policies, sealed
 from deployments.models import Authorisation, Decision, Deployment
+from deployments.parts.ending import ref
+from deployments.parts.switching import take_over
 from deployments.selectors import locked
-from deployments.services.ending import ref
-from deployments.services.standing import take_over
 
 
 @transaction.atomic

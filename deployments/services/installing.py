@@ -12,8 +12,8 @@ from csoc.lib import clock
 from csoc.lib.errors import Refused
 from deployments import policies
 from deployments.models import Deployment, Installation, InstallationCheck
+from deployments.parts.ending import ref
 from deployments.selectors import installing, locked
-from deployments.services.ending import ref
 from trailers.models import Trailer
 from trailers.selectors import trailer_ref
 from trailers.services import send_command

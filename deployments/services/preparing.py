@@ -12,9 +12,9 @@ from csoc.lib import clock
 from csoc.lib.errors import Misuse
 from deployments import policies, sealed
 from deployments.models import Contribution, Deployment, Submission
+from deployments.parts.applying import APPLY, VERB, stamp
+from deployments.parts.ending import end, ref
 from deployments.selectors import SECTIONS, locked
-from deployments.services.applying import APPLY, VERB, stamp
-from deployments.services.ending import end, ref
 from trailers.models import Trailer
 
 #: Taken while a number is given, so that two drafts never get the same one.

@@ -6,9 +6,9 @@ from guardian.shortcuts import assign_perm
 import audit
 from accounts.models import Person, User
 from deployments.models import Deployment, DeploymentUserPermission
+from deployments.parts.ending import ref
 from deployments.policies.sharing import PERMISSION, may_share, nothing_shared, sign_ins_to_share_with
 from deployments.selectors import locked
-from deployments.services.ending import ref
 
 
 @transaction.atomic

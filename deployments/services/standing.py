@@ -9,10 +9,12 @@ from django.db import transaction
 import audit
 from accounts.models import User
 from csoc.lib import clock, events, realtime
+from csoc.lib.errors import nothing_here
 from deployments import policies, sealed
 from deployments.models import Deployment, Review, Tightening
+from deployments.parts.ending import end, ref, take_back, tell_trailer
+from deployments.parts.switching import switch_on
 from deployments.selectors import locked
-from deployments.services.ending import close, end, ref, tell_trailer
 from trailers.models import Trailer
 
 #: What a renewal begins with. The risk, and a consent that ends too soon, are given anew.
@@ -32,36 +34,9 @@ def activate_deployment(*, actor: User, deployment_id: int) -> Deployment:
     Trailer.objects.select_for_update(no_key=True).get(pk=deployment.trailer_id)
     now = clock.now()
     policies.may_activate(actor, deployment, now)
-    _switch_on(deployment, actor, now)
+    switch_on(deployment, actor, now)
     audit.record("deployment.activate", ref(deployment))
     return deployment
-
-
-def _switch_on(deployment: Deployment, actor: User, now: datetime) -> None:
-    deployment.activated_at = now
-    deployment.review_due_at = now + timedelta(days=deployment.review_every_days)
-    deployment.installations.filter(closed_at__isnull=True).update(closed_at=now)
-    deployment.move(Deployment.State.ACTIVE)
-    deployment.save()
-    tell_trailer(deployment, actor)
-    realtime.push_on_commit("live", {"type": "refresh", "agency": deployment.agency.code})
-
-
-def take_over(deployment: Deployment, actor: User, now: datetime) -> None:
-    """Let an authorised renewal follow the term before it without a gap; part of the authorisation.
-
-    Live views go on, unless the camera is no longer among what is justified.
-    """
-    before = locked(deployment.renews_id or 0)
-    Trailer.objects.select_for_update(no_key=True).get(pk=deployment.trailer_id)
-    policies.may_follow(deployment, before, now)
-    close(before, person=actor.person, reason=Deployment.End.RENEWED)
-    if "ptz" not in deployment.modules:
-        events.emit("deployment.deactivate", deployment=before)
-    deployment.move(Deployment.State.AUTHORISED)
-    deployment.save()
-    _switch_on(deployment, actor, now)
-    audit.record("deployment.renew", ref(deployment))
 
 
 @transaction.atomic
@@ -135,11 +110,26 @@ def review_deployment(*, actor: User, deployment_id: int, still_needed: bool, wo
 def deactivate_deployment(
     *, actor: policies.Actor, deployment_id: int, reason: str = Deployment.End.NEED_ENDED
 ) -> Deployment:
-    """End it now: no right to report, live views cut, sensors off, one record (H3)."""
+    """End it now: no right to report, live views cut, sensors off, one record (H3).
+
+    An owner who told us to stop takes the consent back: whatever else stands on it ends as well.
+    """
+    if reason == Deployment.End.CONSENT_WITHDRAWN and isinstance(actor, User):
+        _take_back_consent_of(deployment_id, actor)
+        return locked(deployment_id)
     deployment = locked(deployment_id)
     policies.may_end(actor, deployment)
     end(deployment, person=actor.person if isinstance(actor, User) else None, reason=reason, actor=actor)
     return deployment
+
+
+def _take_back_consent_of(deployment_id: int, actor: User) -> None:
+    """Ask before the locks: ``take_back`` takes them, for all that stands on the consent, in their order."""
+    found = Deployment.objects.select_related("consent__agency", "agency").filter(pk=deployment_id).first()
+    if found is None or found.consent is None:
+        raise nothing_here()
+    policies.may_end(actor, found)
+    take_back(found.consent, actor=actor)
 
 
 @transaction.atomic

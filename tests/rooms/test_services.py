@@ -26,13 +26,15 @@ WRITERS = {
     "alerts/refusals.py": "entries of counted refusals and owed entries",
     "alerts/staging.py": "a person stages an alert in a demonstration",
     "trailers/reports.py": "how a command ended, as its trailer says",
+    "deployments/parts/ending.py": "how a deployment ends and a consent is taken back, for several services",
+    "deployments/parts/switching.py": "a renewal takes over, for the authorisation",
     "accounts/rights.py": "roles given and taken, for the services of people and of their sign-ins",
     "accounts/cast.py": "the demonstration's people set up their factor",
     "accounts/adapter.py": "what django-allauth does for us",
     "audit/guard.py": "views",
     "audit/census.py": "the log's own census",
 }
-ENTRY = {"audit.record", "audit.commit", "commit", "record", "rights.record_roles"}
+ENTRY = {"audit.record", "audit.commit", "commit", "record", "rights.record_roles", "end", "take_back"}
 
 
 def public() -> list[tuple[str, ast.FunctionDef, ast.Module]]:

@@ -3,9 +3,10 @@
 from typing import Any
 
 import audit
-from accounts.models import Person
+from accounts.models import Person, User
 from csoc.lib import clock, events, realtime
-from deployments.models import Deployment
+from deployments.models import Consent, Deployment
+from deployments.selectors import lock_standing_on, locked
 from trailers.desired import Standing
 from trailers.models import MODULES
 from trailers.services import send_command, set_desired
@@ -61,3 +62,21 @@ def tell_trailer(deployment: Deployment, actor: Any) -> None:
         modules={name: name in deployment.modules for name in MODULES},
         forbidden_sectors=sectors,
     )
+
+
+def take_back(consent: Consent, *, actor: Any) -> None:
+    """Withdraw a consent, once, and end what stands on it (H3); part of the caller's act.
+
+    Deployments are locked before the consent, as an authorisation does: no ring of waits, and no
+    authorisation or activation in between that would not be ended here.
+    """
+    standing = lock_standing_on(consent)
+    consent = Consent.objects.select_for_update(of=("self",)).select_related("agency").get(pk=consent.pk)
+    if consent.withdrawn_at is not None:
+        return
+    person = actor.person if isinstance(actor, User) else None
+    consent.withdrawn_at, consent.withdrawn_by = clock.now(), person
+    consent.save(update_fields=["withdrawn_at", "withdrawn_by"])
+    for deployment_id in standing:
+        end(locked(deployment_id), person=person, reason=Deployment.End.CONSENT_WITHDRAWN, actor=actor)
+    audit.record("consent.withdraw", audit.Ref("consent", str(consent.pk), consent.agency.code))

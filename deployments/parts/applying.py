@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from csoc.lib import clock
 from csoc.lib.errors import Refused
-from deployments import policies
-from deployments.models import Deployment, Incident, RiskAssessment
+from deployments import documents, policies
+from deployments.models import Consent, Deployment, Incident, RiskAssessment
 from deployments.selectors import current_matrix, sensitive_within
-from deployments.services.consenting import give_by_document
+from vault import records
 
 Values = Mapping[str, Any]
 
@@ -91,7 +91,23 @@ def place(deployment: Deployment, actor: User, values: Values, now: datetime) ->
 
 def consent(deployment: Deployment, actor: User, values: Values, now: datetime) -> None:
     """``capacity, owner_name, owner_email, conditions, expires_at, document``: a signed paper."""
-    deployment.consent = give_by_document(deployment, actor, values, now)
+    deployment.consent = _by_document(deployment, actor, values, now)
+
+
+def _by_document(deployment: Deployment, actor: User, values: Mapping[str, Any], now: datetime) -> Consent:
+    """Its scope is what the draft asks now; who signed stands sealed."""
+    policies.scope_known(deployment)
+    record = records.new()
+    details = {"name": values["owner_name"], "email": values.get("owner_email", "")}
+    document = values["document"]
+    return Consent.objects.create(
+        agency=deployment.agency, capacity=values["capacity"], method=Consent.Method.DOCUMENT,
+        document_sha256=document.sha256, document_name=documents.store(document, record),
+        document_type=document.media_type, modules=deployment.modules, lat=deployment.lat, lon=deployment.lon,
+        conditions=values.get("conditions", ""), record=record,
+        details_sealed=records.seal_json(record, "details", details), given_at=now,
+        expires_at=values["expires_at"], recorded_by=actor.person,
+    )  # fmt: skip
 
 
 def privacy(deployment: Deployment, actor: User, values: Values, now: datetime) -> None:
