@@ -7,12 +7,12 @@ from typing import Any
 
 import shapely
 from django.utils.translation import gettext as _
-from geographiclib.geodesic import Geodesic
 
 from accounts.models import Role, User
 from accounts.policies import require_role
 from csoc.lib.errors import Refused, nothing_here
 from deployments.models import HIGHEST_LEVEL, RiskMatrix, SensitivePlace
+from deployments.selectors.places import area_km2
 
 MAX_FACTORS = 20
 MAX_WEIGHT = 10
@@ -37,6 +37,11 @@ def may_keep_facts(actor: User) -> None:
 def may_read_facts(actor: User) -> None:
     """Who applies, who decides, and who watches over it."""
     require_role(actor, Role.APPLICANT, Role.SUPERVISOR, Role.PRIVACY_OFFICER)
+
+
+def may_look_around(actor: User) -> None:
+    """Who chooses a place or judges it."""
+    require_role(actor, Role.APPLICANT, Role.SUPERVISOR)
 
 
 def may_publish(actor: User, matrix: RiskMatrix) -> None:
@@ -243,14 +248,6 @@ def _one_surface(points: list[list[float]]) -> None:
         raise _no_area(
             _("it covers %(km2)s km²; an area has 0.1 to 200,000") % {"km2": f"{km2:,.2f}"}
         )  # fmt: skip
-
-
-def area_km2(ring: list[list[float]]) -> float:
-    """Return the surface inside a ring of ``[lat, lon]``, on the WGS 84 ellipsoid, in square kilometres."""
-    outline = Geodesic.WGS84.Polygon()
-    for lat, lon in ring[:-1] if ring[0] == ring[-1] else ring:
-        outline.AddPoint(lat, lon)
-    return abs(float(outline.Compute(False, True)[2])) / 1e6
 
 
 def _no_area(why: str) -> Refused:

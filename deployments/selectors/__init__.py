@@ -13,7 +13,7 @@ from .deployments import (
     visible_by_name,
     whole_wire,
 )
-from .places import in_service_area, sensitive_within
+from .places import current_area, current_places, in_service_area, sensitive_within
 from .risk import current_matrix
 from .sections import SECTIONS, section_digest
 
@@ -21,7 +21,9 @@ __all__ = [
     "SECTIONS",
     "active_deployment",
     "active_deployment_locked",
+    "current_area",
     "current_matrix",
+    "current_places",
     "deployment_wire",
     "deployments_visible_to",
     "ended_but_standing",

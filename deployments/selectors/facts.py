@@ -12,7 +12,13 @@ from accounts.models import Role, User
 from accounts.selectors import roles_of
 from csoc.lib.errors import nothing_here
 from deployments.models import PlacesList, RiskMatrix, SensitivePlace
-from deployments.selectors.places import current_area, current_places
+from deployments.selectors.places import (
+    area_km2,
+    current_area,
+    current_places,
+    in_service_area,
+    sensitive_within,
+)
 from deployments.selectors.risk import matrices_of
 
 SHOWN = 200
@@ -127,6 +133,21 @@ def places_page(agency_id: int, text: str, kind: str) -> dict[str, Any]:
     }
 
 
+def kinds() -> list[tuple[str, str]]:
+    """Return the kinds of places: what a file says, and what it means."""
+    return list(SensitivePlace.Kind.choices)
+
+
+def around(agency_id: int, lat: float, lon: float) -> dict[str, Any]:
+    """Return ``{"inside_area", "places"}`` of a point; None where no area is set."""
+    labels = dict(kinds())
+    near = sensitive_within(agency_id, lat, lon)
+    return {
+        "inside_area": in_service_area(agency_id, lat, lon),
+        "places": [{**place, "label": str(labels[place["kind"]])} for place in near],
+    }
+
+
 #: The drawing's size in its own units.
 WIDE, HIGH, EDGE = 760, 520, 24
 
@@ -154,7 +175,8 @@ def drawn_area(agency_id: int) -> dict[str, Any] | None:
         "parallels": [(at(lat, west)[1], f"{lat:g}°") for lat in lats],
         "meridians": [(at(south, lon)[0], f"{lon:g}°") for lon in lons],
         "dots": [at(place.lat, place.lon) for place in places],
-        "bar": _bar(scale),
+        "bar": _bar(scale), "corners": len(area.ring) - 1, "shown": area.ring[:-1][:SHOWN],
+        "km2": f"{area_km2(area.ring):,.1f}",
     }  # fmt: skip
 
 
@@ -170,4 +192,4 @@ def _bar(scale: float) -> dict[str, Any]:
     """A scale bar of a round length, in kilometres; ``scale`` is units a degree of latitude."""
     unit = scale / 111.2
     km = max((one for one in (0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if one * unit <= 160), default=0.1)
-    return {"km": f"{km:g}", "wide": round(km * unit, 1)}
+    return {"km": f"{km:g}", "wide": round(km * unit, 1), "x": round(WIDE - km * unit - 70, 1)}

@@ -50,3 +50,11 @@ def in_service_area(agency_id: int, lat: float, lon: float) -> bool | None:
     """Whether the point lies in the agency's area or on its edge; None while no area is set."""
     area = current_area(agency_id)
     return None if area is None else bool(shapely.Polygon(area.ring).covers(shapely.Point(lat, lon)))
+
+
+def area_km2(ring: list[list[float]]) -> float:
+    """Return the surface inside a ring of ``[lat, lon]``, on the WGS 84 ellipsoid, in square kilometres."""
+    outline = Geodesic.WGS84.Polygon()
+    for lat, lon in ring[:-1] if ring[0] == ring[-1] else ring:
+        outline.AddPoint(lat, lon)
+    return abs(float(outline.Compute(False, True)[2])) / 1e6
