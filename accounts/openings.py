@@ -8,6 +8,17 @@ OPEN = {
     "healthz": "supervisors and proxies ask whether the process lives; it tells nothing else",
     "readyz": "as healthz, for taking an alert",
     "schema": "the description of the interface, which holds no data and helps whoever writes a client",
+    "owner-link": "the owner's private link: says nothing of anybody before the code",
+    "owner-send": "as owner-link; sends the code to the address that the link went to",
+    "owner-code": "as owner-link; asks for the code",
+    "owner-check": "as owner-link; judges the code",
+    "owner-page": "as owner-link; asks for the code's cookie itself",
+    "owner-give": "as owner-page",
+    "owner-decline": "as owner-page",
+    "owner-withdraw": "as owner-page",
+    "owner-progress": "as owner-page",
+    "owner-agreed": "as owner-page",
+    "owner-receipt": "as owner-page",
     "demo-sign-in": "exists in demonstrations and tests only; signs in as one of the cast",
 }
 

@@ -139,6 +139,12 @@ def by_uid(uid: str) -> Entry | None:
         return None
 
 
+def first_allowed(verb: str, object_key: str) -> Entry | None:
+    """Return the first entry of an act that was done on ``type:id``, once it has its place in the log."""
+    found = entries_visible_to_actor().filter(object=object_key, verb=verb, outcome="allowed")
+    return found.order_by("idx").first()
+
+
 def seen() -> Seen:
     """Return whom and which trailers the newest entries name: what a reader may be offered."""
     newest = entries_visible_to_actor().order_by("-idx").values_list("actor", "name", "object")[:RECENT]

@@ -73,6 +73,15 @@ _DEPLOYMENTS: dict[str, Verb] = {
     "need.state": Verb(_("stated the need for {object}"), _("state the need for {object}")),
     "consent.give": Verb(_("gave consent for {object}"), _("give consent for {object}")),
     "consent.withdraw": Verb(_("withdrew consent for {object}"), _("withdraw consent for {object}")),
+    "consent.request": Verb(_("asked the owner about {object}"), _("ask the owner about {object}")),
+    "consent.end_link": Verb(
+        _("took back the owner’s link for {object}"), _("take back the owner’s link for {object}")
+    ),
+    "consent.code": Verb(_("asked for a code at {object}"), _("ask for a code at {object}")),
+    "consent.open": Verb(_("opened {object} with its code"), _("open {object} with a code")),
+    "consent.view": Verb(_("looked at {object}"), _("look at {object}")),
+    "consent.decline": Verb(_("declined consent for {object}"), _("decline consent for {object}")),
+    "consent.download": Verb(_("downloaded what {object} is about"), _("download what {object} is about")),
     "deployment.create": Verb(_("drafted {object}"), _("draft {object}")),
     "deployment.update": Verb(_("changed {object}"), _("change {object}")),
     "deployment.draft": Verb(_("wrote at the draft of {object}"), _("write at the draft of {object}")),

@@ -21,6 +21,8 @@ DEMO_GATEWAY_SECRET = "demo-only-not-secret-" + "1" * 20
 ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(/[A-Za-z0-9._-]+)*")
 DEMO_AUDIT_ORIGIN = "csoc-demo.invalid/audit"
 DEMO_WITNESS_EVERY_S = 10
+DEMO_OWNER_PHONE = "905-555-0142"
+MAIL_SCHEMES = ("console", "file", "smtp", "smtps")
 
 
 class Env(BaseSettings):
@@ -59,6 +61,16 @@ class Env(BaseSettings):
     record_keys_dir: Path | None = None
     #: What is kept how long and by what right: a JSON file (csoc/lib/schedule.py). Unset: shipped examples.
     retention_schedule: Path | None = None
+    #: How mail to property owners leaves: console:, file:///folder, smtp://user:password@host:port (STARTTLS)
+    #: or smtps:// (TLS at once).
+    email_url: str = "console:"
+    email_from: str = "no-reply@localhost"
+    #: By what means an owner gets the private link and the one-time code.
+    owner_channel: Literal["email"] = "email"
+    #: The number that every page of an owner names; without one, pages name none.
+    owner_phone: str = Field(default="", max_length=40)
+    #: Hours in which an owner has to answer.
+    owner_link_h: int = Field(default=72, ge=1, le=336)
     #: Database connections that one process may hold.
     pool_max: int = Field(default=24, ge=2, le=200)
 
@@ -79,13 +91,14 @@ class Env(BaseSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> "Env":
-        faults = [*self._own_key_stores(), *self._schedule()]
+        faults = [*self._own_key_stores(), *self._schedule(), *self._mail()]
         if self.is_demo and faults:
             raise ValueError("; ".join(faults))
         if self.is_demo:
             self.secret_key = self.secret_key or DEMO_SECRET_KEY
             self.gateway_secret = self.gateway_secret or DEMO_GATEWAY_SECRET
             self.audit_origin = self.audit_origin or DEMO_AUDIT_ORIGIN
+            self.owner_phone = self.owner_phone or DEMO_OWNER_PHONE
             if "audit_witness_every_s" not in self.model_fields_set:
                 self.audit_witness_every_s = DEMO_WITNESS_EVERY_S
             return self
@@ -120,6 +133,13 @@ class Env(BaseSettings):
             "CSOC_RECORD_KEYS_DIR must be a folder of its own, neither in keys/epoch nor around it: "
             "keys of records are backed up, hourly keys never are"
         ]
+
+    def _mail(self) -> list[str]:
+        parts = urlsplit(self.email_url)
+        whole = {"file": bool(parts.path), "smtp": bool(parts.hostname), "smtps": bool(parts.hostname)}
+        if parts.scheme in MAIL_SCHEMES and whole.get(parts.scheme, True):
+            return []
+        return ["CSOC_EMAIL_URL must be console:, file:///folder, smtp://host:port or smtps://host:port"]
 
     def _schedule(self) -> list[str]:
         if self.retention_schedule is None:

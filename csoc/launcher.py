@@ -271,6 +271,7 @@ class Launcher:
                 "CSOC_ENV": "test" if os.environ.get("CSOC_ENV") == "test" else "demo",
                 "CSOC_PUBLIC_URL": self.url,
                 "CSOC_SIMULATOR_URL": f"http://127.0.0.1:{self.control_port}",
+                "CSOC_EMAIL_URL": (self.data / "mailbox").as_uri(),
             }
             env |= secrets_of(self.data)
         else:

@@ -127,6 +127,23 @@ def _database(url: str, *, pool_max: int) -> dict[str, Any]:
     }
 
 
+_mail = urlsplit(ENV.email_url)
+_mail_kind = {"console": "console", "file": "filebased"}.get(_mail.scheme, "smtp")
+EMAIL_BACKEND = f"django.core.mail.backends.{_mail_kind}.EmailBackend"
+EMAIL_FILE_PATH = unquote(_mail.path) if _mail_kind == "filebased" else None
+EMAIL_HOST, EMAIL_HOST_USER = _mail.hostname or "", unquote(_mail.username or "")
+EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
+EMAIL_USE_SSL = _mail.scheme == "smtps"
+EMAIL_PORT = _mail.port or (465 if EMAIL_USE_SSL else 587)
+# Never in the clear over a network; a relay on this machine may have no certificate.
+EMAIL_USE_TLS = not EMAIL_USE_SSL and EMAIL_HOST not in ("localhost", "127.0.0.1", "::1")
+#: The worker that sends also ends deployments: a mail server that does not answer may not hold it up.
+EMAIL_TIMEOUT = 5
+DEFAULT_FROM_EMAIL = ENV.email_from
+OWNER_CHANNEL = ENV.owner_channel
+OWNER_PHONE = ENV.owner_phone
+OWNER_LINK_H = ENV.owner_link_h
+
 DATABASES = {
     "default": _database(ENV.database_url, pool_max=ENV.pool_max),
     # audit.commit writes here: its entry must stand even when the caller's transaction rolls back.
@@ -256,6 +273,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "owner-mail": {"task": "deployments.tasks.send_owner_mail", "schedule": 5.0, "options": {"expires": 5}},
     "refusals": {"task": "alerts.tasks.write_refusals", "schedule": 30.0, "options": {"expires": 25}},
     "views": {"task": "live.tasks.end_due_sessions", "schedule": 5.0, "options": {"expires": 5}},
     "exports": {"task": "audit.tasks.tend_exports", "schedule": 30.0, "options": {"expires": 25}},
@@ -318,7 +336,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"links": {"()": "csoc.lib.secretless.NoLinks"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["links"]}},
     "root": {"handlers": ["console"], "level": ENV.log_level},
     "loggers": {
         "django.channels.server": {"level": "WARNING"},

@@ -21,6 +21,7 @@ urlpatterns = [
 ]
 if settings.IS_DEMO:
     urlpatterns += [path("demo/", include("accounts.demo_urls")), path("demo/", include("alerts.demo_urls"))]
+    urlpatterns += [path("demo/", include("deployments.demo_urls"))]
 
 handler400 = "csoc.views.bad_request"
 handler404 = "csoc.views.not_found"

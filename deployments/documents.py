@@ -44,7 +44,7 @@ _places = threading.BoundedSemaphore(AT_ONCE)
 _door = threading.BoundedSemaphore(AT_ONCE + WAITING)
 
 FOLDER = "records"
-EXTENSIONS = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
+EXTENSIONS = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png", "text/html": "html"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from csoc.lib import clock
 from csoc.lib.errors import Refused
 from deployments import selectors, services
 from deployments.models import Deployment
+from deployments.owner import outbox
 
 
 @shared_task
@@ -34,3 +35,9 @@ def _why(deployment: Deployment, now: datetime) -> str:
         return Deployment.End.EXPIRED
     taken_back = deployment.consent is not None and deployment.consent.withdrawn_at is not None
     return Deployment.End.CONSENT_WITHDRAWN if taken_back else Deployment.End.CONSENT_EXPIRED
+
+
+@shared_task
+def send_owner_mail() -> int:
+    """Send what waits for owners; returns how many left."""
+    return outbox.send_due(clock.now())
