@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from deployments.pages import active, deciding, overview, sharing, standing
+from deployments.pages import active, deciding, overview, reports, sharing, standing
 
 urlpatterns = [
     path("deployments/overview/", overview.page, name="deployment-overview"),
@@ -16,5 +16,7 @@ urlpatterns = [
     path("deployments/<str:name>/renew/", standing.renew, name="deployment-renew"),
     path("deployments/<str:name>/share/", sharing.share, name="deployment-share"),
     path("deployments/<str:name>/unshare/", sharing.unshare, name="deployment-unshare"),
+    path("deployments/<str:name>/report/", reports.page, name="deployment-report"),
+    path("deployments/<str:name>/report.pdf", reports.pdf, name="deployment-report-pdf"),
     path("deployments/<str:name>/confirmation/", active.confirmation, name="deployment-confirmation"),
 ]

@@ -7,7 +7,7 @@ from csoc.lib import clock
 from vault import details, keystore, recordkeys
 from vault.classes import classes
 from vault.epochs import OVERDUE_AFTER, destroyed_at
-from vault.models import PurgeRun
+from vault.models import DestroyedKey, PurgeRun
 from vault.purgeables import purgeables
 
 
@@ -68,3 +68,8 @@ def _hours(left: timedelta) -> str:
     minutes = int(abs(left).total_seconds() // 60)
     sign = "−" if left < timedelta() else ""
     return f"{sign}{minutes // 60} h {minutes % 60:02d} min"
+
+
+def keys_destroyed(first: datetime, last: datetime) -> int:
+    """Return how many keys of the epochs from ``first`` to ``last``, both included, have been destroyed."""
+    return DestroyedKey.objects.filter(epoch__gte=first, epoch__lte=last).values("epoch").distinct().count()

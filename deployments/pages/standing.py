@@ -12,7 +12,6 @@ from deployments.models import Deployment
 from deployments.pages.deciding import named
 from deployments.pages.forms import EndForm, ReviewForm, TightenForm
 from deployments.selectors import standing
-from deployments.services.stopping import stop_deployment
 
 
 @require_http_methods(["GET", "POST"])
@@ -23,7 +22,7 @@ def end(request: HttpRequest, name: str) -> HttpResponse:
     found = selectors.visible_by_name(request.user, name)
     form = EndForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        ended = stop_deployment(actor=request.user, deployment_id=found.pk, **form.cleaned_data)
+        ended = services.deactivate_deployment(actor=request.user, deployment_id=found.pk, **form.cleaned_data)
         return redirect("deployment-page", name=ended.address_name)
     return _page(request, found, "end", form)
 
