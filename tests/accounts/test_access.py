@@ -204,7 +204,9 @@ def test_home_by_role(cast):
         ("dispatcher", "/live/"),
         ("administrator", "/access/"),
         ("privacy_officer", "/audit/"),
-        ("technician", "/account/"),
+        ("applicant", "/deployments/"),
+        ("technician", "/deployments/"),
+        ("investigator", "/account/"),
     ):
         assert sign_in(cast[role]["user"]).get("/")["Location"] == home
     assert Client().get("/")["Location"].startswith("/accounts/login/")
