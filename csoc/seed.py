@@ -31,8 +31,9 @@ from alerts.services import publish_hotlist
 from csoc import seed_facts
 from csoc.lib import clock
 from csoc.lib.keyfiles import load_or_create_ed25519
+from csoc.seed_installing import install
 from deployments import documents, services
-from deployments.models import Deployment, Incident, Installation, InstallationCheck
+from deployments.models import Deployment, Incident
 from deployments.selectors import active_deployment, current_matrix
 from trailers import consolekey
 from trailers.models import MODULES, Trailer, TrailerKey
@@ -286,18 +287,6 @@ def consent_paper() -> documents.Document:
     sheet = io.BytesIO()
     Image.new("L", (850, 1100), 255).save(sheet, "PNG")
     return documents.check(sheet.getvalue())
-
-
-def install(authorised: Deployment, technician: User) -> None:
-    """Go through the installation's checklist."""
-    now = clock.now()
-    window = Installation.objects.create(
-        deployment=authorised, opened_by=technician.person, opened_at=now, until=now + timedelta(minutes=30)
-    )
-    for item in InstallationCheck.Item.values:
-        InstallationCheck.objects.create(
-            deployment=authorised, installation=window, item=item, passed=True, by=technician.person, at=now
-        )
 
 
 def _hotlist(technician: User) -> Hotlist:

@@ -111,6 +111,10 @@ def setting_up(data_dir: Path) -> SettingUp:
     users = scene.users
     with acting(users["supervisor"]):
         services.deactivate_deployment(actor=users["supervisor"], deployment_id=scene.deployment.pk)
+    # What it told at its first installation is over: here it has not spoken yet.
+    TrailerStatus.objects.filter(trailer=scene.trailer).update(
+        link_at=None, lat=None, lon=None, fix_at=None, clock_skew_ms=None, modules={}, modules_at=None
+    )
     plan = next(plan for plan in seed.PLANS if plan.number == scene.trailer.number)
     answers = seed.answers(plan, scene.trailer, clock.now())
     answers["place"]["forbidden_sectors"] = [{"from_deg": 10.0, "to_deg": 40.0, "why": "bedroom windows"}]
