@@ -51,6 +51,11 @@ def read(record: UUID) -> bytes:
     raise Gone(f"the key of record {record} is destroyed")
 
 
+def is_there(record: UUID) -> bool:
+    """Whether the record has a key file, whole or not."""
+    return _path(record).exists() or _pending(record).exists()
+
+
 def destroy(record: UUID) -> bool:
     """Overwrite and remove the key of ``record``, leaving an empty marker; False if there is none.
 

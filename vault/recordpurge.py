@@ -15,24 +15,28 @@ log = logging.getLogger(__name__)
 AT_ONCE = 5_000
 
 
-def destroy_due(now: datetime) -> list[str]:
-    """Destroy the keys of records that are due; return the names of what went wrong.
+def destroy_due(now: datetime) -> tuple[list[str], list[UUID]]:
+    """Destroy the keys of records that are due; return what went wrong, by name, and what is gone.
 
     Inside the purge's transaction, so that the apps hold their rows locked meanwhile. An app that fails
     must not save the records of the others. Errors: database errors that end the connection.
     """
-    faults = []
+    faults: list[str] = []
+    asked: list[UUID] = []
     for due in records.due_functions():
         try:
             with transaction.atomic():
                 for record in due(now):
+                    asked.append(record)
                     faults += _destroy(record)
         except Exception as error:
             log.error("what is due cannot be asked of %s: %s", due.__module__, type(error).__name__)
             faults.append(type(error).__name__)
     for record in [*_returned(), *_never_committed()]:
         faults += _destroy(record)
-    return faults
+    # Without a key or a marker: an older database was restored, which knows of no destruction.
+    gone = {*recordkeys.markers(), *(record for record in asked if not recordkeys.is_there(record))}
+    return faults, sorted(gone)
 
 
 def count_once(run: PurgeRun, gone: list[UUID], now: datetime) -> int:

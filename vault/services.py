@@ -71,8 +71,8 @@ def _destroy_keys(now: datetime) -> list[str]:
 def _record(now: datetime, markers: list[Path], faults: list[str]) -> tuple[PurgeRun, list[UUID]]:
     """Write the run down; return it and the records whose markers it counted."""
     _one_at_a_time()
-    faults = faults + recordpurge.destroy_due(now)
-    records = recordkeys.markers()
+    of_records, records = recordpurge.destroy_due(now)
+    faults = faults + of_records
     left = keystore.epochs()
     run = PurgeRun.objects.create(
         at=now,

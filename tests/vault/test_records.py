@@ -209,7 +209,7 @@ def test_a_dead_database_does_not_stop_the_epoch_keys(clock: Any, monkeypatch: p
     vault.seal(MARKED, clock.now(), b"x")
     clock.shift(48 * HOUR)
 
-    def dead(now: datetime) -> list[str]:
+    def dead(now: datetime) -> tuple[list[str], list[uuid.UUID]]:
         raise DatabaseError("the server is gone")
 
     with monkeypatch.context() as patch:
@@ -243,6 +243,16 @@ def test_a_key_that_comes_back_with_a_backup_is_destroyed_again(store: Path) -> 
     services.purge_due(actor=ACTOR)
     with pytest.raises(vault.Gone):
         records.unseal(record, "owner", sealed)
+
+
+def test_an_older_database_learns_what_was_destroyed(store: Path) -> None:
+    record = records.new()
+    records.destroy(record)
+    services.purge_due(actor=ACTOR)
+    Record.objects.update(run=None)  # as the backup of before has it
+    due_are(record)
+    assert [services.purge_due(actor=ACTOR).records for _run in range(2)] == [1, 0]
+    assert Record.objects.filter(run=None).count() == 0
 
 
 def test_a_rolled_back_record_opens_inside_and_goes_an_hour_later(store: Path) -> None:
