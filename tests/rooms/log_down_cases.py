@@ -206,7 +206,49 @@ WITNESS_CASES = {
         "privacy-officer", lambda s: Ask(f"/audit/pruning/{s.pruning()}/agree/", form={})
     ),
 }
+
+
+def _install(standing: Standing, rest: str = "", **how: bool) -> str:
+    return f"/deployments/{standing.to_install(**how)}/installation/{rest}"
+
+
+def _install_api(standing: Standing, rest: str = "", **how: bool) -> str:
+    return "/api/v1" + _install(standing, rest, **how)
+
+
+MASKS = {"item": "masks"}
+INSTALLATION_CASES = {
+    ("deployment-installation", "GET"): Case("technician", lambda s: Ask(_install(s))),
+    ("deployment-installation-open", "POST"): Case(
+        "technician", lambda s: Ask(_install(s, "open/", window=False), form={})
+    ),
+    ("deployment-installation-record", "POST"): Case(
+        "technician", lambda s: Ask(_install(s, "record/"), form=MASKS)
+    ),
+    ("deployment-installation-ask", "POST"): Case(
+        "technician", lambda s: Ask(_install(s, "test-alert/"), form={})
+    ),
+    ("deployment-installation-complete", "POST"): Case(
+        "technician", lambda s: Ask(_install(s, "complete/"), form={})
+    ),
+    ("deployment-installation-activate", "POST"): Case(
+        "technician", lambda s: Ask(_install(s, "activate/", ready=True), form={})
+    ),
+    ("deployment-api-installation", "GET"): Case("technician", lambda s: Ask(_install_api(s))),
+    ("deployment-api-installation", "POST"): Case(
+        "technician", lambda s: Ask(_install_api(s, window=False), {})
+    ),
+    ("deployment-api-installation-check", "POST"): Case(
+        "technician", lambda s: Ask(_install_api(s, "check/"), MASKS)
+    ),
+    ("deployment-api-installation-test", "POST"): Case(
+        "technician", lambda s: Ask(_install_api(s, "test-alert/"), {})
+    ),
+    ("deployment-api-installation-complete", "POST"): Case(
+        "technician", lambda s: Ask(_install_api(s, "complete/"), {})
+    ),
+}
 #: (route, method) -> its case.
 CASES: dict[tuple[str, str], Case] = (
-    ALERT_CASES | PEOPLE_CASES | LOG_CASES | GLASS_CASES | EXPORT_CASES | WITNESS_CASES
+    INSTALLATION_CASES | ALERT_CASES | PEOPLE_CASES | LOG_CASES | GLASS_CASES | EXPORT_CASES | WITNESS_CASES
 )

@@ -71,6 +71,25 @@ class Standing:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["session"])
 
+    def to_install(self, *, window: bool = True, ready: bool = False) -> str:
+        """The number of a fresh authorised deployment of the depot's trailer: its window open, or all done."""
+        from accounts.services import acting
+        from csoc import seed
+        from deployments import services
+
+        users = self.place.scene.users
+        with self.place.inside():
+            plan = next(plan for plan in seed.PLANS if not plan.deployed)
+            trailer = seed._trailer(plan, users["technician"])
+            seed._end_old(trailer, users["supervisor"])
+            found = seed.authorise(seed.prepared(plan, trailer, users["applicant"]), users["supervisor"])
+            if ready:
+                seed.install(found, users["technician"])
+            elif window:
+                with acting(users["technician"]):
+                    services.open_installation(actor=users["technician"], deployment_id=found.pk)
+        return str(found.name)
+
     def person(self, name: str, *, left: bool = False) -> int:
         """The number of a fresh person on staff, or of one who left."""
         return int(self._fresh_user(name, left=left).person.number)
