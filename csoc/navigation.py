@@ -13,6 +13,8 @@ from accounts.selectors import actor_of, roles_of
 from alerts.policies import VIEWERS
 from audit.exports.pages import waiting_for
 from audit.reviewing.selectors import open_count
+from deployments.pages.listing import READERS as DEPLOYMENT_READERS
+from deployments.pages.listing import waiting_for as deployments_waiting
 from vault.views import READERS
 
 
@@ -45,6 +47,10 @@ _OFFICER = frozenset({Role.PRIVACY_OFFICER})
 _SECOND = frozenset({Role.PRIVACY_OFFICER, Role.SUPERVISOR})
 PAGES = (
     Page(_("Live board"), "radio-tower", "live", frozenset(VIEWERS)),
+    Page(
+        _("Deployments"), "clipboard-check", "deployments-list", frozenset(DEPLOYMENT_READERS),
+        deployments_waiting,
+    ),
     Page(_("Audit"), "scroll-text", "audit", _OFFICER),
     Page(_("Exports"), "package-check", "audit-exports", _SECOND, _exports_waiting),
     Page(_("Keys and witnesses"), "key", "audit-witnesses", _OFFICER),

@@ -95,7 +95,7 @@ class SectionForm(forms.Form):
         return next(same, typed)
 
     def values(self) -> dict[str, Any]:
-        """Return the typed values that ``services.applying`` documents."""
+        """Return the typed values that ``parts.applying`` documents."""
         raise NotImplementedError
 
 

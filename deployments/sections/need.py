@@ -21,16 +21,14 @@ from deployments.sections.base import (
     time_field,
     typed_moment,
 )
+from deployments.selectors.as_read import MODULE_NAMES
 from trailers.models import MODULES
 
-MODULE_WORDS = {
-    "acoustic": (
-        gettext_lazy("Gunshot microphones"),
-        gettext_lazy("Hear shots. Sound is never sent or kept"),
-    ),
-    "alpr": (gettext_lazy("Plate reader"), gettext_lazy("Compares plates on the trailer, reports hits only")),
-    "ptz": (gettext_lazy("Camera"), gettext_lazy("Opens only after an acknowledged alert. Records nothing")),
-    "speaker": (gettext_lazy("Loudspeaker"), gettext_lazy("A person speaks, under the ceiling of the place")),
+MODULE_HINTS = {
+    "acoustic": gettext_lazy("Hears shots and says from where. Sound is never kept, and no speech is heard"),
+    "alpr": gettext_lazy("Compares plates on the trailer and reports hits of the lists below, nothing else"),
+    "ptz": gettext_lazy("Opens only after an acknowledged alert. Records nothing"),
+    "speaker": gettext_lazy("A person speaks, never louder than the ceiling of the place"),
 }
 LIST_WORDS = {
     "stolen_vehicle": gettext_lazy("Stolen vehicles"),
@@ -47,7 +45,7 @@ LIST_WORDS = {
 def switches_of(deployment: Deployment) -> list[tuple[str, Any, Any]]:
     """Return ``(key, label, hint)`` of what this trailer could have on; lists only with a plate reader."""
     has = [name for name in MODULES if name in deployment.trailer.capabilities]
-    told: list[tuple[str, Any, Any]] = [(name, *MODULE_WORDS[name]) for name in has]
+    told: list[tuple[str, Any, Any]] = [(name, MODULE_NAMES[name], MODULE_HINTS[name]) for name in has]
     if "alpr" in has:
         told += [(f"list:{name}", LIST_WORDS[name], "") for name in CATEGORIES]
     return told
@@ -95,7 +93,7 @@ class NeedForm(SectionForm):
     def clean(self) -> dict[str, Any]:
         """What is ticked is justified; what is justified is ticked; the term is possible."""
         told = super().clean()
-        on = [key for key, _label, _hint in switches_of(self.deployment) if self._judge(key, told)]
+        on = [one[0] for one in switches_of(self.deployment) if self._judge(one[0], told)]
         if not any(not key.startswith("list:") for key in on) and not self._unjustified(told):
             self.add_error(
                 None, forms.ValidationError(_("Switch at least one sensor on, and say why."), "none")
@@ -192,7 +190,7 @@ def task_of(deployment: Deployment, typed: bool = False) -> Task:
 
 
 def _switched(deployment: Deployment) -> str:
-    on = [str(MODULE_WORDS[name][0]) for name in MODULES if name in deployment.modules]
+    on = [str(MODULE_NAMES[name]) for name in MODULES if name in deployment.modules]
     lists = len(deployment.hotlist_categories)
     words = ", ".join([on[0], *(word[:1].lower() + word[1:] for word in on[1:])])
     if not lists:

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from types import ModuleType
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import Person, Role
 from deployments.models import MAX_TERM, Deployment
 from deployments.sealed import read_answers
 from deployments.sections import consent, incident, need, place, privacy, risk
 from deployments.sections.base import Task, day_words
+from deployments.selectors.deciding import officers
 
 SECTION: dict[str, ModuleType] = {
     "incident": incident, "risk": risk, "need": need, "place": place, "consent": consent, "privacy": privacy,
@@ -33,6 +34,7 @@ class Listed:
     section: str
     title: str
     task: Task
+    url: str
 
     @property
     def open(self) -> bool:
@@ -54,7 +56,12 @@ def tasks_of(deployment: Deployment) -> list[Listed]:
     """Return the six tasks in their order."""
     typed = read_answers(deployment) if deployment.editable else {}
     return [
-        Listed(name, str(TITLES[name]), module.task_of(deployment, name in typed))
+        Listed(
+            name,
+            str(TITLES[name]),
+            module.task_of(deployment, name in typed),
+            reverse(f"deployment-{name}", args=[deployment.address_name]),
+        )
         for name, module in SECTION.items()
     ]
 
@@ -95,8 +102,8 @@ def _risk(deployment: Deployment) -> Condition:
 def _need(deployment: Deployment) -> Condition:
     holds = need.complete(deployment)
     begun = bool(deployment.aim)
-    has = [name for name in need.MODULE_WORDS if name in deployment.trailer.capabilities]
-    off = [str(need.MODULE_WORDS[name][0]) for name in has if name not in deployment.modules]
+    has = [name for name in need.MODULE_NAMES if name in deployment.trailer.capabilities]
+    off = [str(need.MODULE_NAMES[name]) for name in has if name not in deployment.modules]
     line = _("Not yet")
     if holds or begun:
         line = _("Still off: %s") % ", ".join(off).lower() if off else _("Every sensor has its reason")
@@ -118,22 +125,8 @@ def _authorised(deployment: Deployment) -> Condition:
     return Condition("authorised", "missing", title, _who_could(deployment))
 
 
-def officers_of(deployment: Deployment) -> list[str]:
-    """Return the names of those who may decide: supervisors of the agency who wrote none of it."""
-    others = Person.objects.filter(
-        agency_id=deployment.agency_id,
-        active=True,
-        users__is_active=True,
-        users__groups__name=Role.SUPERVISOR,
-    ).exclude(pk=deployment.applicant_id)
-    written = deployment.contributions.values("person")
-    return list(
-        others.exclude(pk__in=written).order_by("name", "pk").distinct().values_list("name", flat=True)
-    )
-
-
 def _who_could(deployment: Deployment) -> str:
-    names = officers_of(deployment)
+    names = officers(deployment)
     if not names:
         return _("Nobody could yet: every supervisor wrote a part of it")
     shown = names[:MOST_NAMES]

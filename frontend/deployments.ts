@@ -1,0 +1,22 @@
+/** The pages of deployments. Every page works without it; here typing is kept, scores add up, maps are drawn. */
+import { standing } from "./deployments/active";
+import { keepTyping } from "./deployments/keep";
+import { drawList } from "./deployments/list";
+import { Place } from "./deployments/place";
+import { addUp } from "./deployments/score";
+
+document.documentElement.classList.add("scripted");
+
+const form = document.querySelector<HTMLFormElement>("form#answers[data-keep]");
+if (form) {
+  const score = addUp(form);
+  keepTyping(form, (told) => score?.told(told));
+}
+const place = document.querySelector<HTMLElement>("#place-map");
+if (place && form) new Place(place, form).start();
+const list = document.querySelector<HTMLElement>("#list-map");
+if (list) drawList(list);
+standing();
+
+// What is wrong, or which of two texts, comes first: also for who hears the page.
+document.querySelector<HTMLElement>("#conflict:not([hidden]), #summary")?.focus();

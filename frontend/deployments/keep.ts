@@ -1,0 +1,140 @@
+/**
+ * Keeps what is typed, sealed on the server, 1.5 s after the last key and when the page goes away. A text saved
+ * elsewhere meanwhile is shown beside the typed one; the person chooses.
+ */
+import { h, must } from "../board/dom";
+import { clock } from "../board/time";
+
+export interface Kept {
+  saved_at: string;
+  version: number;
+  base: string;
+  explained?: unknown;
+}
+interface Conflict { detail: string; base: string; differs: { label: string; saved: string; typed: string }[] }
+
+const PAUSE_MS = 1500;
+const AGAIN_MS = 5000;
+/** Browsers refuse larger bodies once a page goes away. */
+const BEACON_BYTES = 60_000;
+
+export function keepTyping(form: HTMLFormElement, told: (kept: Kept) => void): void {
+  new Keeper(form, told).listen();
+}
+
+class Keeper {
+  private timer = 0;
+  private dirty = false;
+  private busy: Promise<void> | null = null;
+  private leaving = false;
+  private readonly base: HTMLInputElement;
+  private readonly bar = must<HTMLElement>("#saved");
+
+  constructor(private readonly form: HTMLFormElement, private readonly told: (kept: Kept) => void) {
+    this.base = form.querySelector<HTMLInputElement>("input[name=base]")!;
+  }
+
+  listen(): void {
+    const typed = (event: Event): void => {
+      if (event.target instanceof HTMLInputElement && event.target.type === "file") return;
+      this.touched(PAUSE_MS);
+    };
+    this.form.addEventListener("input", typed);
+    this.form.addEventListener("change", typed);
+    this.form.addEventListener("submit", (event) => { void this.submit(event); });
+    document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") this.leave(); });
+    addEventListener("pagehide", () => this.leave());
+    document.querySelector("#take-saved")?.addEventListener("click", () => { this.dirty = false; this.leaving = true; });
+  }
+
+  private touched(afterMs: number): void {
+    this.dirty = true;
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => { void this.keep(); }, afterMs);
+  }
+
+  /** One at a time: the answer carries what the next one must name. */
+  private async keep(): Promise<void> {
+    if (this.busy) await this.busy;
+    if (!this.dirty || this.leaving) return;
+    this.dirty = false;
+    this.busy = this.send().finally(() => { this.busy = null; });
+    await this.busy;
+  }
+
+  private async send(): Promise<void> {
+    this.say(this.form.dataset["saving"] ?? "");
+    let answer: Response;
+    try {
+      answer = await fetch(this.form.dataset["keep"]!, { method: "POST", body: this.body(), headers: { Accept: "application/json" }, credentials: "same-origin" });
+    } catch {
+      return this.failed(this.form.dataset["noAnswer"] ?? "");
+    }
+    const body: unknown = await answer.json().catch(() => ({}));
+    if (answer.ok) return this.kept(body as Kept);
+    const problem = body as Conflict;
+    if (answer.status === 409 && problem.differs) return this.conflict(problem);
+    this.failed(problem.detail ?? this.form.dataset["noAnswer"] ?? "", answer.status >= 500);
+  }
+
+  private kept(kept: Kept): void {
+    this.base.value = kept.base;
+    this.say((this.form.dataset["saved"] ?? "%s").replace("%s", clock(kept.saved_at)));
+    this.told(kept);
+  }
+
+  private failed(why: string, again = true): void {
+    this.dirty = true;
+    this.say((this.form.dataset["notSaved"] ?? "%s").replace("%s", why), true);
+    if (again) this.touched(AGAIN_MS);
+  }
+
+  private conflict(told: Conflict): void {
+    const rows = told.differs.map((row) => h("tr", null, h("th", { scope: "row" }, row.label), h("td", null, h("bdi", null, row.saved || "–")), h("td", null, h("bdi", null, row.typed || "–"))));
+    must("#conflict-rows").replaceChildren(...rows);
+    const note = must<HTMLElement>("#conflict");
+    note.hidden = false;
+    this.say((this.form.dataset["notSaved"] ?? "%s").replace("%s", told.detail), true);
+    // "Keep mine" sends this form: from now on it names the text that was saved meanwhile.
+    document.querySelector("#keep-mine")?.addEventListener("click", () => { this.base.value = told.base; }, { once: true });
+    clearTimeout(this.timer);
+    this.leaving = true;
+    note.focus();
+  }
+
+  /** Waits for what is under way: it changes what the form has to name. */
+  private async submit(event: SubmitEvent): Promise<void> {
+    clearTimeout(this.timer);
+    this.dirty = false;
+    if (this.busy) {
+      event.preventDefault();
+      await this.busy;
+      if (this.dirty || !this.leaving) { this.dirty = false; this.leaving = true; this.form.submit(); }
+      return;
+    }
+    this.leaving = true;
+  }
+
+  private leave(): void {
+    if (!this.dirty || this.leaving) return;
+    const body = this.body();
+    if (body.toString().length > BEACON_BYTES) return;
+    clearTimeout(this.timer);
+    this.dirty = false;
+    this.busy = fetch(this.form.dataset["keep"]!, { method: "POST", body, keepalive: true, headers: { Accept: "application/json" }, credentials: "same-origin" })
+      .then(async (answer) => { if (answer.ok) this.kept((await answer.json()) as Kept); else this.dirty = true; })
+      .catch(() => { this.dirty = true; })
+      .finally(() => { this.busy = null; });
+  }
+
+  private body(): URLSearchParams {
+    const told = new URLSearchParams();
+    for (const [name, value] of new FormData(this.form)) if (typeof value === "string") told.append(name, value);
+    return told;
+  }
+
+  private say(words: string, not = false): void {
+    this.bar.textContent = words;
+    this.bar.classList.toggle("saved-not", not);
+  }
+}
