@@ -65,6 +65,9 @@ def test_a_page(desk: Callable[..., Desk], name: str, theme: str) -> None:
         here.page.get_by_role("link", name="Maxime Roy").click()
         here.page.get_by_role("button", name="Save the roles").wait_for()
         assert complaints(here) == ""
+        here.page.get_by_role("link", name="Add another sign-in").click()
+        here.page.get_by_role("button", name="Add this sign-in").wait_for()
+        assert complaints(here) == ""
 
 
 @pytest.mark.parametrize("where", ["/accounts/login/", "/account/", "/access/", "/access/add/"])
