@@ -13,12 +13,14 @@ class DeploymentsConfig(AppConfig):
     name = "deployments"
 
     def ready(self) -> None:
-        """Tell people what a break-glass may open, and the vault whose files go with a record."""
+        """Tell people what a break-glass may open, and the vault what is due and what goes with it."""
         from accounts import break_glass
-        from deployments import documents, selectors
+        from deployments import documents, due, selectors
         from vault import records
 
         break_glass.register("deployment", selectors.thing_of)
+        records.register_due(due.due)
+        records.register_gone(due.empty_rows)
         records.register_gone(documents.delete_files)
         events.on("trailer.moved", _moved)
 
