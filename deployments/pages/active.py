@@ -21,7 +21,7 @@ ACTIVE, DEACTIVATED = Deployment.State.ACTIVE, Deployment.State.DEACTIVATED
 
 
 def show(request: HttpRequest, found: Deployment, glass: Any = None) -> HttpResponse:
-    """Return the page of one that is active, or was; the door that calls it has written the entry."""
+    """Return the page of one that is active, or was; the door that calls it keeps the entry."""
     return render(request, "deployments/active.html", context(request, found) | {"glass": glass})
 
 

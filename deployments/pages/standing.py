@@ -22,7 +22,9 @@ def end(request: HttpRequest, name: str) -> HttpResponse:
     found = selectors.visible_by_name(request.user, name)
     form = EndForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        ended = services.deactivate_deployment(actor=request.user, deployment_id=found.pk, **form.cleaned_data)
+        ended = services.deactivate_deployment(
+            actor=request.user, deployment_id=found.pk, **form.cleaned_data
+        )
         return redirect("deployment-page", name=ended.address_name)
     return _page(request, found, "end", form)
 
