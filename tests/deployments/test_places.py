@@ -1,4 +1,4 @@
-"""Sensitive places: a list is taken whole or not at all, read strictly, searched, taken away without formulas."""
+"""Sensitive places: a list is taken whole or not at all, read strictly, and goes out without formulas."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,8 +23,11 @@ HEAD = b"kind,name,lat,lon\n"
 GOOD = HEAD + b"school,Willow Bend School,43.6621,-79.6662\nworship,Saint Alder,43.5748,-79.6611\n"
 
 
+pytestmark = pytest.mark.django_db
+
+
 @pytest.fixture
-def users(db: Any) -> dict[str, User]:
+def users() -> dict[str, User]:
     users = {role: entry["user"] for role, entry in cast.create_cast(audit.system("test")).items()}
     seed_facts.make(users)
     return users
@@ -143,7 +146,7 @@ def test_near_says_what_lies_within_500_m(users: Mapping[str, User]) -> None:
             f"/deployments/places/near/{bad}", HTTP_ACCEPT="application/json"
         )
         assert (answer.status_code, answer.json()["type"]) == (422, "/problems/schema")
-    assert sign_in(users["privacy-officer"]).get(asked).status_code == 403
+    assert sign_in(users["privacy_officer"]).get(asked).status_code == 403
     assert sign_in(users["dispatcher"]).get(asked).status_code == 403
 
 
@@ -164,7 +167,7 @@ def test_the_band_before_the_distance_loses_nothing(users: Mapping[str, User]) -
         assert len(sensitive_within(dana.person.agency_id, lat, 20.0)) == 24
 
 
-@pytest.mark.parametrize("role", ["applicant", "privacy-officer"])
+@pytest.mark.parametrize("role", ["applicant", "privacy_officer"])
 def test_others_read_and_do_not_import(users: Mapping[str, User], role: str) -> None:
     person = users[role]
     page = sign_in(person).get("/deployments/places/")
