@@ -92,7 +92,7 @@ def _answer(
         if proven and not visit.proven:
             return visit.to("owner-link")
         with audit.acting_as(visit.actor):
-            return view(request, token)
+            return view(request, token=token)
     except (Refused, LogDown, OperationalError, PoolTimeout) as error:
         return _told(request, visit, error)
 
