@@ -31,7 +31,7 @@ def same_agency(actor: User, thing: Deployment | Incident | Consent | Trailer | 
 def may_read(actor: User, deployment: Deployment) -> bool:
     """A supervisor reads what was sent in the agency, an applicant those of the own unit, others by a grant.
 
-    A technician reads what is to be installed or stands.
+    A technician reads what is to be installed or stands, and what they ended: its sensors have to confirm.
     """
     held = roles_of(actor)
     if actor.person.agency_id != deployment.agency_id or not held & {
@@ -41,10 +41,11 @@ def may_read(actor: User, deployment: Deployment) -> bool:
     own = deployment.unit_id == actor.person.unit_id or deployment.applicant_id == actor.person_id
     sent = deployment.state != Deployment.State.DRAFT
     installed = deployment.state in (Deployment.State.AUTHORISED, Deployment.State.ACTIVE)
+    ended = deployment.deactivated_by_id == actor.person_id
     return (
         (Role.SUPERVISOR in held and (sent or own))
         or (Role.APPLICANT in held and own)
-        or (Role.TECHNICIAN in held and installed)
+        or (Role.TECHNICIAN in held and (installed or ended))
         or has_grant(actor, deployment, "view")
     )
 

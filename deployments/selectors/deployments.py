@@ -100,7 +100,7 @@ def deployments_visible_to(user: User) -> QuerySet[Deployment]:
     if Role.APPLICANT in held:
         may |= Q(unit=person.unit) | Q(applicant=person)
     if Role.TECHNICIAN in held:
-        may |= Q(state__in=("authorised", "active"))
+        may |= Q(state__in=("authorised", "active")) | Q(deactivated_by=person)
     return found.filter(may).order_by("-year", "-serial", "-term")
 
 

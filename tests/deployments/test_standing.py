@@ -20,7 +20,7 @@ from tests.accounts.people import sign_in
 from tests.deployments.standing_people import sent
 from tests.scene import Scene
 from tests.scene import standing as standing_scene
-from trailers.models import ModuleChange, TrailerStatus
+from trailers.models import ModuleChange
 
 pytestmark = pytest.mark.django_db
 
@@ -106,9 +106,8 @@ def test_each_sensor_confirms_by_itself(scene: Scene) -> None:
     assert {one["sensor"]: bool(one["off_at"]) for one in told["sensors"]} == {
         "acoustic": True, "alpr": True, "ptz": False, "speaker": False,
     }  # fmt: skip
-    TrailerStatus.objects.filter(trailer=ended.trailer).update(
-        desired_version=ended.trailer.desired.version, desired_version_at=at
-    )
+    for module in ("ptz", "speaker"):
+        ModuleChange.objects.create(trailer=ended.trailer, module=module, on=False, at=at)
     assert browser.get(page(ended, "confirmation/")).json()["done"] is True
     assert text(browser.get(page(ended))).count("confirmed off") == 4
 
