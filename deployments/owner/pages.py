@@ -23,6 +23,7 @@ from deployments.selectors import links as selectors
 from deployments.selectors import standing
 from trailers.models import TrailerStatus
 from trailers.selectors import LOST_AFTER
+from vault import Gone
 
 ICONS = {"acoustic": "ear", "alpr": "scan-line", "ptz": "cctv", "speaker": "megaphone"}
 #: These wait for an alert: being switched on is not the same as doing something.
@@ -177,7 +178,10 @@ def agreed(visit: Visit) -> HttpResponse:
     consent = visit.link.consent
     if consent is None or consent.record is None:
         raise nothing_here()
-    content = documents.fetch(consent.record, consent.document_name, original=True)
+    try:
+        content = documents.fetch(consent.record, consent.document_name, original=True)
+    except (Gone, FileNotFoundError):
+        raise nothing_here() from None
     return documents.as_attachment(content, agreement.MEDIA_TYPE, f"consent-{visit.link.deployment.name}")
 
 
