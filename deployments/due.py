@@ -75,7 +75,7 @@ def _questions(now: datetime) -> "QuerySet[ConsentRequest]":
 def _over(moment: datetime) -> Q:
     """Deployments that ended, or were refused, at ``moment`` or before."""
     later = Decision.objects.filter(deployment=OuterRef("pk"), at__gt=moment)
-    refused = Q(state=Deployment.State.REFUSED) & ~Exists(later)
+    refused = Q(~Exists(later), state=Deployment.State.REFUSED)
     return Q(state=Deployment.State.DEACTIVATED, deactivated_at__lte=moment) | refused
 
 
