@@ -10,17 +10,19 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tests.contract.place import ALERTS
+from tests.rooms import facts_cases, owner_cases
 from tests.rooms.log_standing import Standing
 
 MARKER = "PLANTED-MARKER-7Q"
 
 
 class Ask(NamedTuple):
-    """One request: ``body`` is sent as JSON, ``form`` as a form."""
+    """One request: ``body`` is sent as JSON, ``form`` as a form, ``files`` with it: name -> (name, bytes)."""
 
     path: str
     body: Any = None
     form: dict[str, Any] | None = None
+    files: dict[str, Any] | None = None
 
 
 class Case(NamedTuple):
@@ -248,7 +250,70 @@ INSTALLATION_CASES = {
         "technician", lambda s: Ask(_install_api(s, "complete/"), {})
     ),
 }
+MATRIX, SENSITIVE, AREA = "/deployments/matrix/", "/deployments/places/", "/deployments/area/"
+FACTS_CASES = {
+    ("matrix", "GET"): Case("privacy-officer", lambda s: Ask(MATRIX)),
+    ("matrix-propose", "GET"): Case("supervisor", lambda s: Ask(f"{MATRIX}propose/")),
+    ("matrix-propose", "POST"): Case(
+        "supervisor", lambda s: Ask(f"{MATRIX}propose/", form=facts_cases.matrix_form(s))
+    ),
+    ("matrix-file", "POST"): Case(
+        "supervisor", lambda s: Ask(f"{MATRIX}file/", form={}, files=facts_cases.matrix_file(s))
+    ),
+    ("matrix-publish", "POST"): Case(
+        "supervisor-2", lambda s: Ask(f"{MATRIX}{facts_cases.version(s)}/publish/", form={})
+    ),
+    ("matrix-withdraw", "POST"): Case(
+        "supervisor", lambda s: Ask(f"{MATRIX}{facts_cases.version(s)}/withdraw/", form={})
+    ),
+    ("places", "GET"): Case("applicant", lambda s: Ask(SENSITIVE)),
+    ("places-file", "GET"): Case("applicant", lambda s: Ask(f"{SENSITIVE}places.csv")),
+    ("places-near", "GET"): Case("applicant", lambda s: Ask(f"{SENSITIVE}near/?lat=43.6595&lon=-79.669")),
+    ("places-import", "GET"): Case("supervisor", lambda s: Ask(f"{SENSITIVE}import/")),
+    ("places-import", "POST"): Case(
+        "supervisor",
+        lambda s: Ask(f"{SENSITIVE}import/", form={"source": MARKER, "rows": facts_cases.PLACES}),
+    ),
+    ("area", "GET"): Case("applicant", lambda s: Ask(AREA)),
+    ("area-file", "GET"): Case("applicant", lambda s: Ask(f"{AREA}outline.geojson")),
+    ("area-set", "POST"): Case(
+        "supervisor",
+        lambda s: Ask(f"{AREA}set/", form={}, files={"file": ("a.geojson", facts_cases.OUTLINE.encode())}),
+    ),
+}
+
+
+def _owner(standing: Standing, page: str, form: dict[str, Any] | None = None, **how: bool) -> Ask:
+    return Ask(owner_cases.link(standing, "dispatcher", MARKER, **how) + page, form=form)
+
+
+LINK = {"capacity": "owner", "owner_name": MARKER, "owner_email": "owner@example.org", "language": "en"}
+OWNER_CASES = {
+    ("owner-send", "POST"): Case("dispatcher", lambda s: _owner(s, "send/", {}, proven=False)),
+    ("owner-check", "POST"): Case(
+        "dispatcher", lambda s: _owner(s, "check/", {"code": owner_cases.CODE}, proven=False, coded=True)
+    ),
+    ("owner-page", "GET"): Case("dispatcher", lambda s: _owner(s, "page/")),
+    ("owner-give", "POST"): Case("dispatcher", lambda s: _owner(s, "yes/", {"declare": "on"})),
+    ("owner-decline", "POST"): Case("dispatcher", lambda s: _owner(s, "no/", {})),
+    ("owner-withdraw", "GET"): Case("dispatcher", lambda s: _owner(s, "withdraw/", given=True)),
+    ("owner-withdraw", "POST"): Case("dispatcher", lambda s: _owner(s, "withdraw/", {}, given=True)),
+    ("owner-agreed", "GET"): Case("dispatcher", lambda s: _owner(s, "agreed/", given=True)),
+    ("owner-receipt", "GET"): Case("dispatcher", lambda s: _owner(s, "receipt/", withdrawn=True)),
+    ("deployment-link", "POST"): Case("applicant", lambda s: Ask(owner_cases.to_ask(s, MARKER), form=LINK)),
+    ("deployment-link-end", "POST"): Case(
+        "applicant", lambda s: Ask(owner_cases.to_ask(s, MARKER, asked=True) + "end/", form={})
+    ),
+}
 #: (route, method) -> its case.
 CASES: dict[tuple[str, str], Case] = (
-    INSTALLATION_CASES | ALERT_CASES | PEOPLE_CASES | LOG_CASES | GLASS_CASES | EXPORT_CASES | WITNESS_CASES
+    FACTS_CASES
+    | OWNER_CASES
+    | INSTALLATION_CASES
+    | ALERT_CASES
+    | PEOPLE_CASES
+    | LOG_CASES
+    | GLASS_CASES
+    | EXPORT_CASES
+    | WITNESS_CASES
 )

@@ -50,7 +50,9 @@ def _unblocked(django_db_blocker: Any, clock: Any) -> Iterator[None]:
 
 def ask(who: Browser, method: str, wish: Ask) -> httpx.Response:
     """Send the request as this person's browser would."""
-    sent = {"data": wish.form} if wish.form is not None else {"json": wish.body}
+    sent: dict[str, Any] = {"data": wish.form} if wish.form is not None else {"json": wish.body}
+    if wish.files is not None:
+        sent["files"] = wish.files
     return who.http.request(method, wish.path, headers=who.token, **(sent if method == "POST" else {}))
 
 
