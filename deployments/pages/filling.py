@@ -103,7 +103,7 @@ def sent(request: HttpRequest, deployment: Deployment, section: str) -> Filled:
     except Refused as refused:
         _refused(request, filled, refused)
     if filled.differs is None and not filled.closed:
-        keep(request, deployment, section)
+        filled.deployment = keep(request, deployment, section)
     return filled
 
 

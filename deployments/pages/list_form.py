@@ -49,7 +49,8 @@ class NewForm(forms.Form):
     use_required_attribute = False
 
     trailer = forms.ModelChoiceField(
-        label=_("Which trailer?"), queryset=Trailer.objects.none(), empty_label=None, to_field_name="number",
+        label=_("Which trailer?"), queryset=Trailer.objects.none(), to_field_name="number",
+        empty_label=_("Choose a trailer"),
         error_messages={
             "required": _("Choose a trailer."), "invalid_choice": _("This trailer is not yours to ask for."),
         },

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -16,6 +16,7 @@ from accounts.selectors import roles_of
 from deployments import selectors
 from deployments.models import Deployment
 from deployments.pages.list_form import FilterForm
+from deployments.selectors import overview
 
 ROWS = 200
 READERS = (Role.APPLICANT, Role.SUPERVISOR, Role.TECHNICIAN)
@@ -61,6 +62,7 @@ def _shown(request: HttpRequest) -> dict[str, Any]:
         "query": request.GET.urlencode(),
         "filtering": form.filtering,
         "may_begin": Role.APPLICANT in roles_of(user),
+        "oversees": Role.SUPERVISOR in roles_of(user),
         "keeps_facts": bool(roles_of(user) & {Role.APPLICANT, Role.SUPERVISOR}),
     }
 
@@ -101,14 +103,12 @@ def _points(rows: list[Deployment]) -> list[dict[str, Any]]:
 
 
 def waiting_for(user: Any) -> int:
-    """Return how many wait for this person: own drafts, and what they decide on or install."""
+    """Return how many wait for this person: own drafts, what they decide on or review, what they install."""
     held, person = roles_of(user), user.person
     wanted = Q(pk__in=[])
     if Role.APPLICANT in held:
         wanted |= Q(applicant=person, state__in=("draft", "returned"))
-    if Role.SUPERVISOR in held:
-        wanted |= Q(state="submitted") & ~Q(applicant=person)
     if Role.TECHNICIAN in held:
         wanted |= Q(state="authorised")
     found = Deployment.objects.filter(wanted, agency_id=person.agency_id)
-    return int(found.aggregate(n=Count("pk"))["n"])
+    return found.count() + overview.waiting_for(user)

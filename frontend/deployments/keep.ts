@@ -44,6 +44,8 @@ class Keeper {
     this.form.addEventListener("submit", (event) => { void this.submit(event); });
     document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") this.leave(); });
     addEventListener("pagehide", () => this.leave());
+    // A page that comes back from the browser's own store does not know what was kept as it went.
+    addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
     document.querySelector("#take-saved")?.addEventListener("click", () => { this.dirty = false; this.leaving = true; });
   }
 

@@ -92,7 +92,7 @@ export class Place {
     const heading = this.number("heading_deg");
     if (heading !== null) this.drawn.addLayer(L.polygon(wedge(at, heading - HEADING_WIDTH_DEG / 2, heading + HEADING_WIDTH_DEG / 2, HEADING_M), { className: "m-heading", interactive: false }));
     for (let row = 0; document.querySelector(`#f-sector-${row}-from`); row++) this.forbid(at, this.number(`sector-${row}-from`), this.number(`sector-${row}-to`));
-    this.drawn.addLayer(L.marker(at, { icon: L.divIcon({ className: "m-label", html: h("span", "pin pin-selected", h("span", "pin-dot")), iconSize: [0, 0] }), interactive: false, keyboard: false }));
+    this.drawn.addLayer(L.marker(at, { icon: L.divIcon({ className: "m-label", html: h("span", "pin pin-selected", h("span", "pin-dot"), h("span", "pin-label", h("b", "num", this.element.dataset["number"] ?? ""))), iconSize: [0, 0] }), interactive: false, keyboard: false }));
     const words = h("span", "m-tag", this.element.dataset["ring"] ?? "");
     this.drawn.addLayer(L.marker(destination(at, 312, RING_M), { icon: L.divIcon({ className: "m-label", html: words, iconSize: [0, 0] }), interactive: false, keyboard: false }));
     clearTimeout(this.timer);
