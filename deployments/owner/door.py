@@ -114,7 +114,8 @@ def _told(request: HttpRequest, visit: Visit | None, error: Exception) -> HttpRe
     said = visit.texts if visit else texts.of(_language(request, _accepted(request)))
     key = CODES.get(error.code, "failed") if isinstance(error, Refused) else "log_down"
     status = error.status if isinstance(error, Refused) else 500 if isinstance(error, LogDown) else 503
-    shown = page_facts(request, said, visit) | {"sentence": said.said[f"refused.{key}"]}
+    known = visit if isinstance(error, Refused) else None
+    shown = page_facts(request, said, known) | {"sentence": said.said[f"refused.{key}"]}
     return render(request, "owner/refused.html", shown, status=status)
 
 

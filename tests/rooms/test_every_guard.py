@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from deployments.owner import texts
 from tests.contract.place import Browser, Place
 from tests.rooms.guards import guards, is_function, methods_named, patterns, unguarded
 from tests.rooms.log_down_cases import CASES, MARKER, Ask
@@ -71,11 +72,20 @@ def error_page(who: Browser) -> str:
     return re.sub(r"(?<=Not possible ).*?(?= Back to the start)", SENTENCE, found)
 
 
+def owners_error_page(who: Browser) -> str:
+    """What a property owner is told: a number to call instead of the radio, and nothing else either."""
+    told, said = who.get("/consent/there-is-no-such-link/"), texts.of("en")
+    assert told.status_code == 404
+    return words(told.text).replace(said.say("refused.unknown"), said.say("refused.log_down"))
+
+
 def is_generic(who: Browser, answer: httpx.Response) -> None:
     """The one error, and nothing else at all: no byte of what the view would have shown."""
     assert answer.status_code == 500, (answer.status_code, answer.text[:300])
     if answer.headers["content-type"] == "application/problem+json":
         assert answer.json() == PROBLEM
+    elif "dist/owner.css" in answer.text:
+        assert words(answer.text) == owners_error_page(who)
     else:
         assert words(answer.text) == error_page(who)
     assert MARKER not in answer.text and "ZZDEM01" not in answer.text

@@ -54,6 +54,10 @@ UNGUARDED = {
     "media-lease": "as media-auth", "gateway": "the token's own entry is that of its view",
     "break-glass": "one's own open break-glass and an empty form", "api-break-glass": "as break-glass",
     "api-audit-export": "how far a request is: state and counts, nothing of what it asks for",
+    "owner-link": "names nobody and no place: what a link that went astray tells",
+    "owner-code": "as owner-link",
+    "owner-progress": "whether the owner's own page would say something else by now: a digest",
+    "demo-mailbox": "demonstration; what would have been sent",
     "demo-sign-in": "demonstration; its service records",
 }  # fmt: skip
 
