@@ -36,6 +36,11 @@ class Fix:
         return self.satellites is None or self.satellites >= ENOUGH_SATELLITES
 
 
+def metres(point: tuple[float, float], fix: Fix) -> float:
+    """Return how far a fix lies from a point, geodesic, in metres."""
+    return float(Geodesic.WGS84.Inverse(*point, fix.lat, fix.lon)["s12"])
+
+
 class Fence:
     """Counts the fixes in a row that lie too far from the authorised point. It decides, it never waits."""
 
@@ -52,6 +57,5 @@ class Fence:
         if desired.point is None:
             self.outside = 0
         elif fix.good:
-            lat, lon = desired.point
-            away_m = Geodesic.WGS84.Inverse(lat, lon, fix.lat, fix.lon)["s12"]
-            self.outside = self.outside + 1 if away_m > desired.geofence_m else 0
+            away = metres(desired.point, fix) > desired.geofence_m
+            self.outside = self.outside + 1 if away else 0

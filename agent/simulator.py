@@ -17,11 +17,11 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent import control
+from agent import control, selftest
 from agent.client import Answer
 from agent.fence import Fix
 from agent.identity import console_keys
@@ -31,6 +31,29 @@ from agent.trailer import MODULE, Config, SensorsOff, TrailerAgent, preload
 log = logging.getLogger("agent.simulator")
 
 SEED = 20260427
+
+
+class SimulatedTrailer(TrailerAgent):
+    """A real agent whose place is invented: where it was seeded, is being set up, or is deployed."""
+
+    def __init__(self, config: Config, index: int) -> None:
+        self._random = random.Random(SEED + index)
+        self._place = (config.lat or 0.0, config.lon or 0.0)
+        config.fix = self.receive
+        super().__init__(config)
+
+    def receive(self) -> Fix:
+        """A steady receiver: every fix within 4 m of the place, as a good one in the open has it."""
+        pick = self._random
+        self._place = self.desired.point or self._place
+        lat, lon = destination(*self._place, pick.uniform(0, 360), pick.uniform(0, 4))
+        return Fix(lat, lon, satellites=pick.randrange(8, 14), accuracy_m=pick.randrange(2, 5))
+
+    def arrive(self, args: Mapping[str, Any]) -> None:
+        """Somebody towed it to where it is asked to test itself."""
+        self._place = selftest.point_of(args) or self._place
+        self.config.lat, self.config.lon = self._place
+        super().arrive(args)
 
 
 class Simulator:
@@ -44,16 +67,18 @@ class Simulator:
         self.port = 0
         for row in seed["trailers"]:
             if row["simulated"]:
-                self.agents[row["trailer"]] = TrailerAgent(
+                self.agents[row["trailer"]] = SimulatedTrailer(
                     Config(
                         trailer=row["trailer"], keyid=row["keyid"],
                         private_key_file=base / row["private_key_file"], console_url=console_url,
                         console_keys=keys, state_dir=state_dir / row["trailer"], authority=authority,
                         label=row.get("label") or row["trailer"], lat=row["lat"], lon=row["lon"],
-                        fix=receiver(row["lat"], row["lon"], len(self.agents)),
                         battery_soc_pct=battery(len(self.agents)),
-                    )
+                    ),
+                    index=len(self.agents),
                 )  # fmt: skip
+        # The story is told by those that are deployed from the start.
+        self.told_by = sum(bool(row.get("deployment", True)) for row in seed["trailers"] if row["simulated"])
         hotlist = seed.get("hotlist") or {"samples": []}
         self.director = Director(SEED, list(hotlist["samples"]), hotlist)
 
@@ -84,7 +109,7 @@ class Simulator:
         """Let the planned incidents happen; one that falls on a trailer without a deployment is skipped."""
         agents = list(self.agents.values())
         await self._any_sensing(agents)
-        for planned in self.director.plan(len(agents)):
+        for planned in self.director.plan(self.told_by or len(agents)):
             await asyncio.sleep(planned.after_s)
             able = [
                 agent
@@ -138,17 +163,6 @@ def battery(index: int) -> Callable[[], float]:
     """Return a believable state of charge: its own level per trailer, drifting over an hour."""
     level, began = 64.0 + 31.0 * ((index * 0.618) % 1.0), time.monotonic()
     return lambda: round(level + 4.0 * math.sin((time.monotonic() - began) / 1800.0 + index), 1)
-
-
-def receiver(lat: float, lon: float, index: int) -> Callable[[], Fix]:
-    """Return a steady receiver: every fix within 4 m of the place, as a good one in the open has it."""
-    pick = random.Random(SEED + index)
-
-    def fix() -> Fix:
-        near_lat, near_lon = destination(lat, lon, pick.uniform(0, 360), pick.uniform(0, 4))
-        return Fix(near_lat, near_lon, satellites=pick.randrange(8, 14), accuracy_m=pick.randrange(2, 5))
-
-    return fix
 
 
 def read_wish(body: bytes) -> tuple[str, str, int | None]:

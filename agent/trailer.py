@@ -247,17 +247,24 @@ class TrailerAgent:
         except TimeoutError:
             return Answer(0)
 
+    def arrive(self, args: Mapping[str, Any]) -> None:
+        """Look where it stands, before a test."""
+        self.take_fix()
+
     async def _self_test(self, args: Mapping[str, Any]) -> str | None:
         """Raise the test alert of an installation and wait for its answer; returns why it failed, or None.
 
-        Under a deployment it would ring as a real one, so there it is not raised. One that the console did
-        not take in time is forgotten: a test that arrives late would test nothing.
+        Under a deployment it would ring as a real one, so there it is not raised; nor away from the place it
+        is about. One that the console did not take in time is forgotten: late, it would test nothing.
         """
         deployment = selftest.deployment_of(args)
         if deployment is None:
             return "bad-args"
         if self.halted is not None or self.desired.deployed(self.clock.now()):
             return self.halted or "deployed"
+        self.arrive(args)
+        if self._fix is not None and not selftest.at_point(args, self._fix[0]):
+            return "off-point"
         entry = self._raise("gunshot", selftest.block(), deployment, raised=False)
         answer = await self._answer(entry, selftest.ANSWER_S)
         self.buffer.remove(entry.id)

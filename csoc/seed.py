@@ -79,7 +79,7 @@ PLANS = (
     Plan(8, "Heart Lake Mews", 43.7555, -79.7660, 170, "violence"),
     Plan(9, 'O\'Grady & Fils <Entrepôt> "9"', 43.6820, -79.7010, 90, "extortion", simulated=False),
     Plan(10, "Żółw Court; -- ساحة", 43.6330, -79.7160, 250, "violence", simulated=False),
-    Plan(11, "Depot", 43.6500, -79.6500, 0, "violence", simulated=False, deployed=False),
+    Plan(11, "Depot", 43.6500, -79.6500, 0, "violence", deployed=False),
 )
 
 #: Invented entries; the plates follow no province's issued series.

@@ -61,7 +61,8 @@ def ask_for_test_alert(*, actor: User, deployment_id: int) -> Installation:
     deployment, now = locked(deployment_id), clock.now()
     window = policies.may_record(actor, deployment, installing.open_window(deployment, now))
     send_command(
-        trailer=deployment.trailer, name="self.test", args={"deployment": deployment.name},
+        trailer=deployment.trailer, name="self.test",
+        args={"deployment": deployment.name, "point": {"lat": deployment.lat, "lon": deployment.lon}},
         operator=actor.person.wire_id, ttl_s=SELF_TEST_TTL_S, actor=actor,
     )  # fmt: skip
     audit.record("trailer.command", trailer_ref(deployment.trailer))

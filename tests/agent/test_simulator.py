@@ -146,6 +146,21 @@ async def test_an_alert_on_request_is_answered_with_its_id(tmp_path):
         assert stage.console.alerts[answer.json()["id"]]["alpr_hit"]["hotlist"]["version"] == 412
 
 
+async def test_a_simulated_trailer_stands_where_it_is_deployed_and_where_it_is_set_up(tmp_path):
+    async with Stage(tmp_path) as stage:
+        for _ in range(50):
+            stage.agent.take_fix()
+            assert stage.agent.fence.outside == 0
+        stage.console.undeploy(2)
+        await stage.agent.fetch_desired()
+        there = {"lat": 43.75, "lon": -79.7}
+        args = {"deployment": "DEP-2026-0042", "point": there}
+        acks = await stage.console.tell(stage.console.command("self.test", args=args))
+        assert acks[-1]["status"] == "done"
+        position = stage.agent.status()["position"]
+        assert abs(position["lat"] - 43.75) < 1e-4 and position["satellites"] >= 6
+
+
 async def test_a_refusal_is_passed_on_with_its_code(tmp_path):
     async with Stage(tmp_path) as stage:
         stage.console.script = [problem("hotlist-version-stale", 409)]

@@ -105,6 +105,21 @@ async def test_a_self_test_needs_no_deployment_and_switches_nothing_on(tmp_path)
     await console.down()
 
 
+async def test_away_from_its_point_no_test_is_raised(tmp_path):
+    console, agent = await idle(tmp_path)
+    async with running(agent):
+        await until(lambda: agent.connected)
+        for point, code in (
+            ({"lat": 43.7, "lon": -79.64}, "off-point"),
+            (POINT, None),
+            ({"lat": None}, None),
+        ):
+            args = {"deployment": "DEP-2026-0042", "point": point}
+            acks = await console.tell(console.command("self.test", args=args))
+            assert acks[-1].get("code") == code
+    await console.down()
+
+
 async def test_a_refused_or_unanswered_self_test_says_so_and_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr("agent.selftest.ANSWER_S", 0.3)
     console, agent = await idle(tmp_path)

@@ -322,7 +322,8 @@ def test_the_trailer_is_asked_by_a_command_that_names_the_deployment(site: Setti
         site.open()
         services.ask_for_test_alert(actor=site.technician, deployment_id=site.deployment.pk)
     command = Command.objects.get(name="self.test")
-    assert command.args == {"deployment": site.deployment.name}
+    point = {"lat": site.deployment.lat, "lon": site.deployment.lon}
+    assert command.args == {"deployment": site.deployment.name, "point": point}
     assert command.operator == site.technician.person.wire_id
 
 
