@@ -127,14 +127,9 @@ def _polygon(told: Any) -> Any:
     if told.get("type") == "FeatureCollection":
         features = told.get("features")
         return _polygon(features[0]) if isinstance(features, list) and len(features) == 1 else None
-    if told.get("type") == "Feature":
-        geometry = told.get("geometry")
-        return geometry.get("coordinates") if _is_polygon(geometry) else None
-    return told.get("coordinates") if _is_polygon(told) else None
-
-
-def _is_polygon(told: Any) -> bool:
-    return isinstance(told, dict) and told.get("type") == "Polygon"
+    geometry = told.get("geometry") if told.get("type") == "Feature" else told
+    is_polygon = isinstance(geometry, dict) and geometry.get("type") == "Polygon"
+    return geometry["coordinates"] if is_polygon and "coordinates" in geometry else None
 
 
 def _points(ring: list[Any]) -> Iterator[list[float]]:

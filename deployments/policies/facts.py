@@ -7,6 +7,7 @@ from typing import Any
 
 import shapely
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import Role, User
 from accounts.policies import require_role
@@ -177,7 +178,11 @@ def lines_broken(faults: list[dict[str, Any]]) -> Refused:
     """All or nothing: name the first twenty lines at fault and how many there are."""
     return Refused(
         "places-broken",
-        _("Nothing was stored: %(count)d lines cannot be used. Mend them and send the whole list again.")
+        ngettext(
+            "Nothing was stored: %(count)d line cannot be used. Mend it and send the whole list again.",
+            "Nothing was stored: %(count)d lines cannot be used. Mend them and send the whole list again.",
+            len(faults),
+        )
         % {"count": len(faults)},
         422, lines=faults[:20], count=len(faults), field="file",
     )  # fmt: skip

@@ -135,7 +135,7 @@ def places_page(agency_id: int, text: str, kind: str) -> dict[str, Any]:
 
 def kinds() -> list[tuple[str, str]]:
     """Return the kinds of places: what a file says, and what it means."""
-    return list(SensitivePlace.Kind.choices)
+    return [(value, str(label)) for value, label in SensitivePlace.Kind.choices]
 
 
 def around(agency_id: int, lat: float, lon: float) -> dict[str, Any]:
