@@ -1,5 +1,5 @@
 // Bundles frontend/ into static/dist. `node build.mjs` builds, `node build.mjs test` runs the unit tests.
-import { copyFile, readdir, mkdir } from "node:fs/promises";
+import { copyFile, mkdir, readdir, rename } from "node:fs/promises";
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,12 +26,19 @@ async function bundle() {
   });
 }
 
+/** In one step: a console that runs has these files mapped, and would end where one grew short under it. */
+async function replaceFile(from, to) {
+  const draft = `${to}.${process.pid}`;
+  await copyFile(from, draft);
+  await rename(draft, to);
+}
+
 /** The typeface of printed reports: the console sets it itself, so it lies beside the others as TrueType. */
 async function printed() {
   const to = path.join(here, "../static/dist/fonts");
   await mkdir(to, { recursive: true });
   for (const name of ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSansMono.ttf"])
-    await copyFile(path.join(here, "node_modules/dejavu-fonts-ttf/ttf", name), path.join(to, name));
+    await replaceFile(path.join(here, "node_modules/dejavu-fonts-ttf/ttf", name), path.join(to, name));
 }
 
 async function test() {
