@@ -263,6 +263,7 @@ class TrailerAgent:
         if self.halted is not None or self.desired.deployed(self.clock.now()):
             return self.halted or "deployed"
         self.arrive(args)
+        await self.channel.say("state")
         if self._fix is not None and not selftest.at_point(args, self._fix[0]):
             return "off-point"
         entry = self._raise("gunshot", selftest.block(), deployment, raised=False)
