@@ -109,6 +109,9 @@ def sent(request: HttpRequest, deployment: Deployment, section: str) -> Filled:
 
 def _values(request: HttpRequest, filled: Filled) -> dict[str, Any] | None:
     """Return the typed values, None when a field is wrong. A paper is looked at once all else is right."""
+    task = sections.SECTION[filled.section].task_of(filled.deployment)
+    if filled.form.is_valid() and task.state == "cannot_start":
+        filled.form.add_error(None, f"{task.word}: {task.line}.")
     if not filled.form.is_valid():
         return None
     values = filled.form.values()
