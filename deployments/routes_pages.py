@@ -17,7 +17,9 @@ urlpatterns = [
     *(
         path(f"{ONE}{section}/", applying.section_page(section), name=f"deployment-{section}")
         for section in SECTIONS
+        if section != "consent"
     ),
+    path(f"{ONE}consent/", applying.consent_page, name="deployment-consent"),
     *(
         path(f"{ONE}{section}/keep/", applying.keep_typed(section), name=f"deployment-{section}-keep")
         for section in SECTIONS

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 import audit
 from csoc.lib.errors import Refused
@@ -30,6 +30,15 @@ def section_page(section: str) -> View:
         return _answer(request, act(request, found, section))
 
     return page
+
+
+@require_safe
+@never_cache
+@audit.guard("deployment.view", object=named)
+def consent_page(request: HttpRequest, name: str) -> HttpResponse:
+    """Show both ways to a consent; what is posted goes to the address that takes a paper."""
+    found = selectors.visible_by_name(request.user, name)  # type: ignore[arg-type]
+    return _answer(request, filling.opened(request, found, "consent"))
 
 
 @require_POST

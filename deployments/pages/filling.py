@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -195,6 +196,7 @@ def page(filled: Filled) -> dict[str, Any]:
         "deployment": deployment,
         "section": section,
         "form": filled.form,
+        "here": reverse(f"deployment-{section}", args=[deployment.address_name]),
         "question": QUESTIONS[section],
         "title": sections.TITLES[section],
         "task": sections.SECTION[section].task_of(deployment, filled.typed),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tests.contract.place import ALERTS
-from tests.rooms import facts_cases, owner_cases
+from tests.rooms import applicant_cases, facts_cases, owner_cases
 from tests.rooms.log_standing import Standing
 
 MARKER = "PLANTED-MARKER-7Q"
@@ -305,9 +305,90 @@ OWNER_CASES = {
         "applicant", lambda s: Ask(owner_cases.to_ask(s, MARKER, asked=True) + "end/", form={})
     ),
 }
+
+
+def _decide(standing: Standing, act: str) -> Ask:
+    address, form = deciding_cases.waiting(standing)
+    return Ask(f"{address}{act}", form=form)
+
+
+def _stands(standing: Standing, rest: str, form: dict[str, Any] | None = None, **how: bool) -> Ask:
+    return Ask(f"{deciding_cases.active(standing, **how)}{rest}", form=form)
+
+
+def _shared(standing: Standing, rest: str, **how: bool) -> Ask:
+    return _stands(standing, rest, {"person": deciding_cases.partner(standing), "act": "view"}, **how)
+
+
+NARROWED = {"modules": ["acoustic"], "speaker_ceiling_pct": "0"}
+DECIDING_CASES = {
+    ("deployment-overview", "GET"): Case("supervisor", lambda s: Ask("/deployments/overview/")),
+    ("deployment-decide", "GET"): Case("supervisor", lambda s: Ask(deciding_cases.waiting(s)[0])),
+    ("deployment-authorise", "POST"): Case("supervisor", lambda s: _decide(s, "authorise/")),
+    ("deployment-return", "POST"): Case("supervisor", lambda s: _decide(s, "return/")),
+    ("deployment-refuse", "POST"): Case("supervisor", lambda s: _decide(s, "refuse/")),
+    ("deployment-end", "GET"): Case("supervisor", lambda s: _stands(s, "end/")),
+    ("deployment-end", "POST"): Case("technician", lambda s: _stands(s, "end/", {"reason": "fault"})),
+    ("deployment-review", "GET"): Case("supervisor", lambda s: _stands(s, "review/")),
+    ("deployment-review", "POST"): Case(
+        "supervisor", lambda s: _stands(s, "review/", {"still_needed": "yes", "words": MARKER})
+    ),
+    ("deployment-tighten", "GET"): Case("supervisor", lambda s: _stands(s, "tighten/")),
+    ("deployment-tighten", "POST"): Case("supervisor", lambda s: _stands(s, "tighten/", NARROWED)),
+    ("deployment-renew", "POST"): Case("applicant", lambda s: _stands(s, "renew/", {})),
+    ("deployment-share", "POST"): Case("applicant", lambda s: _shared(s, "share/")),
+    ("deployment-unshare", "POST"): Case("applicant", lambda s: _shared(s, "unshare/", shared=True)),
+    ("deployment-report", "GET"): Case("supervisor", lambda s: _stands(s, "report/")),
+    ("deployment-report-pdf", "GET"): Case("supervisor", lambda s: _stands(s, "report.pdf")),
+}
+
+
+def _answers(section: str, to: str = "") -> Case:
+    def make(standing: Standing) -> Ask:
+        where, form = applicant_cases.answers(standing, MARKER, section, to)
+        return Ask(where, form=form)
+
+    return Case("applicant", make)
+
+
+def _paper(standing: Standing) -> Ask:
+    where, form, files = applicant_cases.paper(standing, MARKER)
+    return Ask(where, form=form, files=files)
+
+
+def _versioned(act: str, sent: bool = False) -> Case:
+    def make(standing: Standing) -> Ask:
+        where, form = applicant_cases.versioned(standing, MARKER, act, sent=sent)
+        return Ask(where, form=form)
+
+    return Case("applicant", make)
+
+
+def _page(part: str) -> Case:
+    return Case("applicant", lambda s: Ask(applicant_cases.page(s, MARKER, part)))
+
+
+SECTIONS = ("incident", "risk", "need", "place", "consent", "privacy")
+NEW = {"trailer": "7", "site": MARKER, "address": MARKER}
+APPLICANT_CASES = {
+    ("deployments-list", "GET"): Case("applicant", lambda s: Ask("/deployments/")),
+    ("deployments-map", "GET"): Case("applicant", lambda s: Ask("/deployments/map/")),
+    ("deployment-new", "GET"): Case("applicant", lambda s: Ask("/deployments/new/")),
+    ("deployment-new", "POST"): Case("applicant", lambda s: Ask("/deployments/new/", form=NEW)),
+    **{(f"deployment-{section}", "GET"): _page(section) for section in SECTIONS},
+    **{(f"deployment-{section}", "POST"): _answers(section) for section in SECTIONS if section != "consent"},
+    ("deployment-consent-document", "POST"): Case("applicant", _paper),
+    **{(f"deployment-{section}-keep", "POST"): _answers(section, f"{section}/keep") for section in SECTIONS},
+    ("deployment-check", "GET"): _page("check"),
+    ("deployment-send", "POST"): _versioned("send"),
+    ("deployment-take-back", "POST"): _versioned("take-back", sent=True),
+    ("deployment-withdraw", "GET"): _page("withdraw"),
+    ("deployment-withdraw", "POST"): _versioned("withdraw"),
+}
 #: (route, method) -> its case.
 CASES: dict[tuple[str, str], Case] = (
-    FACTS_CASES
+    DECIDING_CASES
+    | FACTS_CASES
     | OWNER_CASES
     | INSTALLATION_CASES
     | ALERT_CASES
