@@ -593,7 +593,12 @@ def test_the_log_names_nobody(scene: Scene, wanted: Deployment, monkeypatch: pyt
     module = sys.modules["audit.record"]
     bodies: list[str] = []
     real = module._body
-    monkeypatch.setattr(module, "_body", lambda *given: bodies.append(real(*given)) or bodies[-1])
+
+    def noted(*given: Any) -> str:
+        bodies.append(real(*given))
+        return bodies[-1]
+
+    monkeypatch.setattr(module, "_body", noted)
     asked = phone(scene, wanted)
     asked.post("yes/", declare="on", conditions="Not the side door")
     asked.get("page/")
