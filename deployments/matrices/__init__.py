@@ -12,6 +12,8 @@ EXAMPLE = Path(__file__).with_name("example.toml")
 MAX_BYTES = 40_000
 #: Nested tables and arrays cost a parser time; a matrix is two levels deep.
 _MAX_BRACKETS = 400
+#: Dotted keys nest as well, and a parser's time grows with their square; texts have a few dots at most.
+_MAX_DOTS_A_LINE = 200
 _MEMBERS = frozenset({"name", "factors", "threshold", "valid_days", "example"})
 
 
@@ -27,7 +29,8 @@ def read(raw: bytes) -> dict[str, Any]:
     """
     if len(raw) > MAX_BYTES:
         raise Refused("too-large", _("A matrix is 40 kB of text at most."), 413)
-    if raw.count(b"[") + raw.count(b"{") > _MAX_BRACKETS:
+    dots = max(line.count(b".") for line in raw.split(b"\n"))
+    if raw.count(b"[") + raw.count(b"{") > _MAX_BRACKETS or dots > _MAX_DOTS_A_LINE:
         raise _unreadable(_("it is nested too deeply"))
     try:
         told = tomllib.loads(raw.decode("utf-8-sig"))

@@ -16,6 +16,11 @@ PAGES = {
     "access-add": ("administrator", "/access/add/"),
     "audit": ("privacy_officer", "/audit/"),
     "retention": ("privacy_officer", "/retention/"),
+    "matrix": ("supervisor", "/deployments/matrix/"),
+    "matrix-propose": ("supervisor", "/deployments/matrix/propose/"),
+    "places": ("applicant", "/deployments/places/"),
+    "places-import": ("supervisor", "/deployments/places/import/"),
+    "area": ("supervisor", "/deployments/area/"),
 }
 
 
