@@ -44,7 +44,8 @@ def returned(users: dict[str, User], deployment: Deployment, words: str = "Say m
 def sent_again(users: dict[str, User], deployment: Deployment, **sections: dict[str, Any]) -> Deployment:
     """Edited by its applicant and sent again; sections: what changes in each."""
     who = users["applicant"]
-    base = seed.answers(plan(), deployment.trailer, deployment.starts_at)
+    found = next(one for one in seed.PLANS if one.number == deployment.trailer.number)
+    base = seed.answers(found, deployment.trailer, deployment.starts_at)
     with acting(who):
         edited = services.edit_sections(
             actor=who, deployment_id=deployment.pk, version=deployment.version,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tests.contract.place import ALERTS
-from tests.rooms import applicant_cases, facts_cases, owner_cases
+from tests.rooms import applicant_cases, deciding_cases, facts_cases, owner_cases
 from tests.rooms.log_standing import Standing
 
 MARKER = "PLANTED-MARKER-7Q"
