@@ -35,7 +35,8 @@ def photograph(page: Page, name: str) -> None:
     """Take the page in both themes and two sizes, where ``CSOC_PICTURES`` names a folder."""
     folder, was = os.environ.get("CSOC_PICTURES"), page.viewport_size
     for theme in ("light", "dark") if folder else ():
-        page.evaluate("t => document.documentElement.classList.replace(t === 'light' ? 'dark' : 'light', t)", theme)
+        other = "dark" if theme == "light" else "light"
+        page.evaluate("([was, is]) => document.documentElement.classList.replace(was, is)", [other, theme])
         for width, height in ((1280, 720), (1920, 1080)) if was and was["width"] > 400 else ((390, 844),):
             page.set_viewport_size({"width": width, "height": height})
             page.wait_for_timeout(150)
