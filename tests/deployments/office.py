@@ -7,12 +7,11 @@ goes through: a service refuses, it never breaks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.db import transaction
 
 import audit
@@ -22,9 +21,12 @@ from csoc import seed
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 from deployments import services
-from deployments.models import Deployment, DeploymentUserPermission, Incident
+from deployments.models import ConsentRequest, Deployment, Incident
 from deployments.parts.ending import take_back
 from deployments.selectors import section_digest
+from deployments.services.answering import decline_consent, give_consent, withdraw_by_owner
+from deployments.services.asking import request_consent
+from deployments.services.sharing import share_deployment
 from tests.accounts.people import add_user, second_sign_in
 from tests.scene import Scene, standing
 from trailers.models import Trailer
@@ -77,12 +79,9 @@ class Office:
         except Refused as refused:
             return refused
 
-    def share(self, deployment_id: int, who: str, codename: str = "change_deployment") -> None:
-        """Let this sign-in write (or view) it too."""
-        permission = Permission.objects.get(codename=codename, content_type__app_label="deployments")
-        DeploymentUserPermission.objects.get_or_create(
-            user=self.users[who], permission=permission, content_object_id=deployment_id
-        )
+    def share(self, row: Deployment, whom: str, act: str = "change", who: str = "applicant") -> Any:
+        """Let this person write (or view) it too."""
+        return self.do(who, share_deployment, deployment_id=row.pk, person=self.users[whom].person, act=act)
 
     def create(self, who: str = "applicant", number: int = FREE) -> Any:
         """Begin a draft."""
@@ -127,10 +126,9 @@ class Office:
         """Give the application up."""
         return self.do(who, services.withdraw_application, deployment_id=row.pk, version=row.version)
 
-    def install(self, row: Deployment) -> None:
-        """Go through the checklist, where a trailer may be set up at all."""
-        with suppress(Refused):
-            seed.install(row, self.users["technician"])
+    def install(self, row: Deployment) -> Any:
+        """Go through the checklist."""
+        return self._judged(lambda: seed.install(fresh(row), self.users["technician"]))
 
     def activate(self, who: str, row: Deployment) -> Any:
         """Switch it on."""
@@ -158,11 +156,42 @@ class Office:
         """The owner told this person to stop."""
         return self.do(who, services.withdraw_consent, consent_id=row.consent_id or 0)
 
-    def owner_withdraws(self, row: Deployment) -> None:
-        """The owner does it by the private link."""
+    def owner_withdraws(self, row: Deployment) -> Any:
+        """The owner does it: by the link that was answered, else as the link would."""
         assert row.consent is not None
-        with transaction.atomic(), audit.acting_as(audit.Actor("owner", "consent-link")) as owner:
-            take_back(row.consent, actor=owner)
+        link = ConsentRequest.objects.filter(consent=row.consent).first()
+        if link is not None:
+            return self.owner(withdraw_by_owner, link, language="en")
+        with transaction.atomic(), audit.acting_as(audit.Actor("owner", "own-0")) as owner:
+            return take_back(row.consent, actor=owner)
+
+    def ask_owner(self, who: str, row: Deployment) -> Any:
+        """Send the private link."""
+        return self.do(
+            who, request_consent, deployment_id=row.pk, capacity="owner", owner_name="Robin Vale",
+            owner_email="owner@example.org", language="en",
+        )  # fmt: skip
+
+    def owner_answers(self, row: Deployment, yes: bool) -> Any:
+        """The owner answers the newest link; None when none was ever sent."""
+        link = row.consent_requests.order_by("-pk").first()
+        if link is None:
+            return None
+        if yes:
+            return self.owner(give_consent, link, conditions="", language="en")
+        return self.owner(decline_consent, link)
+
+    def owner(self, service: Callable[..., Any], link: ConsentRequest, **values: Any) -> Any:
+        """``service`` as whoever holds the link."""
+        actor = audit.Actor("owner", f"own-{link.pk}")
+        with audit.acting_as(actor):
+            return self._judged(lambda: service(actor=actor, request_id=link.pk, **values))
+
+    def _judged(self, act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except Refused as refused:
+            return refused
 
     # -- whole ways --------------------------------------------------------------------------------
 
@@ -178,7 +207,7 @@ class Office:
     def active(self, number: int = FREE, **term: Any) -> Deployment:
         """One under which its trailer senses."""
         row = self.authorised(number, **term)
-        self.install(row)
+        done(self.install(row))
         return done(self.activate("technician", row))
 
     def renewal(self, before: Deployment, **term: Any) -> Deployment:
