@@ -20,8 +20,10 @@ export function drawList(element: HTMLElement): void {
   for (const row of rows) {
     if (STANDS.has(row.state)) L.circle([row.lat, row.lon], { radius: RING_M, className: "m-ring", interactive: false }).addTo(map);
     const label = h("span", "pin-label", h("b", "num", String(row.trailer).padStart(2, "0")), ` ${row.word}`);
-    const pin = h("a", { class: `pin pin-${row.state}`, href: `/deployments/${encodeURIComponent(row.name)}/`, title: `${row.name} ${row.site}` }, h("span", "pin-dot"), label);
-    L.marker([row.lat, row.lon], { icon: L.divIcon({ className: "m-label", html: pin, iconSize: [0, 0] }), keyboard: false }).addTo(map);
+    const pin = h("span", { class: `pin pin-${row.state}`, title: `${row.name} ${row.site}` }, h("span", "pin-dot"), label);
+    // For the pointer only: pins lie over each other, and the list below has the same links.
+    const marker = L.marker([row.lat, row.lon], { icon: L.divIcon({ className: "m-label", html: pin, iconSize: [0, 0] }), keyboard: false });
+    marker.on("click", () => location.assign(`/deployments/${encodeURIComponent(row.name)}/`)).addTo(map);
   }
   if (rows.length) map.fitBounds(L.latLngBounds(rows.map((row) => [row.lat, row.lon])), { padding: [60, 60], maxZoom: 14, animate: false });
 }
