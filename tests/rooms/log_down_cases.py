@@ -388,6 +388,7 @@ APPLICANT_CASES = {
 #: (route, method) -> its case.
 CASES: dict[tuple[str, str], Case] = (
     DECIDING_CASES
+    | APPLICANT_CASES
     | FACTS_CASES
     | OWNER_CASES
     | INSTALLATION_CASES
