@@ -17,7 +17,7 @@ from trailers.selectors import GEOFENCE_M
 FRESH = timedelta(minutes=2)
 CLOCK_OFF_MS = 2000
 Item = InstallationCheck.Item
-_HOLD = "SELECT 1 FROM deployments_installation WHERE id = %s AND closed_at IS NULL FOR SHARE"
+_HOLD = "SELECT 1 FROM deployments_deployment WHERE id = %s FOR SHARE"
 
 
 @dataclass(frozen=True)
@@ -64,22 +64,24 @@ def open_window(deployment: Deployment, now: datetime) -> Installation | None:
 
 
 def open_window_locked(trailer: Trailer, now: datetime) -> Installation | None:
-    """The open window of a trailer, held shared until the caller commits: an activation waits, or is seen."""
-    found = (
-        Installation.objects.select_related("deployment__agency", "deployment__consent")
-        .filter(
-            deployment__trailer=trailer, deployment__state=Deployment.State.AUTHORISED,
-            closed_at__isnull=True, opened_at__lte=now, until__gt=now,
-        )
-        .order_by("-opened_at")
-        .first()
+    """The open window of a trailer, its deployment held shared until the caller commits.
+
+    An activation or an end waits for the caller, or is seen. The deployment is what they lock first, so it
+    is what is held here: holding the window itself would have the two wait for each other.
+    """
+    windows = Installation.objects.select_related("deployment__agency", "deployment__consent").filter(
+        deployment__trailer=trailer, deployment__state=Deployment.State.AUTHORISED,
+        closed_at__isnull=True, until__gt=now,
     )  # fmt: skip
-    consent = found.deployment.consent if found is not None else None
-    if found is None or consent is None or not consent.holds_at(now):
+    found = windows.order_by("-opened_at").first()
+    if found is None:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(_HOLD, [found.pk])
-        return found if cursor.fetchone() else None
+        cursor.execute(_HOLD, [found.deployment_id])
+    # While this waited, the window may have ended, or another one of the same deployment taken its place.
+    found = windows.filter(deployment=found.deployment_id).first()
+    consent = found.deployment.consent if found is not None else None
+    return found if consent is not None and consent.holds_at(now) else None
 
 
 def was_tested(alert_id: UUID) -> bool:
