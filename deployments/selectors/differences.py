@@ -15,6 +15,16 @@ class Piece(NamedTuple):
     kind: str
     text: str
 
+    @property
+    def core(self) -> str:
+        """The text without the space after it, which is not marked."""
+        return self.text.rstrip()
+
+    @property
+    def tail(self) -> str:
+        """The space after it."""
+        return self.text[len(self.core) :]
+
 
 def words(before: str | None, after: str) -> list[Piece]:
     """Return ``after`` in pieces, what was removed in its place; without a ``before`` all is the same.

@@ -77,7 +77,7 @@ def test_decided_by_keyboard_on_what_was_read(
     dana.tab_to("form .btn-primary")
     page.keyboard.press("Enter")
     page.locator("#refused").wait_for()
-    assert page.locator(".dd-meanwhile ins", has_text="meeting with the tenants").is_visible()
+    assert page.locator(".dd-meanwhile ins", has_text="and a meeting").is_visible()
     assert page.input_value("#id_words") == "Threat is current and specific."
     look(dana, "decide-stale")
     # Read again, and now decided: one press.
