@@ -22,6 +22,8 @@ export class Place {
   private readonly around = L.layerGroup();
   private timer = 0;
   private asked = "";
+  /** Whether there was a point before: the first one brings the map near. */
+  private placed = false;
 
   constructor(private readonly element: HTMLElement, private readonly form: HTMLFormElement) {}
 
@@ -87,7 +89,8 @@ export class Place {
     this.drawn.clearLayers();
     const at = this.point();
     if (!at) return;
-    if (!this.map.getBounds().contains(at)) this.fit();
+    if (!this.placed || !this.map.getBounds().contains(at)) this.fit();
+    this.placed = true;
     this.drawn.addLayer(L.circle(at, { radius: RING_M, className: "m-ring m-ring-selected", interactive: false }));
     const heading = this.number("heading_deg");
     if (heading !== null) this.drawn.addLayer(L.polygon(wedge(at, heading - HEADING_WIDTH_DEG / 2, heading + HEADING_WIDTH_DEG / 2, HEADING_M), { className: "m-heading", interactive: false }));
@@ -119,7 +122,7 @@ export class Place {
     for (const [name, value] of Object.entries({ x1: "0", y1: "0", x2: "0", y2: "8", class: "m-hatch" })) line.setAttribute(name, value);
     pattern.append(line);
     svg.append(pattern);
-    this.element.before(svg);
+    document.body.append(svg);
   }
 
   private async ask(at: Point): Promise<void> {
