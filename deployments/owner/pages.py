@@ -77,9 +77,11 @@ def page(request: LinkRequest) -> HttpResponse:
         return (
             _page(request, "declined", {"moment": visit.texts.moment(declined)}) if declined else ask(request)
         )
+    # First of all: what the trailer says while the page is being made must still make it load again.
+    known = {"digest": digest(visit)}
     if consent.withdrawn_at is not None:
-        return _page(request, "withdrawn", withdrawn(visit, consent))
-    return _page(request, "given", given(visit, consent))
+        return _page(request, "withdrawn", known | withdrawn(visit, consent))
+    return _page(request, "given", known | given(visit, consent))
 
 
 def ask(request: LinkRequest, form: AnswerForm | None = None, status: int = 200) -> HttpResponse:
@@ -109,7 +111,7 @@ def given(visit: Visit, consent: Consent) -> dict[str, Any]:
     ended = _ended(consent) if deployment is None else None
     facts: dict[str, Any] = {
         "consent": consent, "moment": said.moment(consent.given_at), "until": said.moment(consent.expires_at),
-        "digest": digest(visit), "ended": ended and said.moment(ended.deactivated_at or consent.expires_at),
+        "ended": ended and said.moment(ended.deactivated_at or consent.expires_at),
         "changed": not consent.deployments.exists(),
     }  # fmt: skip
     if deployment is None:
@@ -146,7 +148,7 @@ def withdrawn(visit: Visit, consent: Consent) -> dict[str, Any]:
     entry = log.first_allowed("consent.withdraw", f"consent:{consent.pk}")
     state = "nothing_on" if ended is None else "done" if all(row.good for row in rows) else "waiting"
     return {
-        "title": said.say(f"withdrawn.{state}"), "state": state, "rows": rows, "digest": digest(visit),
+        "title": said.say(f"withdrawn.{state}"), "state": state, "rows": rows,
         "moment": _exact_moment(said, at), "deleted": deleted and said.stamp(deleted),
         "entry": entry and said.say(
             "withdrawn.entry", number=said.number(entry.idx), digest=_short(bytes(entry.leaf).hex())

@@ -466,6 +466,27 @@ def test_the_page_knows_when_to_change(given: tuple[Phone, Deployment], scene: S
     assert asked.get("progress/").json()["digest"] != before
 
 
+def test_a_word_that_comes_while_the_page_is_made_is_not_missed(
+    given: tuple[Phone, Deployment], scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deployments.owner import pages
+
+    asked, _active = given
+    asked.post("withdraw/")
+    real = pages._confirmed
+
+    def late(*words: Any) -> Any:
+        rows = real(*words)
+        says(scene, False)
+        return rows
+
+    monkeypatch.setattr(pages, "_confirmed", late)
+    shown = asked.get("page/").content.decode()
+    monkeypatch.undo()
+    assert "waiting for the trailer" in shown
+    assert asked.get("progress/").json()["digest"] not in shown
+
+
 def test_an_end_by_the_service_is_told(given: tuple[Phone, Deployment], scene: Scene) -> None:
     asked, active = given
     omar = scene.users["supervisor"]
