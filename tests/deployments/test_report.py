@@ -192,7 +192,7 @@ class TestPaper:
             assert opened.docinfo["/Title"] == "DEP-2026-0042: Closing report"
             kinds = [str(one.S) for one in root.StructTreeRoot.K[0].K]
             assert kinds[0] == "/H1" and "/H2" in kinds and "/P" in kinds
-            names = {str(key) for one in opened.pages for key in dict(one)}
+            names = {str(key) for one in opened.pages for key in one.obj.keys()}  # noqa: SIM118
             assert "/Annots" not in names and "/AA" not in names
             assert "/JavaScript" not in str(root) and "/OpenAction" not in str(root.get("/AA", ""))
 
