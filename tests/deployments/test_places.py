@@ -195,7 +195,7 @@ def test_nothing_of_a_list_changes_later(users: Mapping[str, User]) -> None:
     ):
         # By a trigger, or because the application's role has no right to it at all.
         refused = pytest.raises(
-            (IntegrityError, ProgrammingError), match="refused|imported|permission denied"
+            (IntegrityError, ProgrammingError), match=r"refused|imported|permission denied"
         )
         with refused, transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement, [value])
