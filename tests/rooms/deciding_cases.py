@@ -16,6 +16,7 @@ def waiting(standing: Standing) -> tuple[str, dict[str, Any]]:
     users = standing.place.scene.users
     with standing.place.inside():
         trailer = seed._trailer(plan(), users["technician"])
+        seed._end_old(trailer, users["supervisor"])
         found = seed.prepared(plan(), trailer, users["applicant"])
     form = {"version": found.version, "content_hash": found.content_hash, "words": "Read and weighed."}
     return f"/deployments/{found.address_name}/decide/", form
