@@ -18,17 +18,18 @@ from trailers.schemas import Position, Report
 
 def install(authorised: Deployment, technician: User) -> None:
     """Go through the installation's checklist. Errors: Refused where no trailer may be set up."""
-    given = {"actor": technician, "deployment_id": authorised.pk}
     points = needed(authorised)
     with acting(technician):
-        services.open_installation(**given)
-        services.record_point(**given, item="heading", value=authorised.heading_deg)
+        services.open_installation(actor=technician, deployment_id=authorised.pk)
+        services.record_point(
+            actor=technician, deployment_id=authorised.pk, item="heading", value=authorised.heading_deg
+        )
         for item in ("masks", "speaker"):
             if item in points:
-                services.record_point(**given, item=item)
+                services.record_point(actor=technician, deployment_id=authorised.pk, item=item)
     _speak(authorised, authorised.trailer)
     with acting(technician):
-        services.complete_installation(**given)
+        services.complete_installation(actor=technician, deployment_id=authorised.pk)
 
 
 def _speak(deployment: Deployment, trailer: Trailer) -> None:

@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from deployments import api_installation as api
 from deployments.pages import installation
+from deployments.pages import installation_api as api
 
 PAGE = "deployments/<str:name>/installation/"
 API = "api/v1/deployments/<str:name>/installation/"
