@@ -1,5 +1,6 @@
 """The owner's consent by a signed paper. The private link has its own door and state."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -49,6 +50,10 @@ class ConsentForm(SectionForm):
     )
     expires_date = date_field(gettext_lazy("The consent holds until"))
     expires_time = time_field(gettext_lazy("at"))
+
+    def saved_moments(self) -> list[datetime | None]:
+        """The deployment's own end, which is what the form offers, to the second."""
+        return [self.deployment.ends_at]
 
     def clean(self) -> dict[str, Any]:
         """A consent is given before it ends, and lasts as long as what it is for."""

@@ -494,3 +494,24 @@ def test_the_log_never_has_the_owners_name(desk: Desk, entries: Any) -> None:
     filled(desk)
     desk.get("check")
     assert "Marisol" not in str(list(entries)) and "180 Derry" not in str(list(entries))
+
+
+def test_the_api_fills_the_same_forms(desk: Desk) -> None:
+    def patch(body: dict[str, Any]) -> Any:
+        return desk.client.patch(
+            f"/api/v1/deployments/{desk.name}/", body, content_type="application/json",
+            headers={"If-Match": f'"{desk.row.version}"'},
+        )  # fmt: skip
+
+    moment = clock.wire(clock.now() - timedelta(days=1))
+    told = {"cad": "PR26-0000001", "kind": "firearms", "place": "Here", "reported_at": moment}
+    assert patch({"incident": told}).status_code == 200
+    matrix = current_matrix(desk.row.agency_id)
+    assert matrix is not None
+    scores = {factor["key"]: {"level": 3, "why": "Recorded."} for factor in matrix.factors}
+    assert patch({"risk": {"factors": scores}}).status_code == 200
+    assert desk.row.risk is not None and desk.row.risk.score == 18
+    wrong = patch({"need": {"aim": "x", "justifications": {"acoustic": ""}}, "place": {"colour": "red"}})
+    assert wrong.status_code == 422
+    pointers = {one["pointer"] for one in wrong.json()["errors"]}
+    assert {"/need/justifications/acoustic", "/need/alternatives", "/place/colour"} <= pointers
