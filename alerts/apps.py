@@ -9,7 +9,7 @@ class AlertsConfig(AppConfig):
     name = "alerts"
 
     def ready(self) -> None:
-        """Tell the vault which rows die with an epoch, people what a break-glass may open, reports what came."""
+        """Tell the vault what dies with an epoch, people what a break-glass opens, reports what came."""
         import vault
         from accounts import break_glass
         from alerts import selectors, services
