@@ -128,8 +128,9 @@ def _polygon(told: Any) -> Any:
         features = told.get("features")
         return _polygon(features[0]) if isinstance(features, list) and len(features) == 1 else None
     geometry = told.get("geometry") if told.get("type") == "Feature" else told
-    is_polygon = isinstance(geometry, dict) and geometry.get("type") == "Polygon"
-    return geometry["coordinates"] if is_polygon and "coordinates" in geometry else None
+    if not isinstance(geometry, dict) or geometry.get("type") != "Polygon":
+        return None
+    return geometry.get("coordinates")
 
 
 def _points(ring: list[Any]) -> Iterator[list[float]]:

@@ -23,6 +23,8 @@ def seal_words(deployment: Deployment, words: str) -> bytes:
 
 def open_words(deployment: Deployment, sealed: bytes) -> str | None:
     """Return a reason, or None once its time has come."""
+    if deployment.record is None:
+        return None
     try:
         return records.unseal(deployment.record, "words", bytes(sealed)).decode()
     except Gone:

@@ -289,35 +289,47 @@ class Deployment(models.Model):
 
     def _incident_content(self) -> dict[str, Any] | None:
         incident = self.incident
-        return incident and {
-            "cad": incident.cad,
-            "kind": incident.kind,
-            "place": incident.place,
-            "reported_at": clock.wire(incident.reported_at),
-        }
+        return (
+            None
+            if incident is None
+            else {
+                "cad": incident.cad,
+                "kind": incident.kind,
+                "place": incident.place,
+                "reported_at": clock.wire(incident.reported_at),
+            }
+        )
 
     def _risk_content(self) -> dict[str, Any] | None:
         risk = self.risk
-        return risk and {
-            "assessment": risk.pk,
-            "matrix": risk.matrix_id,
-            "factors": risk.factors,
-            "score": risk.score,
-            "threshold": risk.threshold,
-            "valid_until": clock.wire(risk.valid_until),
-        }
+        return (
+            None
+            if risk is None
+            else {
+                "assessment": risk.pk,
+                "matrix": risk.matrix_id,
+                "factors": risk.factors,
+                "score": risk.score,
+                "threshold": risk.threshold,
+                "valid_until": clock.wire(risk.valid_until),
+            }
+        )
 
     def _consent_content(self) -> dict[str, Any] | None:
         consent = self.consent
-        return consent and {
-            "consent": consent.pk,
-            "capacity": consent.capacity,
-            "method": consent.method,
-            "document_sha256": consent.document_sha256,
-            "modules": sorted(consent.modules),
-            "conditions": consent.conditions,
-            "expires_at": clock.wire(consent.expires_at),
-        }
+        return (
+            None
+            if consent is None
+            else {
+                "consent": consent.pk,
+                "capacity": consent.capacity,
+                "method": consent.method,
+                "document_sha256": consent.document_sha256,
+                "modules": sorted(consent.modules),
+                "conditions": consent.conditions,
+                "expires_at": clock.wire(consent.expires_at),
+            }
+        )
 
     def hash_content(self) -> str:
         """Return the SHA-256 (hex) of the canonical content (H2)."""

@@ -47,7 +47,10 @@ def scene(db: Any, data_dir: Path) -> Scene:
 @pytest.fixture
 def alert(scene: Scene) -> Alert:
     with audit.acting_as(audit.Actor("trailer", scene.trailer.name)):
-        return alert_services.receive_alert(actor=scene.trailer, body=schemas.alert_from(scene.hit()))[0]
+        body = schemas.alert_from(scene.hit())
+        received, _fresh = alert_services.receive_alert(actor=scene.trailer, body=body)
+    assert isinstance(received, Alert)
+    return received
 
 
 def break_it(user: User, kind: str, target: Any, **more: Any) -> BreakGlass:

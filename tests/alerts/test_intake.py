@@ -24,7 +24,9 @@ def post(scene: Scene, body: dict[str, Any]) -> tuple[Alert, bool]:
     """As the door does, after the signature."""
     with audit.acting_as(audit.Actor("trailer", scene.trailer.name)):
         forbidden.check(body)
-        return services.receive_alert(actor=scene.trailer, body=schemas.alert_from(body))
+        alert, fresh = services.receive_alert(actor=scene.trailer, body=schemas.alert_from(body))
+    assert isinstance(alert, Alert)
+    return alert, fresh
 
 
 def refused(scene: Scene, body: dict[str, Any]) -> Refused:

@@ -32,7 +32,10 @@ def scene(db: Any, data_dir: Path) -> Scene:
 @pytest.fixture
 def alert(scene: Scene) -> Alert:
     with audit.acting_as(audit.Actor("trailer", scene.trailer.name)):
-        return alert_services.receive_alert(actor=scene.trailer, body=schemas.alert_from(scene.gunshot()))[0]
+        body = schemas.alert_from(scene.gunshot())
+        received, _fresh = alert_services.receive_alert(actor=scene.trailer, body=body)
+    assert isinstance(received, Alert)
+    return received
 
 
 def acknowledge(scene: Scene, alert: Alert) -> Alert:

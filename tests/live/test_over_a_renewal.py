@@ -32,9 +32,10 @@ def office(db: None, data_dir: Path) -> Office:
 def receive(office: Office, **changes: Any) -> Alert:
     scene = office.scene
     with audit.acting_as(audit.Actor("trailer", scene.trailer.name)):
-        return alert_services.receive_alert(
-            actor=scene.trailer, body=schemas.alert_from(scene.gunshot(**changes))
-        )[0]
+        body = schemas.alert_from(scene.gunshot(**changes))
+        alert, _fresh = alert_services.receive_alert(actor=scene.trailer, body=body)
+    assert isinstance(alert, Alert)
+    return alert
 
 
 def renewed(office: Office) -> Deployment:
