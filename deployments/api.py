@@ -158,8 +158,8 @@ class _Act(APIView):
 
     def run(self, request: Request, name: str, act: Callable[..., Deployment]) -> Response:
         """Parse, let the service decide and do it, answer with what stands now."""
-        values = valid(self.body, request) if self.body else {}
         found = selectors.visible_by_name(request.user, name)
+        values = valid(self.body, request) if self.body else {}
         answer = once(
             actor=request.user, key=request.headers.get("Idempotency-Key"), body=request.data,
             act=request.path, run=lambda: selectors.whole_wire(

@@ -17,12 +17,16 @@ MARKER = "PLANTED-MARKER-7Q"
 
 
 class Ask(NamedTuple):
-    """One request: ``body`` is sent as JSON, ``form`` as a form, ``files`` with it: name -> (name, bytes)."""
+    """One request: ``body`` is sent as JSON, ``form`` as a form, ``files`` with it: name -> (name, bytes).
+
+    version: what its ``If-Match`` says.
+    """
 
     path: str
     body: Any = None
     form: dict[str, Any] | None = None
     files: dict[str, Any] | None = None
+    version: int = 0
 
 
 class Case(NamedTuple):
@@ -74,10 +78,6 @@ ALERT_CASES = {
     ("live-close", "POST"): Case("dispatcher", lambda s: Ask(f"/api/v1/live/{s.view()}/close/", {})),
     ("demo-simulate", "POST"): Case(
         "dispatcher", lambda s: Ask("/demo/simulate/", {"trailer": "TRL-0007", "kind": "gunshot"})
-    ),
-    ("deployment-deactivate", "POST"): Case(
-        "supervisor",
-        lambda s: Ask(f"/api/v1/deployments/{s.place.leaving.deployment.name}/deactivate/", {}),
     ),
 }
 PEOPLE_CASES = {
@@ -385,9 +385,65 @@ APPLICANT_CASES = {
     ("deployment-withdraw", "GET"): _page("withdraw"),
     ("deployment-withdraw", "POST"): _versioned("withdraw"),
 }
+API = "/api/v1/deployments/"
+
+
+def _by_api(act: str, *, sent: bool = False) -> Callable[[Standing], Ask]:
+    """An act of the applicant over HTTP, on the version that was seen."""
+
+    def make(standing: Standing) -> Ask:
+        row = applicant_cases.drafted(standing, MARKER, sent=sent)
+        return Ask(f"{API}{row.address_name}/{act}/", {"version": row.version})
+
+    return make
+
+
+def _decide_by_api(act: str) -> Callable[[Standing], Ask]:
+    """A decision over HTTP, on exactly what was read."""
+
+    def make(standing: Standing) -> Ask:
+        address, form = deciding_cases.waiting(standing)
+        body = {"version": form["version"], "content_hash": form["content_hash"], "reason": MARKER}
+        return Ask(f"{API}{address.split('/')[2]}/{act}/", body)
+
+    return make
+
+
+def _edit(standing: Standing) -> Ask:
+    row = applicant_cases.drafted(standing, MARKER)
+    privacy = {"signage": MARKER, "notice": MARKER, "retention_class": "deployment-record"}
+    return Ask(f"{API}{row.address_name}/", {"privacy": privacy}, version=row.version)
+
+
+def _standing_by_api(act: str, body: dict[str, Any]) -> Callable[[Standing], Ask]:
+    return lambda s: Ask(f"{API}{deciding_cases.active(s).split('/')[2]}/{act}/", body)
+
+
+DEPLOYMENT_API_CASES = {
+    ("deployments", "POST"): Case("applicant", lambda s: Ask(API, {"trailer": "TRL-0007", "site": MARKER})),
+    ("deployment-read", "PATCH"): Case("applicant", _edit),
+    ("deployment-api-submit", "POST"): Case("applicant", _by_api("submit")),
+    ("deployment-api-reopen", "POST"): Case("applicant", _by_api("reopen", sent=True)),
+    ("deployment-api-withdraw", "POST"): Case("applicant", _by_api("withdraw")),
+    ("deployment-api-authorise", "POST"): Case("supervisor", _decide_by_api("authorise")),
+    ("deployment-api-refuse", "POST"): Case("supervisor", _decide_by_api("refuse")),
+    ("deployment-api-return", "POST"): Case("supervisor", _decide_by_api("return")),
+    ("deployment-api-activate", "POST"): Case(
+        "technician", lambda s: Ask(f"{API}{s.to_install(ready=True)}/activate/", {})
+    ),
+    ("deployment-api-deactivate", "POST"): Case("supervisor", _standing_by_api("deactivate", {})),
+    ("deployment-api-renew", "POST"): Case("applicant", _standing_by_api("renew", {})),
+    ("deployment-api-review", "POST"): Case(
+        "supervisor", _standing_by_api("review", {"still_needed": True, "reason": MARKER})
+    ),
+    ("deployment-api-tighten", "POST"): Case(
+        "supervisor", _standing_by_api("tighten", {"modules": ["acoustic"], "hotlist_categories": []})
+    ),
+}
 #: (route, method) -> its case.
 CASES: dict[tuple[str, str], Case] = (
     DECIDING_CASES
+    | DEPLOYMENT_API_CASES
     | APPLICANT_CASES
     | FACTS_CASES
     | OWNER_CASES

@@ -72,7 +72,7 @@ class Standing:
         return str(answer.json()["session"])
 
     def to_install(self, *, window: bool = True, ready: bool = False) -> str:
-        """The number of a fresh authorised deployment of the depot's trailer: its window open, or all done."""
+        """The number of a fresh authorised deployment of the depot's trailer: window open, or all done."""
         from accounts.services import acting
         from csoc import seed
         from deployments import services

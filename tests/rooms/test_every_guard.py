@@ -54,7 +54,10 @@ def ask(who: Browser, method: str, wish: Ask) -> httpx.Response:
     sent: dict[str, Any] = {"data": wish.form} if wish.form is not None else {"json": wish.body}
     if wish.files is not None:
         sent["files"] = wish.files
-    return who.http.request(method, wish.path, headers=who.token, **(sent if method == "POST" else {}))
+    headers = who.token | ({"If-Match": str(wish.version)} if wish.version else {})
+    return who.http.request(
+        method, wish.path, headers=headers, **(sent if method in ("POST", "PATCH") else {})
+    )
 
 
 def words(page: str) -> str:

@@ -32,6 +32,7 @@ UNGUARDED = {
     "healthz": "tells only that the process lives", "readyz": "as healthz",
     "schema": "describes the interface, holds no data",
     "home": "only goes on to the role's own page",
+    "deployment-confirmation": "tells when sensors went off, and nothing else; the page that asks is guarded",
     "account": "one's own name, factor and sign-ins", "account-session-end": "its service records",
     "account_login": "its services record", "account_logout": "its service records",
     "mfa_authenticate": "its services record", "mfa_activate_totp": "its service records",
