@@ -1,4 +1,4 @@
-"""`console.py bench [all|intake|push|video|races|audit]`: one run, one table, every number from this machine.
+"""`console.py bench [all|intake|push|video|races|deployments|audit]`: one run, one table, all measured.
 
 Starts a console of its own (or uses a running one: --run-json), measures, checks that every accepted alert
 is a row, an entry and a message on every screen, and stops it again. Exit code 1 when anything is FAIL.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import audit, intake, machine, push, races, video
+from bench import audit, deployments, intake, machine, push, races, video
 from bench.run import Run
 from tests.running import RunningConsole
 from tools import bench_options
@@ -50,6 +50,8 @@ def main(words: list[str]) -> int:
     chosen = bench_options.read(words)
     if chosen.part == "audit":
         return audit.main(chosen)
+    if chosen.part == "deployments":
+        return deployments.main(chosen)
     share = 5 if chosen.quick else 1
     with console(chosen.run_json) as (info, folder):
         run = Run(info, n=max(10, chosen.n // share), rounds=2 if chosen.quick else 6, seed=chosen.seed)

@@ -3,11 +3,12 @@
 import argparse
 from pathlib import Path
 
-PARTS = ("all", "intake", "push", "video", "races", "audit")
+PARTS = ("all", "intake", "push", "video", "races", "deployments", "audit")
 ABOUT = """One run, one table, every number from this machine. Starts a console of its own (or uses a running
 one: --run-json), measures, checks that every accepted alert is a row, an entry and a message on every screen,
 and stops it again. Exit code 1 when anything is FAIL. `audit` measures the log on a database of its own: what
-an entry costs, how soon it is sealed, how fast an outsider verifies it."""
+an entry costs, how soon it is sealed, how fast an outsider verifies it. `deployments` runs the races of two
+people on one deployment, --n rounds, on a database of its own."""
 
 
 def read(words: list) -> argparse.Namespace:

@@ -8,4 +8,4 @@ from tests.scene import Scene
 def submitted(scene: Scene) -> Deployment:
     """A complete request of the applicant for the scene's trailer, frozen and waiting."""
     plan = next(plan for plan in seed.PLANS if plan.number == scene.trailer.number)
-    return seed._prepared(plan, scene.trailer, scene.users["applicant"])
+    return seed.prepared(plan, scene.trailer, scene.users["applicant"])
