@@ -12,6 +12,7 @@ from deployments.models import Authorisation, Decision, Deployment
 from deployments.parts.ending import ref
 from deployments.parts.switching import take_over
 from deployments.selectors import locked
+from trailers.models import Trailer
 
 
 @transaction.atomic
@@ -19,7 +20,10 @@ def authorise_deployment(
     *, actor: User, deployment_id: int, version: int, content_hash: str, words: str
 ) -> Deployment:
     """Authorise exactly the content of ``content_hash``; ``words``: why. A renewal takes over at once."""
-    deployment, now = locked(deployment_id), clock.now()
+    deployment = locked(deployment_id)
+    # Two applications for one trailer are judged one after the other: the second is told of the first.
+    Trailer.objects.select_for_update(no_key=True).get(pk=deployment.trailer_id)
+    now = clock.now()
     policies.may_decide(actor, deployment, version=version, content_hash=content_hash, words=words)
     policies.complete(deployment, now)
     policies.hash_still_true(deployment)
