@@ -1,4 +1,5 @@
 /** A deployment that stands counts down; one that ended shows what its trailer confirms, as it comes. */
+import { clock } from "../board/time";
 
 interface Confirmed {
   sensors: { sensor: string; off_at: string | null }[];
@@ -31,14 +32,6 @@ function countDown(place: HTMLElement): void {
   tick();
 }
 
-const TIME = new Intl.DateTimeFormat("en-CA", {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  hourCycle: "h23",
-  timeZone: document.documentElement.dataset["timeZone"] ?? "UTC",
-});
-
 /** Puts one answer into the list; true once every sensor has confirmed. */
 function show(list: HTMLElement, told: Confirmed): boolean {
   for (const one of told.sensors) {
@@ -46,7 +39,7 @@ function show(list: HTMLElement, told: Confirmed): boolean {
     const word = row?.querySelector<HTMLElement>("[data-word]");
     if (!row || !word || !one.off_at) continue;
     row.classList.add("dd-off");
-    const text = `${list.dataset["off"] ?? ""} ${TIME.format(new Date(one.off_at))}`;
+    const text = `${list.dataset["off"] ?? ""} ${clock(one.off_at)}`;
     if (word.textContent?.trim() !== text) word.textContent = text;
   }
   const words = document.querySelector<HTMLElement>("[data-confirming-words]");
