@@ -1,4 +1,5 @@
-/** Small behaviour of every page: theme switch and menus that close. Pages work without it. */
+/** Small behaviour of every page: theme switch, menus that close, signing out. Pages work without it. */
+import { forgetAll } from "./deployments/typed";
 import { toggleTheme } from "./theme";
 
 document.addEventListener("click", (event) => {
@@ -15,6 +16,11 @@ document.addEventListener("keydown", (event) => {
     menu.open = false;
     menu.querySelector("summary")?.focus();
   }
+});
+
+// Whoever signs out leaves nothing typed behind in this tab.
+document.addEventListener("submit", (event) => {
+  if (event.target instanceof HTMLFormElement && event.target.matches("form[data-sign-out]")) forgetAll(sessionStorage);
 });
 
 /** How long is left, where the page says until when; counted by a clock of this page from the server's word. */

@@ -1,9 +1,11 @@
 /**
- * Keeps what is typed, sealed on the server, 1.5 s after the last key and when the page goes away. A text saved
+ * Keeps what is typed, sealed on the server, 1.5 s after the last key and when the page goes away. Until the server
+ * has it, a page that goes leaves it in this tab too: a reload may be answered before it arrives. A text saved
  * elsewhere meanwhile is shown beside the typed one; the person chooses.
  */
 import { h, must } from "../board/dom";
 import { clock } from "../board/time";
+import { answers, drop, putBack, recall, remember, same } from "./typed";
 
 export interface Kept {
   saved_at: string;
@@ -19,7 +21,12 @@ const AGAIN_MS = 5000;
 const BEACON_BYTES = 60_000;
 
 export function keepTyping(form: HTMLFormElement, told: (kept: Kept) => void): void {
-  new Keeper(form, told).listen();
+  const here = form.dataset["here"];
+  // What was refused was posted elsewhere: a reload asks for this page, and does not post it again.
+  if (here && location.pathname !== here) history.replaceState(null, "", here);
+  const keeper = new Keeper(form, told);
+  keeper.listen();
+  keeper.bringBack();
 }
 
 class Keeper {
@@ -27,6 +34,8 @@ class Keeper {
   private dirty = false;
   private busy: Promise<void> | null = null;
   private leaving = false;
+  /** The form itself is on its way, or was given up. */
+  private gone = false;
   private readonly base: HTMLInputElement;
   private readonly bar = must<HTMLElement>("#saved");
 
@@ -46,7 +55,26 @@ class Keeper {
     addEventListener("pagehide", () => this.leave());
     // A page that comes back from the browser's own store does not know what was kept as it went.
     addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-    document.querySelector("#take-saved")?.addEventListener("click", () => { this.dirty = false; this.leaving = true; });
+    document.querySelector("#take-saved")?.addEventListener("click", () => { this.dirty = false; this.go(); });
+  }
+
+  /** What this tab kept and the page does not show; the text it was typed over tells whether another came between. */
+  bringBack(): void {
+    const typed = recall(sessionStorage, this.address, this.who);
+    if (!typed) return;
+    if (same(typed.fields, answers(new FormData(this.form)))) return drop(sessionStorage, this.address);
+    putBack(this.form, typed.fields);
+    this.base.value = typed.base;
+    this.form.dispatchEvent(new Event("change"));
+    this.touched(0);
+  }
+
+  private get address(): string {
+    return this.form.dataset["keep"] ?? "";
+  }
+
+  private get who(): string {
+    return document.querySelector(".nav-me .name")?.parentElement?.innerText.trim() ?? "";
   }
 
   private touched(afterMs: number): void {
@@ -75,11 +103,19 @@ class Keeper {
     const body: unknown = await answer.json().catch(() => ({}));
     if (answer.ok) return this.kept(body as Kept);
     const problem = body as Conflict;
+    if (answer.status === 409 && problem.differs?.length === 0) return this.arrived(problem);
     if (answer.status === 409 && problem.differs) return this.conflict(problem);
     this.failed(problem.detail ?? this.form.dataset["noAnswer"] ?? "", answer.status >= 500);
   }
 
+  /** What left with the page before was faster: the server has these very words. */
+  private arrived(told: Conflict): void {
+    this.base.value = told.base;
+    this.touched(0);
+  }
+
   private kept(kept: Kept): void {
+    drop(sessionStorage, this.address);
     this.base.value = kept.base;
     this.say((this.form.dataset["saved"] ?? "%s").replace("%s", clock(kept.saved_at)));
     this.told(kept);
@@ -111,13 +147,20 @@ class Keeper {
     if (this.busy) {
       event.preventDefault();
       await this.busy;
-      if (this.dirty || !this.leaving) { this.dirty = false; this.leaving = true; this.form.submit(); }
+      if (this.dirty || !this.leaving) { this.dirty = false; this.go(); this.form.submit(); }
       return;
     }
-    this.leaving = true;
+    this.go();
+  }
+
+  private go(): void {
+    this.leaving = this.gone = true;
+    drop(sessionStorage, this.address);
   }
 
   private leave(): void {
+    if (this.gone || !(this.dirty || this.busy || this.leaving)) return;
+    remember(sessionStorage, this.address, { base: this.base.value, who: this.who, fields: answers(new FormData(this.form)) });
     if (!this.dirty || this.leaving) return;
     const body = this.body();
     if (body.toString().length > BEACON_BYTES) return;

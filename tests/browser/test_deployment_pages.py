@@ -170,6 +170,68 @@ def test_the_story_by_keyboard_with_a_reload_on_each_page(desk: Sit, tmp_path: P
     assert one.page.inner_text("h1.ask").startswith("It was sent at")
 
 
+LEFT = "() => Object.keys(sessionStorage).filter((key) => key.startsWith('typed:')).length"
+
+
+def test_a_reload_right_after_the_last_key(desk: Sit) -> None:
+    """Also when nothing that left with the page arrives: the tab has it, and only until the server has."""
+    one = desk()
+    one.forgive("ERR_FAILED", "Failed to load", "409")
+    name = begin(one)
+    one.page.goto(f"{one.url}/deployments/{name}/need/")
+    type_at(one, "aim", "The first words")
+    one.page.reload()
+    assert one.page.input_value("#f-aim") == "The first words"
+    until_kept(one)
+    one.page.route("**/keep/", lambda route: route.abort())
+    type_at(one, "alternatives", "Patrols for a week;\nlighting")
+    one.tab_to("#f-on-acoustic")
+    one.page.keyboard.press("Space")
+    before = one.page.evaluate(ANSWERS)
+    one.page.reload()
+    assert one.page.evaluate(ANSWERS) == before and before["on-acoustic=on"]
+    one.page.unroute("**/keep/")
+    until_kept(one)
+    assert one.page.evaluate(LEFT) == 0
+    one.page.reload()
+    assert one.page.evaluate(ANSWERS) == before
+
+
+def test_a_reload_after_another_tab_saved_shows_both(desk: Sit) -> None:
+    one = desk()
+    one.forgive("ERR_FAILED", "Failed to load", "409")
+    name = begin(one)
+    one.page.goto(f"{one.url}/deployments/{name}/need/")
+    other = one.context.new_page()
+    other.goto(f"{one.url}/deployments/{name}/need/")
+    one.page.route("**/keep/", lambda route: route.abort())
+    type_at(one, "aim", "From the first tab")
+    other.fill("#f-aim", "From the second tab")
+    other.wait_for_function("() => /^Saved \\d\\d:/.test(document.querySelector('#saved').textContent)")
+    other.close()
+    one.page.reload()
+    one.page.unroute("**/keep/")
+    one.page.locator("#conflict:not([hidden])").wait_for()
+    assert one.page.input_value("#f-aim") == "From the first tab"
+    assert "From the second tab" in one.page.inner_text("#conflict-rows")
+    one.page.click("#take-saved")
+    one.wait("() => document.querySelector('#f-aim').value === 'From the second tab'")
+    assert one.page.evaluate(LEFT) == 0
+
+
+def test_signing_out_leaves_nothing_typed(desk: Sit) -> None:
+    one = desk()
+    one.forgive("ERR_FAILED", "Failed to load")
+    begin(one)
+    one.page.route("**/keep/", lambda route: route.abort())
+    type_at(one, "place", "180 Derry Rd E")
+    one.page.goto(f"{one.url}/deployments/")
+    assert one.page.evaluate(LEFT) == 1
+    one.page.click("form[data-sign-out] button:not([type=button])")
+    one.page.wait_for_load_state()
+    assert one.page.evaluate(LEFT) == 0
+
+
 def test_two_tabs_and_the_person_chooses(desk: Sit) -> None:
     one = desk()
     one.forgive("409")
