@@ -1,6 +1,7 @@
 """The page of what was agreed to: made once, at the moment of the yes, and kept byte by byte."""
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +31,7 @@ def facts(
     }
 
 
-def in_order(modules: list[str]) -> list[str]:
+def in_order(modules: Collection[str]) -> list[str]:
     """Return the sensors in the order of every page."""
     return [module for module in MODULES if module in modules]
 

@@ -20,7 +20,7 @@ from deployments.owner.door import LinkRequest, Visit, page_facts
 from deployments.owner.texts import Texts
 from deployments.policies.asking import MOST_CONDITIONS
 from deployments.selectors import links as selectors
-from deployments.selectors import standing
+from deployments.selectors import of_same_property, standing
 from trailers.models import TrailerStatus
 from trailers.selectors import LOST_AFTER
 from vault import Gone
@@ -110,7 +110,8 @@ def given(visit: Visit, consent: Consent) -> dict[str, Any]:
     said, deployment = visit.texts, _standing_on(consent)
     ended = _ended(consent) if deployment is None else None
     facts: dict[str, Any] = {
-        "consent": consent, "moment": said.moment(consent.given_at), "until": said.moment(consent.expires_at),
+        "consent": consent, "moment": said.moment(consent.given_at),
+        "until": said.moment(_until(consent, deployment)),
         "ended": ended and said.moment(ended.deactivated_at or consent.expires_at),
         "changed": not consent.deployments.exists(),
     }  # fmt: skip
@@ -118,6 +119,10 @@ def given(visit: Visit, consent: Consent) -> dict[str, Any]:
         rows = _confirmed(said, ended, consent) if ended else _silent_rows(said, consent, "off")
         return facts | {"rows": rows, "notice": "" if ended else said.say("given.not_yet")}
     return facts | _on_now(said, deployment, consent)
+
+
+def _until(consent: Consent, deployment: Deployment | None) -> datetime:
+    return (deployment and deployment.ends_at) or consent.expires_at
 
 
 def _on_now(said: Texts, deployment: Deployment, consent: Consent) -> dict[str, Any]:
@@ -129,7 +134,7 @@ def _on_now(said: Texts, deployment: Deployment, consent: Consent) -> dict[str, 
         )
         return {"rows": _silent_rows(said, consent, "unknown"), "notice": notice}
     rows = []
-    for module in agreement.in_order(consent.modules):
+    for module in agreement.in_order({*consent.modules, *deployment.modules}):
         told = status.modules.get(module)
         word = (
             "unknown" if told is None else "off" if not told["on"] else "ready" if module in WAITING else "on"
@@ -207,15 +212,19 @@ def _page(request: LinkRequest, name: str, facts: dict[str, Any], status: int = 
 
 
 def _standing_on(consent: Consent) -> Deployment | None:
-    rows = consent.deployments.select_related("trailer", "consent").filter(state=Deployment.State.ACTIVE)
-    found = rows.first()
-    return found if found is not None and found.in_force_at(now()) else None
+    """Return what stands at the property now, in whatever term and on whatever paper."""
+    rows = (
+        of_same_property(consent).select_related("trailer", "consent").filter(state=Deployment.State.ACTIVE)
+    )
+    return next((found for found in rows if found.in_force_at(now())), None)
 
 
 def _ended(consent: Consent) -> Deployment | None:
-    """Return the last deployment that stood on it and is over, by its record or by its time."""
-    rows = consent.deployments.select_related("trailer__desired", "consent").filter(
-        activated_at__isnull=False
+    """Return the last deployment that stood at the property and is over, by its record or by its time."""
+    rows = (
+        of_same_property(consent)
+        .select_related("trailer__desired", "consent")
+        .filter(activated_at__isnull=False)
     )
     return rows.order_by("-term", "-pk").exclude(deactivation_reason="renewed").first()
 
@@ -225,8 +234,6 @@ def _confirmed(said: Texts, ended: Deployment, consent: Consent) -> list[Row]:
     since = ended.deactivated_at or consent.expires_at
     rows = []
     for sensor in standing.sensors(ended):
-        if sensor.key not in consent.modules:
-            continue
         at = sensor.off_at
         key = "refused" if at is None else "was_off" if at <= since else "off_at"
         note = said.say(f"withdrawn.{key}", time=said.exact(at if at and key == "off_at" else since))

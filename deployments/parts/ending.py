@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models import Q
+
 import audit
 from accounts.models import Person, User
 from csoc.lib import clock, events, realtime
@@ -65,18 +67,25 @@ def tell_trailer(deployment: Deployment, actor: Any) -> None:
 
 
 def take_back(consent: Consent, *, actor: Any) -> None:
-    """Withdraw a consent, once, and end what stands on it (H3); part of the caller's act.
+    """Withdraw a consent, once, and end what stands at its property (H3); part of the caller's act.
 
-    Deployments are locked before the consent, as an authorisation does: no ring of waits, and no
+    A later term that stands on another consent of the same owner ends as well, and that consent with it.
+    Deployments are locked before consents, as an authorisation does: no ring of waits, and no
     authorisation or activation in between that would not be ended here.
     """
     standing = lock_standing_on(consent)
-    consent = Consent.objects.select_for_update(of=("self",)).select_related("agency").get(pk=consent.pk)
-    if consent.withdrawn_at is not None:
-        return
     person = actor.person if isinstance(actor, User) else None
-    consent.withdrawn_at, consent.withdrawn_by = clock.now(), person
-    consent.save(update_fields=["withdrawn_at", "withdrawn_by"])
+    meant = Consent.objects.filter(Q(pk=consent.pk) | Q(deployments__in=standing)).values("pk")
+    rows = Consent.objects.select_for_update(of=("self",)).select_related("agency").filter(pk__in=meant)
+    for row in rows.order_by("pk"):
+        _withdraw(row, person)
     for deployment_id in standing:
         end(locked(deployment_id), person=person, reason=Deployment.End.CONSENT_WITHDRAWN, actor=actor)
+
+
+def _withdraw(consent: Consent, person: Person | None) -> None:
+    if consent.withdrawn_at is not None:
+        return
+    consent.withdrawn_at, consent.withdrawn_by = clock.now(), person
+    consent.save(update_fields=["withdrawn_at", "withdrawn_by"])
     audit.record("consent.withdraw", audit.Ref("consent", str(consent.pk), consent.agency.code))

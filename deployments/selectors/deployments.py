@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -39,10 +39,24 @@ def locked(deployment_id: int) -> Deployment:
     return found
 
 
+def of_same_property(consent: Consent) -> QuerySet[Deployment]:
+    """Every term of every number that ever named this consent, or whose owner gave it by the link.
+
+    An owner who says no means the property: a later term may stand on another paper of theirs.
+    """
+    same = Deployment.objects.filter(year=OuterRef("year"), serial=OuterRef("serial"))
+    named = same.filter(Q(consent=consent) | Q(consent_requests__consent=consent))
+    return Deployment.objects.filter(Exists(named))
+
+
 def lock_standing_on(consent: Consent) -> list[int]:
-    """Lock every deployment that names this consent; return those that stand. Deployment before consent."""
-    list(_locked(consent.deployments.values("pk")).values_list("pk", flat=True))
-    stands = consent.deployments.filter(state__in=("authorised", "active"))
+    """Lock the property's deployments, oldest first; return those that stand. Deployment before consent.
+
+    All terms in the one order: ``locked`` will ask for the term before, and an act that holds it would
+    wait for us while we wait for it.
+    """
+    list(of_same_property(consent).select_for_update().order_by("pk").values_list("pk", flat=True))
+    stands = of_same_property(consent).filter(state__in=("authorised", "active"))
     return list(stands.order_by("pk").values_list("pk", flat=True))
 
 
@@ -198,11 +212,15 @@ def _only(part: dict[str, Any] | None, names: tuple[str, ...]) -> dict[str, Any]
 
 
 def _consent_wire(consent: Consent | None) -> dict[str, Any] | None:
-    return consent and {
-        "capacity": consent.capacity,
-        "method": consent.method,
-        "modules": consent.modules,
-        "conditions": consent.conditions,
-        "expires_at": clock.wire(consent.expires_at),
-        "withdrawn_at": clock.wire(consent.withdrawn_at),
-    }
+    return (
+        None
+        if consent is None
+        else {
+            "capacity": consent.capacity,
+            "method": consent.method,
+            "modules": consent.modules,
+            "conditions": consent.conditions,
+            "expires_at": clock.wire(consent.expires_at),
+            "withdrawn_at": clock.wire(consent.withdrawn_at),
+        }
+    )

@@ -11,7 +11,7 @@ from accounts.models import User
 from csoc.lib import clock, events, realtime
 from csoc.lib.errors import nothing_here
 from deployments import policies, sealed
-from deployments.models import Deployment, Review, Tightening
+from deployments.models import Contribution, Deployment, Review, Tightening
 from deployments.parts.ending import end, ref, take_back, tell_trailer
 from deployments.parts.switching import switch_on
 from deployments.selectors import locked
@@ -50,8 +50,18 @@ def renew_deployment(*, actor: User, deployment_id: int) -> Deployment:
         **{name: getattr(before, name) for name in CARRIED},
     )  # fmt: skip
     renewal.save()
+    _carry_writers(before, renewal)
     audit.record("deployment.create", ref(renewal))
     return renewal
+
+
+def _carry_writers(before: Deployment, renewal: Deployment) -> None:
+    """Whoever wrote what is carried over wrote a part of the renewal: they do not authorise it."""
+    wrote = set(before.contributions.values_list("person_id", flat=True)) | {before.applicant_id}
+    Contribution.objects.bulk_create(
+        Contribution(deployment=renewal, person_id=person_id, at=renewal.created_at)
+        for person_id in sorted(wrote)
+    )
 
 
 def _next_term(before: Deployment) -> int:
