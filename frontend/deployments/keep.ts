@@ -5,7 +5,7 @@
  */
 import { h, must } from "../board/dom";
 import { clock } from "../board/time";
-import { answers, drop, putBack, recall, remember, same } from "./typed";
+import { answers, drop, type Fields, putBack, recall, remember, same } from "./typed";
 
 export interface Kept {
   saved_at: string;
@@ -36,6 +36,8 @@ class Keeper {
   private leaving = false;
   /** The form itself is on its way, or was given up. */
   private gone = false;
+  /** What is on its way to the server; after a reload, what was. */
+  private sent: Fields | null = null;
   private readonly base: HTMLInputElement;
   private readonly bar = must<HTMLElement>("#saved");
 
@@ -62,9 +64,10 @@ class Keeper {
   bringBack(): void {
     const typed = recall(sessionStorage, this.address, this.who);
     if (!typed) return;
-    if (same(typed.fields, answers(new FormData(this.form)))) return drop(sessionStorage, this.address);
+    const shown = answers(new FormData(this.form));
+    if (same(typed.fields, shown)) return drop(sessionStorage, this.address);
     putBack(this.form, typed.fields);
-    this.base.value = typed.base;
+    if (!typed.sent || !same(typed.sent, shown)) [this.base.value, this.sent] = [typed.base, typed.sent];
     this.form.dispatchEvent(new Event("change"));
     this.touched(0);
   }
@@ -94,9 +97,10 @@ class Keeper {
 
   private async send(): Promise<void> {
     this.say(this.form.dataset["saving"] ?? "");
+    const before = this.sent;
     let answer: Response;
     try {
-      answer = await fetch(this.form.dataset["keep"]!, { method: "POST", body: this.body(), headers: { Accept: "application/json" }, credentials: "same-origin" });
+      answer = await this.post();
     } catch {
       return this.failed(this.form.dataset["noAnswer"] ?? "");
     }
@@ -104,11 +108,26 @@ class Keeper {
     if (answer.ok) return this.kept(body as Kept);
     const problem = body as Conflict;
     if (answer.status === 409 && problem.differs?.length === 0) return this.arrived(problem);
+    if (answer.status === 409 && before && await this.isSaved(before)) return this.arrived(problem);
     if (answer.status === 409 && problem.differs) return this.conflict(problem);
     this.failed(problem.detail ?? this.form.dataset["noAnswer"] ?? "", answer.status >= 500);
   }
 
-  /** What left with the page before was faster: the server has these very words. */
+  private post(): Promise<Response> {
+    const body = this.body();
+    this.sent = answers(body);
+    const keepalive = body.toString().length <= BEACON_BYTES;
+    return fetch(this.address, { method: "POST", body, keepalive, headers: { Accept: "application/json" }, credentials: "same-origin" });
+  }
+
+  /** Whether these words are what the server has now. */
+  private async isSaved(words: Fields): Promise<boolean> {
+    const page = await fetch(location.href, { credentials: "same-origin" }).then((answer) => answer.text()).catch(() => "");
+    const form = new DOMParser().parseFromString(page, "text/html").querySelector<HTMLFormElement>("form#answers");
+    return form !== null && same(words, answers(new FormData(form)));
+  }
+
+  /** What left with the page before was faster: the server has words of this very tab. */
   private arrived(told: Conflict): void {
     this.base.value = told.base;
     this.touched(0);
@@ -116,6 +135,7 @@ class Keeper {
 
   private kept(kept: Kept): void {
     drop(sessionStorage, this.address);
+    this.sent = null;
     this.base.value = kept.base;
     this.say((this.form.dataset["saved"] ?? "%s").replace("%s", clock(kept.saved_at)));
     this.told(kept);
@@ -160,14 +180,16 @@ class Keeper {
 
   private leave(): void {
     if (this.gone || !(this.dirty || this.busy || this.leaving)) return;
-    remember(sessionStorage, this.address, { base: this.base.value, who: this.who, fields: answers(new FormData(this.form)) });
+    const fields = answers(new FormData(this.form));
+    remember(sessionStorage, this.address, { base: this.base.value, who: this.who, fields, sent: this.busy && this.sent });
     if (!this.dirty || this.leaving) return;
-    const body = this.body();
-    if (body.toString().length > BEACON_BYTES) return;
+    // One is on its way: the next must name what comes of it. The tab has the words meanwhile.
+    if (this.busy) { void this.keep(); return; }
+    if (this.body().toString().length > BEACON_BYTES) return;
     clearTimeout(this.timer);
     this.dirty = false;
-    this.busy = fetch(this.form.dataset["keep"]!, { method: "POST", body, keepalive: true, headers: { Accept: "application/json" }, credentials: "same-origin" })
-      .then(async (answer) => { if (answer.ok) this.kept((await answer.json()) as Kept); else this.dirty = true; })
+    this.busy = this.post()
+      .then(async (answer) => { if (answer.ok) this.kept((await answer.json()) as Kept); else this.touched(0); })
       .catch(() => { this.dirty = true; })
       .finally(() => { this.busy = null; });
   }

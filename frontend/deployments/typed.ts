@@ -4,8 +4,11 @@
  */
 
 export type Fields = [string, string][];
-/** `base`: the text that the form was filled in over. `who`: only the same person gets it back. */
-export interface Typed { base: string; who: string; fields: Fields }
+/**
+ * `base`: the text that the form was filled in over. `who`: only the same person gets it back. `sent`: what was on
+ * its way to the server when the page went; once there, it is the text that `base` no longer names.
+ */
+export interface Typed { base: string; who: string; fields: Fields; sent: Fields | null }
 
 const PREFIX = "typed:";
 /** What a form carries besides its answers. */

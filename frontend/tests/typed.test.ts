@@ -11,7 +11,7 @@ function tab(): Storage {
   }) as Storage;
 }
 
-const typed = { base: "b1", who: "Priya Venn", fields: [["aim", "To protect"]] as [string, string][] };
+const typed = { base: "b1", who: "Priya Venn", fields: [["aim", "To protect"]] as [string, string][], sent: null };
 
 test("the same person gets it back at the same address, until the server has it", () => {
   const store = tab();
