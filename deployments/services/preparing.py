@@ -62,6 +62,7 @@ def edit_sections(
         APPLY[name](deployment, actor, sections[name], now)
     answers = sealed.read_answers(deployment)
     sealed.write_answers(deployment, {key: typed for key, typed in answers.items() if key not in sections})
+    stamp(deployment)
     _keep(deployment, actor)
     verb = VERB[next(iter(sections))] if len(sections) == 1 else "deployment.update"
     audit.record(verb, ref(deployment))
@@ -81,13 +82,14 @@ def keep_answers(
     policies.unchanged_since(deployment, {section: base}, None)
     answers = sealed.read_answers(deployment)
     sealed.write_answers(deployment, {**answers, section: policies.typed_text(typed)})
+    # Nothing of the content changed: a version is what somebody saved.
+    deployment.saved_at = clock.now()
     _keep(deployment, actor)
     audit.record("deployment.draft", ref(deployment))
     return deployment
 
 
 def _keep(deployment: Deployment, actor: User) -> None:
-    stamp(deployment)
     deployment.save()
     Contribution.objects.get_or_create(
         deployment=deployment, person=actor.person, defaults={"at": clock.now()}
