@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.utils import formats
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from deployments.models import Capacity, Consent, Incident, SensitivePlace
+from deployments.models import Capacity, Consent, Incident, RiskMatrix, SensitivePlace
 from deployments.selectors.differences import ADDED, REMOVED, SAME, Piece, changed, named, whole, words
+from deployments.selectors.risk import explain
 from trailers.models import MODULES
 
 Content = Mapping[str, Any]
@@ -105,7 +107,7 @@ def _incident(content: Content, before: Content | None) -> list[Line]:
         if not part:
             return ""
         return _("%(kind)s, reported %(at)s. %(place)s") % {
-            "kind": _choice(Incident.Kind.choices, part["kind"]), "at": moment(part["reported_at"]),
+            "kind": capfirst(_choice(Incident.Kind.choices, part["kind"])), "at": moment(part["reported_at"]),
             "place": part.get("place", ""),
         }  # fmt: skip
 
@@ -116,31 +118,55 @@ def _incident(content: Content, before: Content | None) -> list[Line]:
 
 
 def _risk(content: Content, before: Content | None) -> list[Line]:
-    def score(part: Mapping[str, Any]) -> str:
-        if not part:
-            return ""
-        return _("%(score)d, threshold %(threshold)d. Valid until %(until)s.") % {
-            "score": part["score"], "threshold": part["threshold"],
-            "until": moment(part["valid_until"], "j F Y"),
-        }  # fmt: skip
-
-    lines = [_fact("", "risk", score, content, before)]
-    factors = (_part(content, "risk") or {}).get("factors", {})
-    old = None if before is None else (_part(before, "risk") or {}).get("factors", {})
-    for key, one in factors.items():
-        was = None if old is None else _scored(old.get(key))
-        lines.append(Line(_factor_name(key), words(was, _scored(one))))
+    new = _scoring(_part(content, "risk") or {})
+    old = None if before is None else _scoring(_part(before, "risk") or {})
+    score, rest = (None, None) if old is None else (old.score, old.rest)
+    headline = [piece._replace(strong=True) for piece in whole(score, new.score)]
+    lines = [Line("", headline + words(rest, new.rest))]
+    for key, name in ((old.names if old else {}) | new.names).items():
+        was = None if old is None else old.words.get(key, "")
+        lines.append(Line(name, words(was, new.words.get(key, ""))))
     return lines
+
+
+@dataclass(frozen=True)
+class _Scoring:
+    """A score as it is read: ``14 of 24``, what follows it, and by factor its name and what was found."""
+
+    score: str = ""
+    rest: str = ""
+    names: dict[str, str] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+
+
+def _scoring(part: Mapping[str, Any]) -> _Scoring:
+    """Read a score by the very matrix that the content names: a published one never changes."""
+    if not part:
+        return _Scoring()
+    told = {"threshold": part["threshold"], "until": moment(part["valid_until"], "j F Y")}
+    matrix = RiskMatrix.objects.filter(pk=part.get("matrix") or 0).first()
+    factors = part.get("factors", {})
+    if matrix is None:
+        rest = _(", threshold %(threshold)d. Valid until %(until)s.") % told
+        found = {key: _scored(one.get("level"), "", one.get("why", "")) for key, one in factors.items()}
+        return _Scoring(str(part["score"]), rest, {key: _factor_name(key) for key in factors}, found)
+    explained = explain(matrix, factors)
+    told["firmness"] = explained.firmness[0] if explained.firmness else ""
+    return _Scoring(
+        _("%(score)d of %(highest)d") % {"score": part["score"], "highest": explained.highest},
+        _(", threshold %(threshold)d. %(firmness)s Valid until %(until)s.") % told,
+        {one.key: one.label for one in explained.factors},
+        {one.key: _scored(one.level, one.word, one.why) for one in explained.factors},
+    )
 
 
 def _factor_name(key: str) -> str:
     return key.replace("_", " ").replace("-", " ").capitalize()
 
 
-def _scored(factor: Any) -> str:
-    if not isinstance(factor, Mapping):
-        return ""
-    return f"{factor.get('level')}: {factor.get('why') or _('no reason needed')}"
+def _scored(level: Any, word: str, why: str) -> str:
+    told = ", ".join(str(one) for one in (level, word) if one not in (None, ""))
+    return f"{told}: {why}" if why else told
 
 
 def _need(content: Content, before: Content | None) -> list[Line]:
@@ -180,7 +206,8 @@ def _on(on: bool) -> str:
 
 
 def _lists(need: Mapping[str, Any]) -> list[str]:
-    return [_list_name(name) for name in need.get("hotlist_categories", [])]
+    told = [_list_name(name) for name in need.get("hotlist_categories", [])]
+    return told or ([_("none")] if "alpr" in need.get("modules", []) else [])
 
 
 def _list_name(key: str) -> str:
@@ -192,7 +219,7 @@ def _place(content: Content, before: Content | None) -> list[Line]:
     lines = [
         _value("", "place", _point, content, before),
         _value(_("Address"), "place", _address, content, before),
-        _value(_("Faces"), "place", lambda part: f"{part.get('heading_deg', '')}°", content, before),
+        _value(_("The mast looks towards"), "place", _heading, content, before),
         Line(_("Inside 500 m"), named(None if old is None else _around(old), _around(place)), listed=True),
         Line(_("Forbidden camera sectors"), named(None if old is None else _sectors(old), _sectors(place)),
              listed=True),
@@ -212,6 +239,10 @@ def _address(part: Mapping[str, Any]) -> str:
     return ", ".join(text for text in (part.get("site", ""), part.get("address", "")) if text)
 
 
+def _heading(part: Mapping[str, Any]) -> str:
+    return _("%s° from north") % part.get("heading_deg", "") if part.get("lat") else ""
+
+
 def _around(part: Mapping[str, Any]) -> list[str]:
     kinds = SensitivePlace.Kind.choices
     told = [
@@ -219,7 +250,7 @@ def _around(part: Mapping[str, Any]) -> list[str]:
         % {"kind": _choice(kinds, one["kind"]), "name": one["name"], "metres": one["distance_m"]}
         for one in part.get("sensitive_places", [])
     ]
-    return told or [_("no place of the list")]
+    return told or ([_("no place of the list")] if part.get("lat") else [])
 
 
 def _sectors(part: Mapping[str, Any]) -> list[str]:
@@ -227,11 +258,11 @@ def _sectors(part: Mapping[str, Any]) -> list[str]:
     for one in part.get("forbidden_sectors", []):
         why = f", {one['why']}" if one.get("why") else ""
         told.append(_("%(start)s° to %(end)s°") % {"start": one["from_deg"], "end": one["to_deg"]} + why)
-    return told or [_("none")]
+    return told or ([_("none")] if part.get("lat") else [])
 
 
 def _speaker(part: Mapping[str, Any]) -> str:
-    if not part:
+    if not part.get("lat"):
         return ""
     told = _("at most %d %%") % part.get("speaker_ceiling_pct", 0)
     if not part.get("quiet_from") or not part.get("quiet_to"):
@@ -256,9 +287,13 @@ def _consent(content: Content, before: Content | None) -> list[Line]:
     return [
         _fact("", "consent", given, content, before),
         Line(_("Covers"), named(None if old is None else covers[0], covers[1]), listed=True),
-        _fact(_("Conditions"), "consent", lambda part: part.get("conditions") or _("none"), content, before),
+        _fact(_("Conditions"), "consent", _conditions, content, before),
         _value(_("Digest"), "consent", lambda part: _short(part.get("document_sha256", "")), content, before),
     ]
+
+
+def _conditions(part: Mapping[str, Any]) -> str:
+    return part.get("conditions") or _("none") if part else ""
 
 
 def _covered(part: Mapping[str, Any]) -> list[str]:

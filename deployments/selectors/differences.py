@@ -10,10 +10,11 @@ SAME, ADDED, REMOVED = "same", "added", "removed"
 
 
 class Piece(NamedTuple):
-    """A stretch of text and whether it is the same, was added or was removed."""
+    """A stretch of text and whether it is the same, was added or was removed; ``strong`` stands out."""
 
     kind: str
     text: str
+    strong: bool = False
 
     @property
     def core(self) -> str:

@@ -12,9 +12,10 @@ from django.utils.html import strip_tags
 from accounts import services as people
 from accounts.services import acting
 from deployments import services
-from deployments.models import Deployment
+from deployments.models import Deployment, RiskMatrix
 from deployments.selectors import as_read, deciding, differences
 from deployments.selectors.differences import ADDED, REMOVED, SAME, Piece
+from deployments.selectors.risk import explain
 from tests.accounts.people import second_sign_in, sign_in
 from tests.deployments.standing_people import HOSTILE, returned, sent, sent_again
 from tests.scene import Scene, standing
@@ -87,6 +88,40 @@ def test_every_part_of_the_content_is_on_the_page(scene: Scene, waiting: Deploym
     for factor in content["risk"]["factors"].values():
         assert factor["why"] in shown
     assert "Recording off." in shown
+
+
+def test_the_risk_reads_as_its_matrix_says(waiting: Deployment) -> None:
+    """Labels and their order are the matrix's, whatever order the content was kept in."""
+    content = waiting.content()
+    matrix = RiskMatrix.objects.get(pk=content["risk"]["matrix"])
+    explained = explain(matrix, content["risk"]["factors"])
+    turned = dict(reversed(content["risk"]["factors"].items()))
+    risk = as_read.read(content | {"risk": content["risk"] | {"factors": turned}})[1]
+    headline = "".join(piece.text for piece in risk.lines[0].pieces)
+    assert risk.lines[0].pieces[0] == Piece(SAME, f"{explained.total} of {matrix.highest}", strong=True)
+    assert f", threshold {matrix.threshold}. {explained.firmness[0]} Valid until" in headline
+    assert [line.label for line in risk.lines[1:]] == [factor["label"] for factor in matrix.factors]
+    first = explained.factors[0]
+    assert risk.lines[1].pieces[0].text == f"{first.level}, {first.word}: {first.why}"
+
+
+def test_a_factor_of_an_earlier_matrix_is_told_as_removed(waiting: Deployment) -> None:
+    content = waiting.content()
+    gone = content["risk"]["factors"] | {"dogs_near": {"level": 2, "why": "Two."}}
+    before = content | {"risk": content["risk"] | {"matrix": None, "factors": gone}}
+    risk = as_read.read(content, before)[1]
+    assert next(line for line in risk.lines if line.label == "Dogs near").pieces == [
+        Piece(REMOVED, "2: Two.")
+    ]
+
+
+def test_an_empty_draft_states_no_facts(scene: Scene) -> None:
+    users = scene.users
+    with acting(users["applicant"]):
+        made = services.create_deployment(actor=users["applicant"], trailer=scene.trailer, site="Yard")
+    told = {part.key: [line.label for line in part.lines] for part in as_read.read(made.content())}
+    assert told["risk"] == told["consent"] == told["incident"] == told["need"] == []
+    assert told["place"] == ["Address"]
 
 
 def test_a_change_of_anything_hashed_is_a_difference_that_is_seen(waiting: Deployment) -> None:

@@ -166,7 +166,7 @@ def test_the_whole_story_in_nine_pages(desk: Desk) -> None:
     shown = desk.get("check")
     for said in (
         "PR26-0148831",
-        "14, threshold 12",
+        ", threshold 12. If",
         "Seconds matter.",
         "School yard",
         "Marisol",
