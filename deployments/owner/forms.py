@@ -3,6 +3,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from csoc.lib.errors import Refused
 from deployments.models import Capacity, Language
 
 
@@ -31,7 +32,7 @@ class LinkForm(forms.Form):
         help_text=_("The page itself can be read in all three"),
     )  # fmt: skip
 
-    @property
-    def sentence(self) -> str:
-        """What to mend, in one sentence."""
-        return str(next(iter(self.errors.values()))[0])
+    def refuse(self, refused: Refused) -> None:
+        """Put a refusal beside the field that it names, or above them all."""
+        field = str(refused.extra.get("field", ""))
+        self.add_error(field if field in self.fields else None, refused.sentence)

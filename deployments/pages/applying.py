@@ -27,7 +27,7 @@ def section_page(section: str) -> View:
     def page(request: HttpRequest, name: str) -> HttpResponse:
         found = selectors.visible_by_name(request.user, name)  # type: ignore[arg-type]
         act = filling.sent if request.method == "POST" else filling.opened
-        return _answer(request, act(request, found, section))
+        return answer(request, act(request, found, section))
 
     return page
 
@@ -38,19 +38,24 @@ def section_page(section: str) -> View:
 def consent_page(request: HttpRequest, name: str) -> HttpResponse:
     """Show both ways to a consent; what is posted goes to the address that takes a paper."""
     found = selectors.visible_by_name(request.user, name)  # type: ignore[arg-type]
-    return _answer(request, filling.opened(request, found, "consent"))
+    return answer(request, filling.opened(request, found, "consent"))
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @never_cache
-@audit.guard("consent.give", object=named, acts=True)
+@audit.guard("consent.give", object=named, acts=True, shows="deployment.view")
 def consent_document(request: HttpRequest, name: str) -> HttpResponse:
     """Take the signed paper with its form: the one address that lets several megabytes in."""
     found = selectors.visible_by_name(request.user, name)  # type: ignore[arg-type]
-    return _answer(request, filling.sent(request, found, "consent"))
+    if request.method == "GET":
+        return redirect("deployment-consent", name=found.address_name)
+    return answer(request, filling.sent(request, found, "consent"))
 
 
-def _answer(request: HttpRequest, filled: filling.Filled) -> HttpResponse:
+def answer(
+    request: HttpRequest, filled: filling.Filled, *, status: int | None = None, **more: Any
+) -> HttpResponse:
+    """Go on with what was saved, or show the section's page; ``more`` is for its template."""
     if filled.closed:
         told = {"deployment": filled.deployment, "section": filled.section}
         return render(request, "deployments/closed.html", told, status=409)
@@ -59,7 +64,7 @@ def _answer(request: HttpRequest, filled: filling.Filled) -> HttpResponse:
         now = selectors.visible_by_name(request.user, name)  # type: ignore[arg-type]
         return redirect(filling.next_of(now, filled.section), name=name)
     template = f"deployments/{filled.section}.html"
-    return render(request, template, filling.page(filled), status=filled.status)
+    return render(request, template, filling.page(filled) | more, status=status or filled.status)
 
 
 def keep_typed(section: str) -> View:

@@ -4,11 +4,15 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
 
 import audit
+from csoc.lib.errors import Refused
 from deployments import selectors
+from deployments.models import Deployment
 from deployments.owner.forms import LinkForm
+from deployments.pages import applying, filling
 from deployments.services import asking
 
 
@@ -16,18 +20,29 @@ def _named(request: HttpRequest, name: str) -> audit.Ref:
     return audit.Ref("deployment", name.partition(".")[0], request.user.person.agency.code)
 
 
-@require_POST
-@audit.guard("consent.request", object=_named, acts=True)
+@require_http_methods(["GET", "POST"])
+@never_cache
+@audit.guard("consent.request", object=_named, acts=True, shows="deployment.view")
 def send_link(request: HttpRequest, name: str) -> HttpResponse:
-    """Send a link, or a newer one. What is missing is said on the consent's page."""
+    """Send a link, or a newer one; or show the consent's page again with what was typed and why not."""
     found = selectors.visible_by_name(request.user, name)
     form = LinkForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, form.sentence)
+    if request.method == "GET":
         return redirect("deployment-consent", name=found.address_name)
-    asking.request_consent(actor=request.user, deployment_id=found.pk, **form.cleaned_data)
+    if not form.is_valid() or not _asked(request, found, form):
+        return applying.answer(request, filling.opened(request, found, "consent"), link_form=form, status=422)
     messages.success(request, _("The link is on its way. This page says when it was sent."))
     return redirect("deployment-consent", name=found.address_name)
+
+
+def _asked(request: HttpRequest, found: Deployment, form: LinkForm) -> bool:
+    try:
+        asking.request_consent(actor=request.user, deployment_id=found.pk, **form.cleaned_data)
+    except Refused as refused:
+        if refused.status not in (422, 429):
+            raise
+        form.refuse(refused)
+    return form.is_valid()
 
 
 @require_POST

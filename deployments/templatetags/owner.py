@@ -31,7 +31,8 @@ def owner_link(context: template.Context, deployment: Deployment) -> dict[str, A
     known = {"owner_name": state.name, "owner_email": state.email, "capacity": state.request.capacity,
              "language": state.request.language} if state and state.name else {}  # fmt: skip
     return {
-        "deployment": deployment, "state": state, "form": LinkForm(initial=known), "is_demo": settings.IS_DEMO,
-        "csrf_token": context.get("csrf_token"),
+        "deployment": deployment, "state": state, "form": context.get("link_form") or LinkForm(initial=known),
+        "is_demo": settings.IS_DEMO, "csrf_token": context.get("csrf_token"),
+        "local_time_zone": settings.LOCAL_TIME_ZONE,
         "ready": bool(deployment.modules) and deployment.lat is not None and deployment.ends_at is not None,
     }  # fmt: skip
