@@ -8,6 +8,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
@@ -23,6 +24,7 @@ from deployments.models import Consent, ConsentRequest, Deployment, OwnerCode, O
 from deployments.owner import links, outbox, texts
 from deployments.selectors.links import details, link_state
 from deployments.services import answering, asking
+from tests.accounts.people import sign_in
 from tests.deployments.owners import Phone, arrived, ask, complete, draft, phone, token_of
 from tests.scene import Scene, standing
 from trailers.models import DesiredState, ModuleChange, TrailerStatus
@@ -141,6 +143,44 @@ def test_only_whoever_may_edit_asks(scene: Scene, wanted: Deployment) -> None:
 def test_who_asked_does_not_authorise(scene: Scene, wanted: Deployment) -> None:
     ask(scene, wanted)
     assert wanted.contributions.filter(person=scene.users["applicant"].person).exists()
+
+
+def test_a_wrong_address_is_said_beside_it_and_nothing_typed_is_lost(
+    scene: Scene, wanted: Deployment
+) -> None:
+    ines = sign_in(scene.users["applicant"])
+    at = f"/deployments/{wanted.address_name}/consent/"
+    typed = {"capacity": "occupant", "owner_name": "Marisol C.", "owner_email": "marisol@", "language": "pa"}
+    answer = ines.post(at + "link/", typed)
+    form = answer.content.decode().partition('id="ask-owner"')[2].partition("</form>")[0]
+    assert answer.status_code == 422 and "<details open>" in answer.content.decode()
+    for kept in ('value="Marisol C."', 'value="marisol@"', 'value="pa" selected', 'value="occupant"'):
+        assert kept in form, kept
+    assert form.index("This is no e-mail address") > form.index('value="marisol@"')
+    assert not ConsentRequest.objects.exists()
+    for _asked in range(5):
+        assert ines.post(at + "link/", typed | {"owner_email": "marisol@example.org"}).status_code == 302
+    answer = ines.post(at + "link/", typed | {"owner_email": "marisol@example.org"})
+    assert answer.status_code == 422 and "Five links were sent within an hour" in words(answer)
+    assert 'value="Marisol C."' in answer.content.decode()
+
+
+def test_each_address_of_asking_leads_to_its_page(scene: Scene, wanted: Deployment) -> None:
+    ines = sign_in(scene.users["applicant"])
+    at = f"/deployments/{wanted.address_name}/consent/"
+    for posted in ("link/", "document/"):
+        answer = ines.get(at + posted)
+        assert (answer.status_code, answer["Location"]) == (302, at)
+    assert sign_in(scene.users["dispatcher"]).get(at + "link/").status_code in (403, 404)
+
+
+def test_the_applicant_reads_local_times(scene: Scene, wanted: Deployment) -> None:
+    asked = ask(scene, wanted)
+    arrived()
+    shown = words(sign_in(scene.users["applicant"]).get(f"/deployments/{wanted.address_name}/consent/"))
+    there = asked.expires_at.astimezone(ZoneInfo("America/Toronto"))
+    assert f"To answer by {there.day} {there:%B %H:%M} E" in shown
+    assert "UTC" not in shown
 
 
 # -- what a link tells -------------------------------------------------------------------------------

@@ -300,6 +300,7 @@ OWNER_CASES = {
     ("owner-withdraw", "POST"): Case("dispatcher", lambda s: _owner(s, "withdraw/", {}, given=True)),
     ("owner-agreed", "GET"): Case("dispatcher", lambda s: _owner(s, "agreed/", given=True)),
     ("owner-receipt", "GET"): Case("dispatcher", lambda s: _owner(s, "receipt/", withdrawn=True)),
+    ("deployment-link", "GET"): Case("applicant", lambda s: Ask(owner_cases.to_ask(s, MARKER))),
     ("deployment-link", "POST"): Case("applicant", lambda s: Ask(owner_cases.to_ask(s, MARKER), form=LINK)),
     ("deployment-link-end", "POST"): Case(
         "applicant", lambda s: Ask(owner_cases.to_ask(s, MARKER, asked=True) + "end/", form={})
@@ -377,6 +378,7 @@ APPLICANT_CASES = {
     ("deployment-new", "POST"): Case("applicant", lambda s: Ask("/deployments/new/", form=NEW)),
     **{(f"deployment-{section}", "GET"): _page(section) for section in SECTIONS},
     **{(f"deployment-{section}", "POST"): _answers(section) for section in SECTIONS if section != "consent"},
+    ("deployment-consent-document", "GET"): _page("consent/document"),
     ("deployment-consent-document", "POST"): Case("applicant", _paper),
     **{(f"deployment-{section}-keep", "POST"): _answers(section, f"{section}/keep") for section in SECTIONS},
     ("deployment-check", "GET"): _page("check"),
