@@ -110,7 +110,7 @@ def deployments_visible_to(user: User) -> QuerySet[Deployment]:
         return found.none()
     may = Q(pk__in=granted_ids(user))
     if Role.SUPERVISOR in held:
-        may |= ~Q(state="draft") | Q(unit=person.unit) | Q(applicant=person)
+        may |= ~Q(state="draft")
     if Role.APPLICANT in held:
         may |= Q(unit=person.unit) | Q(applicant=person)
     if Role.TECHNICIAN in held:
@@ -166,8 +166,10 @@ def readable_deployment(user: User, name: str) -> tuple[Deployment, BreakGlass |
     found = _by_name(Deployment.objects.select_related(*_WHOLE), name)
     if found is not None and policies.may_read(user, found):
         return found, None
-    glass = break_glass.glass_for(user, BreakGlass.Kind.DEPLOYMENT, name) if found is not None else None
-    if found is None or glass is None or found.agency_id != user.person.agency_id:
+    if found is None or found.agency_id != user.person.agency_id:
+        raise nothing_here()
+    glass = break_glass.glass_for(user, BreakGlass.Kind.DEPLOYMENT, name)
+    if glass is None:
         sentence = _("Only a supervisor, or an applicant of its own unit, reads a deployment.")
         raise break_glass.refusal(user, BreakGlass.Kind.DEPLOYMENT, name, sentence)
     return found, glass
