@@ -21,6 +21,10 @@ from typing import Any
 import daphne.http_protocol
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
+from django.conf import settings
+from django.http.cookie import parse_cookie
+from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy
 from twisted.internet import reactor
 
 #: The one route whose bodies may be long (a trailer's catch-up), and everybody else's limit: a hundred
@@ -43,16 +47,21 @@ BUSY = (
     b'{"type":"/problems/unavailable","title":"unavailable","status":503,'
     b'"detail":"Too many documents are being sent. Try again in a moment."}'
 )
-_PAGE = (
-    b'<!doctype html><html lang="en"><meta charset="utf-8"><title>Not uploaded</title>'
-    b"<h1>The document was not uploaded</h1><p>%s</p>"
-    b"<p>Use Back in your browser; what you typed is kept.</p></html>"
-)
-TOO_LARGE_PAGE = _PAGE % (
-    b"It has more than 5 MB. Scan the signed consent in black and white or with a lower resolution, "
-    b"and upload that."
-)
-BUSY_PAGE = _PAGE % b"Too many documents are being sent at the same time. Try again in a moment."
+#: The same in words, for the page of a browser.
+_SENTENCES = {
+    413: gettext_lazy(
+        "It has more than 5 MB. Scan the signed consent in black and white or with a lower resolution, "
+        "and upload that."
+    ),
+    503: gettext_lazy("Too many documents are being sent at the same time. Try again in a moment."),
+}
+#: Django's middleware is not around this page.
+_PAGE_HEADERS = {
+    b"Content-Security-Policy": b"default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; "
+    b"script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    b"X-Content-Type-Options": b"nosniff",
+    b"Cache-Control": b"no-store",
+}
 
 
 class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
@@ -70,7 +79,7 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         self._handed_over = False
         self._deadline: Any = None
         # The channel knows the request line by now, the request itself learns it after the body.
-        path = bytes(getattr(self.channel, "_path", LONG_BODIES)).partition(b"?")[0]
+        path = self._path = bytes(getattr(self.channel, "_path", LONG_BODIES)).partition(b"?")[0]
         self._document = getattr(self.channel, "_command", b"") == b"POST" and bool(DOCUMENTS.fullmatch(path))
         self._limit = MAX_LONG_BODY_BYTES if path == LONG_BODIES else MAX_BODY_BYTES
         if self._document:
@@ -134,10 +143,11 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
             handed = super().process()
             self._free_when_done()
             return handed
-        body, kind = self._answer()
+        body, headers = self._answer()
         channel = self.channel
         self.setResponseCode(self._refusal)
-        self.setHeader(b"Content-Type", kind)
+        for name, value in headers.items():
+            self.setHeader(name, value)
         self.setHeader(b"Content-Length", str(len(body)).encode())
         self.setHeader(b"Connection", b"close")
         self.write(body)
@@ -156,11 +166,23 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         self._handed_over = True
         task.add_done_callback(self._free)
 
-    def _answer(self) -> tuple[bytes, bytes]:
+    def _answer(self) -> tuple[bytes, dict[bytes, bytes]]:
         accepted = b",".join(self.requestHeaders.getRawHeaders(b"accept", []))
         if self._document and b"text/html" in accepted:
-            return TOO_LARGE_PAGE if self._refusal == 413 else BUSY_PAGE, b"text/html; charset=utf-8"
-        return TOO_LARGE if self._refusal == 413 else BUSY, b"application/problem+json"
+            return self._page(), {b"Content-Type": b"text/html; charset=utf-8"} | _PAGE_HEADERS
+        body = TOO_LARGE if self._refusal == 413 else BUSY
+        return body, {b"Content-Type": b"application/problem+json"}
+
+    def _page(self) -> bytes:
+        """Return the console's own page of what was not uploaded, with the way back to the form."""
+        cookies = b";".join(self.requestHeaders.getRawHeaders(b"cookie", [])).decode("latin-1")
+        shown = {
+            "sentence": _SENTENCES[self._refusal],
+            "back": self._path.removesuffix(b"document/").decode("ascii"),
+            "request": {"COOKIES": parse_cookie(cookies)},
+            "local_time_zone": settings.LOCAL_TIME_ZONE,
+        }
+        return render_to_string("deployments/not_uploaded.html", shown).encode()
 
 
 def _settle_garbage() -> None:

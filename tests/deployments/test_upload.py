@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bench.driving import until
 from csoc.launcher import free_ports
 from csoc.server import MAX_DOCUMENT_BODY_BYTES, MAX_DOCUMENTS_BYTES
 from tests.deployments import papers
@@ -122,6 +123,11 @@ def test_too_much_is_said_in_words_to_a_browser_and_as_a_problem_to_a_program(we
     told = web.post(bytes(6_000_000), headers={"Accept": "text/html,*/*"})
     assert told.status_code == 413 and told.headers["content-type"].startswith("text/html")
     assert "more than 5 MB" in told.text and "Sample" not in told.text
+    assert "dist/app.css" in told.text and f'href="{PATH.removesuffix("document/")}"' in told.text
+    assert "default-src 'none'" in told.headers["content-security-policy"]
+    assert 'class="dark"' in told.text
+    light = web.post(bytes(6_000_000), headers={"Accept": "text/html", "Cookie": "a=b; theme=light"})
+    assert 'class="light"' in light.text
     told = web.post(bytes(6_000_000))
     assert (told.status_code, told.json()["type"]) == (413, "/problems/too-large")
 
@@ -149,19 +155,19 @@ def test_all_together_have_a_bound_and_a_place_is_given_back(web: Web) -> None:
     places = MAX_DOCUMENTS_BYTES // MAX_DOCUMENT_BODY_BYTES
     begun = [web.begin(MAX_DOCUMENT_BODY_BYTES) for _place in range(places)]
     try:
-        time.sleep(0.3)
+        until(lambda: web.post(papers.pdf()).status_code == 503, 10, "a full house")
         told = web.post(papers.pdf())
-        assert (told.status_code, told.json()["type"]) == (503, "/problems/unavailable")
+        assert told.json()["type"] == "/problems/unavailable"
         told = web.post(papers.pdf(), headers={"Accept": "text/html"})
         assert told.status_code == 503 and "Try again" in told.text
         begun.pop().close()
-        time.sleep(0.3)
+        until(lambda: web.post(papers.pdf()).status_code == 200, 10, "a free place")
         for _again in range(3):
             assert web.post(papers.pdf()).status_code == 200
     finally:
         for line in begun:
             line.close()
-    time.sleep(0.3)
+    until(lambda: web.post(papers.pdf()).status_code == 200, 10, "a free place")
     assert [web.post(papers.pdf()).status_code for _again in range(2 * places)] == [200] * 2 * places
 
 
