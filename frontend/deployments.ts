@@ -4,11 +4,14 @@ import { keepTyping } from "./deployments/keep";
 import { drawList } from "./deployments/list";
 import { Place } from "./deployments/place";
 import { addUp } from "./deployments/score";
+import { judgeSize } from "./deployments/upload";
 
 document.documentElement.classList.add("scripted");
 
 const form = document.querySelector<HTMLFormElement>("form#answers[data-keep]");
 if (form) {
+  const paper = form.querySelector<HTMLInputElement>("input[data-most-bytes]");
+  if (paper) judgeSize(form, paper);
   const score = addUp(form);
   keepTyping(form, (told) => score?.told(told));
 }
