@@ -25,7 +25,7 @@ from deployments.selectors.as_read import MODULE_NAMES
 from trailers.models import MODULES
 
 MODULE_HINTS = {
-    "acoustic": gettext_lazy("Hears shots and says from where. Sound is never kept, and no speech is heard"),
+    "acoustic": gettext_lazy("Hears shots and says from where. At most 3 s of sound of a shot are kept, and no speech is heard"),
     "alpr": gettext_lazy("Compares plates on the trailer and reports hits of the lists below, nothing else"),
     "ptz": gettext_lazy("Opens only after an acknowledged alert. Records nothing"),
     "speaker": gettext_lazy("A person speaks, never louder than the ceiling of the place"),
@@ -127,6 +127,9 @@ class NeedForm(SectionForm):
         starts, ends = told.get("starts_at"), told.get("ends_at")
         if starts is None or ends is None:
             return
+        if self.deployment.term > 1 and starts > clock.now():
+            words = _("A renewal begins when it is authorised: give a start that has come, such as now.")
+            self.add_error("starts_date", forms.ValidationError(words, "not-begun"))
         try:
             policies.term_possible(starts, ends, clock.now())
         except Refused as refused:
@@ -153,9 +156,12 @@ def initial_of(deployment: Deployment) -> dict[str, Any]:
         "alternatives": deployment.alternatives,
         "review_every_days": deployment.review_every_days,
     }
+    # A renewal carries the reasons of what was narrowed since: they stay typed, and switch nothing on.
+    on = {*deployment.modules, *(f"list:{name}" for name in deployment.hotlist_categories)}
     for key, why in deployment.justifications.items():
-        told |= {f"on-{key}": True, f"why-{key}": why}
-    return told | typed_moment("starts", deployment.starts_at) | typed_moment("ends", deployment.ends_at)
+        told |= {f"on-{key}": key in on, f"why-{key}": why}
+    starts = deployment.starts_at or (clock.now() if deployment.term > 1 else None)
+    return told | typed_moment("starts", starts) | typed_moment("ends", deployment.ends_at)
 
 
 def complete(deployment: Deployment) -> bool:
@@ -185,6 +191,8 @@ def task_of(deployment: Deployment, typed: bool = False) -> Task:
     if deployment.ends_at is not None and not _term_open(deployment.ends_at):
         return Task("in_progress", _("The end date has passed. Give a later one"))
     if deployment.aim:
+        if deployment.ends_at is None:
+            return Task("in_progress", _("Say from when until when"))
         return Task("in_progress", _("Not everything that is on has its reason"))
     return Task("not_started", _("The aim, what else was considered, which sensors, how long"))
 

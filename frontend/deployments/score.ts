@@ -12,7 +12,11 @@ export function addUp(form: HTMLFormElement): { told(kept: Kept): void } | null 
   const panel = document.querySelector<HTMLElement>("#score");
   if (!factors || !panel) return null;
   const score = new Score(factors, panel);
-  form.addEventListener("change", () => score.draw());
+  form.addEventListener("change", () => {
+    score.draw();
+    // It spoke of the score that was saved; the panel speaks of the one that is chosen now.
+    document.querySelector("#stopped")?.remove();
+  });
   score.draw();
   return score;
 }
