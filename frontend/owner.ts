@@ -1,4 +1,7 @@
-/** Keeps the owner's page true: asks for a digest of what may still change, and loads it again when it did. */
+/**
+ * Keeps the owner's page true: asks for a digest of what may still change, and loads it again when it did.
+ * What was typed is there again after a change of the language, in this tab alone and until it is sent.
+ */
 export {};
 
 const EVERY_MS = 2000;
@@ -27,3 +30,10 @@ function next(url: string, known: string): void {
 
 const url = page?.dataset["url"];
 if (page && url) next(url, page.content);
+
+for (const text of document.querySelectorAll<HTMLTextAreaElement>("textarea[data-typed]")) {
+  const kept = `typed:${location.pathname}`;
+  if (!text.value) text.value = sessionStorage.getItem(kept) ?? "";
+  text.addEventListener("input", () => sessionStorage.setItem(kept, text.value));
+  text.form?.addEventListener("submit", () => sessionStorage.removeItem(kept));
+}

@@ -3,6 +3,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import plain_text
 from csoc.lib.errors import Refused
 from deployments.models import Capacity, Language
 
@@ -16,7 +17,7 @@ class LinkForm(forms.Form):
     )  # fmt: skip
     owner_name = forms.CharField(
         label=_("Name"), max_length=120, help_text=_("Kept sealed, apart from the application"),
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}), validators=[plain_text],
         error_messages={"required": _("Give the name of whom you ask.")},
     )  # fmt: skip
     owner_email = forms.EmailField(

@@ -18,6 +18,7 @@ from deployments.models import Consent, Deployment
 from deployments.owner import agreement, links
 from deployments.owner.door import LinkRequest, Visit, page_facts
 from deployments.owner.texts import Texts
+from deployments.owner.typed import seen
 from deployments.policies.asking import MOST_CONDITIONS
 from deployments.selectors import links as selectors
 from deployments.selectors import of_same_property, standing
@@ -37,16 +38,24 @@ class AnswerForm(forms.Form):
     declare = forms.BooleanField()
     conditions = forms.CharField(required=False, max_length=MOST_CONDITIONS)
 
+    def clean_conditions(self) -> str:
+        """Leave out what nobody sees: an owner's keyboard puts such signs in, and so may somebody else."""
+        return seen(self.cleaned_data["conditions"])
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One sensor on a page: ``note`` below its name, ``word`` at its right; ``good``: on, or confirmed."""
+    """One sensor on a page: ``note`` and ``more`` below its name, ``word`` at its right.
+
+    good: on, or confirmed.
+    """
 
     name: str
     icon: str
     note: str
     word: str = ""
     good: bool = False
+    more: str = ""
 
 
 def start(request: LinkRequest) -> HttpResponse:
@@ -252,7 +261,9 @@ def _row(said: Texts, module: str, note: str, word: str, good: bool = False) -> 
 
 
 def _why(said: Texts, module: str) -> Row:
-    return Row(said.say(f"sensor.{module}.name"), ICONS[module], said.say(f"sensor.{module}.why"))
+    """A sensor of the question: what it is for, and before anybody says yes also what it keeps."""
+    keeps = said.say(f"sensor.{module}.keeps")
+    return Row(said.say(f"sensor.{module}.name"), ICONS[module], said.say(f"sensor.{module}.why"), more=keeps)
 
 
 def _exact_moment(said: Texts, at: datetime) -> str:

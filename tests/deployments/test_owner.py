@@ -150,7 +150,12 @@ def test_a_wrong_address_is_said_beside_it_and_nothing_typed_is_lost(
 ) -> None:
     ines = sign_in(scene.users["applicant"])
     at = f"/deployments/{wanted.address_name}/consent/"
-    typed = {"capacity": "occupant", "owner_name": "Marisol C.", "owner_email": "marisol@", "language": "pa"}
+    typed = {
+        "capacity": "authorised_occupant",
+        "owner_name": "Marisol C.",
+        "owner_email": "marisol@",
+        "language": "pa",
+    }
     answer = ines.post(at + "link/", typed)
     form = answer.content.decode().partition('id="ask-owner"')[2].partition("</form>")[0]
     assert answer.status_code == 422 and "<details open>" in answer.content.decode()
@@ -621,7 +626,7 @@ def test_days_and_times_are_local_and_in_the_language() -> None:
 
     at = datetime(2026, 5, 1, 16, 4, 9, tzinfo=UTC)
     assert texts.of("en").moment(at) == "1 May 2026 at 12:04"
-    assert texts.of("fr").moment(at) == "1er mai 2026 à 12 h 04"
+    assert texts.of("fr").moment(at) == "1er mai 2026 à 12\u00a0h\u00a004"
     assert texts.of("pa").moment(at) == "1 ਮਈ 2026 ਨੂੰ 12:04 ਵਜੇ"
     assert texts.of("en").exact(at) == "12:04:09"
 
@@ -639,6 +644,7 @@ def test_the_mailbox_shows_links_to_press(
     shown = Client().get("/demo/mailbox/").content.decode()
     assert re.search(r'<a href="http[^"]+/consent/[\w-]{43}/">', shown)
     assert "ਇੱਕ ਜਾਇਦਾਦ" in shown and "Demonstration" in shown
+    assert "UTC" not in shown and re.search(r"\d\d:\d\d:\d\d E[SD]T", shown)
 
 
 def test_there_is_no_mailbox_in_production(settings: Any, rf: Any) -> None:
@@ -679,3 +685,46 @@ def test_the_log_names_nobody(scene: Scene, wanted: Deployment, monkeypatch: pyt
         assert secret not in whole
     owner = next(json.loads(body)["actor"] for body in bodies if '"kind":"owner"' in body)
     assert owner["id"].startswith("own-") and owner["agency"] and "ip" not in owner
+
+
+# -- what people type, and are told -------------------------------------------------------------------
+
+
+def test_what_nobody_sees_reaches_no_reader(scene: Scene, wanted: Deployment) -> None:
+    asked = phone(scene, wanted)
+    asked.post("yes/", declare="on", conditions="By day\u202e evil\r\nnot at night\u200d")
+    assert Consent.objects.get(method="link").conditions == "By day evil\nnot at night\u200d"
+
+
+@pytest.mark.parametrize("name", ["A\r\nBcc: x@example.org", "\u202eevil"])
+def test_a_name_reads_as_it_is_written(scene: Scene, wanted: Deployment, name: str) -> None:
+    with pytest.raises(Refused) as caught:
+        ask(scene, wanted, owner_name=name)
+    assert (caught.value.code, caught.value.extra["field"]) == ("schema", "owner_name")
+
+
+@pytest.mark.parametrize("email", ['"<victim@evil.example>"@example.org', '"x\x01y"@example.org'])
+def test_no_mail_goes_to_a_quoted_name(scene: Scene, wanted: Deployment, email: str) -> None:
+    with pytest.raises(Refused) as caught:
+        ask(scene, wanted, owner_email=email)
+    assert caught.value.code == "owner-mail"
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "pa"])
+def test_the_first_mail_names_the_button_that_sends_the_code(
+    scene: Scene, wanted: Deployment, language: str
+) -> None:
+    ask(scene, wanted, language=language)
+    assert texts.of(language).say("start.button") in arrived()
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "pa"])
+def test_before_the_yes_stands_what_is_kept_and_how_long(
+    scene: Scene, wanted: Deployment, language: str
+) -> None:
+    asked = phone(scene, wanted, language=language)
+    shown, told = words(asked.get("page/")), texts.of(language)
+    asked.post("yes/", **YES)
+    for page in (shown, words(asked.get("agreed/"))):
+        assert told.say("ask.kept") in page
+        assert all(told.say(f"sensor.{module}.keeps") in page for module in wanted.modules)
