@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import Role
@@ -47,15 +48,27 @@ def check(deployment: Deployment) -> dict[str, Any]:
     return {
         "deployment": deployment,
         "read": [
-            (part, PAGE_OF.get(part.key, part.key if part.key in sections.FORMS else ""))
+            (part, _page_of_part(deployment, PAGE_OF.get(part.key, part.key)))
             for part in as_read.read(deployment.content())
         ],
         "owner": deciding.owner_name(deployment),
         "missing": [one for one in listed if not one.task.done],
-        "unsaved": [one for one in listed if one.section in filling.read_answers(deployment)],
+        "unsaved": [one for one in listed if _unsaved(deployment, one)],
+        # Sending is a step of its own: what is decided has this number.
+        "goes_as": deployment.version + 1,
         "refusal": _refusal(deployment),
         "conditions": sections.conditions_of(deployment),
     }
+
+
+def _page_of_part(deployment: Deployment, section: str) -> str:
+    return reverse(f"deployment-{section}", args=[deployment.address_name])
+
+
+def _unsaved(deployment: Deployment, one: sections.Listed) -> bool:
+    """Whether something typed is no part of it; a paper begun before the link's yes is nothing."""
+    done = one.section == "consent" and one.task.done
+    return one.section in filling.read_answers(deployment) and not done
 
 
 def _refusal(deployment: Deployment) -> str:
@@ -70,12 +83,13 @@ def _refusal(deployment: Deployment) -> str:
 
 def stands(request: HttpRequest, deployment: Deployment) -> dict[str, Any]:
     """Return where an application stands that was sent, and what this person may do with it."""
-    own, user = _may_reopen(request, deployment), request.user
+    own, user, sent = _may_reopen(request, deployment), request.user, deciding.submission(deployment)
     return {
         "deployment": deployment,
         "conditions": sections.conditions_of(deployment),
         "officers": deciding.officers(deployment),
         "decision": deciding.decision(deployment),
+        "sent_version": sent.version if sent else deployment.version,
         "may_take_back": own and deployment.state in ("submitted", "authorised"),
         "may_decide": deployment.state == "submitted" and not deciding.refusal(user, deployment),
         "may_install": deployment.state == "authorised" and has_role(user, Role.TECHNICIAN),

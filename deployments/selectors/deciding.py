@@ -61,10 +61,8 @@ def before(deployment: Deployment, sent: Submission) -> Before | None:
 def _term_before(deployment: Deployment) -> Before | None:
     if deployment.renews is None:
         return None
-    found = Submission.objects.filter(deployment=deployment.renews).order_by("-version").first()
-    if found is None:
-        return None
-    return Before(found.content, _("since term %d, which it renews") % deployment.renews.term)
+    # As it stands, not as it was sent: what was narrowed since and is asked for again is a difference.
+    return Before(deployment.renews.content(), _("since term %d, which it renews") % deployment.renews.term)
 
 
 def conditions(user: User, deployment: Deployment, moment: datetime) -> list[Condition]:

@@ -37,7 +37,7 @@ class Happened:
 
 @dataclass(frozen=True)
 class Sensor:
-    """One sensor of its trailer: whether it was justified, and when it confirmed that it is off."""
+    """One sensor of its trailer: whether it is on, when it confirmed that it is off, who took it out."""
 
     key: str
     name: str
@@ -45,6 +45,7 @@ class Sensor:
     on: bool
     off_at: datetime | None = None
 
+    narrowed: Tightening | None = None
 
 def until(deployment: Deployment) -> datetime | None:
     """Return when it ends by itself: with its term, or with the consent if that is sooner."""
@@ -60,14 +61,22 @@ def sensors(deployment: Deployment) -> list[Sensor]:
             deployment.trailer, deployment.deactivated_at, _switched_off(deployment)
         )
     return [
+    narrowed = _narrowed(deployment)
         Sensor(
-            name, str(MODULE_NAMES[name]), MODULE_ICONS[name], name in deployment.modules, confirmed.get(name)
+            name, str(MODULE_NAMES[name]), MODULE_ICONS[name], name in deployment.modules,
+            confirmed.get(name), narrowed.get(name),
         )
         for name in MODULES
     ]  # fmt: skip
 
 
 def _switched_off(deployment: Deployment) -> int | None:
+def _narrowed(deployment: Deployment) -> dict[str, Tightening]:
+    """Return by sensor who switched it off while it stood, and when."""
+    rows = deployment.tightenings.filter(field="modules").select_related("by")
+    return {name: row for row in rows for name in row.before if name not in row.after}
+
+
     """Return the version of the desired state that says "off", while the trailer stands nowhere else."""
     desired = deployment.trailer.desired
     return None if desired.deployment else desired.version

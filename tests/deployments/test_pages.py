@@ -156,6 +156,17 @@ def send(desk: Desk, version: int | None = None) -> Any:
     return desk.client.post(desk.at("send"), {"version": version or desk.row.version})
 
 
+def test_what_is_checked_leads_to_its_page_and_keeps_its_number(desk: Desk) -> None:
+    filled(desk)
+    shown = desk.get("check")
+    for section in ("incident", "risk", "need", "place", "consent", "privacy"):
+        assert f'class="change" href="{desk.at(section)}"' in shown, section
+    number = desk.row.version + 1
+    assert f"Send version {number}" in shown
+    assert send(desk).status_code == 302
+    assert f", version {number}" in desk.get()
+
+
 def test_the_whole_story_in_nine_pages(desk: Desk) -> None:
     assert desk.saved("incident", incident()).endswith("/risk/")
     assert desk.saved("risk", risk(desk)).endswith("/need/")

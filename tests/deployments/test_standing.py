@@ -14,8 +14,10 @@ from django.utils.html import strip_tags
 from accounts.services import acting
 from csoc.lib import clock as clock_module
 from deployments import reporting, services
-from deployments.models import Deployment, Review, Tightening
-from deployments.selectors import overview, standing
+from deployments.models import Deployment, Review, Submission, Tightening
+from deployments.pages import filling
+from deployments.sections.base import typed_moment
+from deployments.selectors import deciding, overview, section_digest, standing
 from tests.accounts.people import sign_in
 from tests.deployments.standing_people import sent
 from tests.scene import Scene
@@ -204,6 +206,46 @@ def test_renewed_by_an_application_of_its_own(scene: Scene) -> None:
     again = browser.post(page(scene.deployment, "renew/"))
     assert again.url == first.url, "one renewal is open at a time, and it is shown"
     assert sign_in(scene.users["supervisor"]).post(page(scene.deployment, "renew/")).status_code == 403
+
+
+def test_who_narrowed_it_is_said_at_the_sensor(scene: Scene) -> None:
+    browser, before = sign_in(scene.users["technician"]), fresh(scene.deployment)
+    browser.post(page(before, "tighten/"), kept(before, modules=["acoustic", "ptz"]))
+    shown = text(browser.get(page(before)))
+    assert f", narrowed by {scene.users['technician'].person.name}" in shown
+    assert "not justified" not in shown
+
+
+def test_a_renewal_rests_on_what_stands(scene: Scene) -> None:
+    """What was narrowed is not asked for again by itself, and shows as a change where it is."""
+    before, applicant = fresh(scene.deployment), sign_in(scene.users["applicant"])
+    sign_in(scene.users["technician"]).post(
+        page(before, "tighten/"), kept(before, modules=["acoustic", "ptz"])
+    )
+    applicant.post(page(before, "renew/"))
+    renewal = Deployment.objects.get(renews=before)
+    form = filling.make_form(renewal, "need")[0]
+    assert form["on-acoustic"].value() and not form["on-alpr"].value()
+    assert form["starts_date"].value() and form["starts_time"].value()
+    sent_before = deciding.before(renewal, Submission(deployment=renewal, version=renewal.version))
+    assert sent_before is not None and sent_before.content["need"]["modules"] == ["acoustic", "ptz"]
+    shown = text(applicant.get(page(renewal)))
+    assert "Term 1 stands" in shown and "Sensors are off" not in shown
+    assert "Say from when until when" in shown
+
+
+def test_a_renewal_does_not_begin_later(scene: Scene) -> None:
+    applicant = sign_in(scene.users["applicant"])
+    applicant.post(page(scene.deployment, "renew/"))
+    renewal, now = Deployment.objects.get(renews=scene.deployment), clock_module.now()
+    told: dict[str, Any] = {
+        "aim": "The same.", "alternatives": "The same.", "review_every_days": "7", "on-acoustic": "on",
+        "why-acoustic": "Seconds matter.", "base": section_digest(renewal, "need"),
+    } | typed_moment("ends", now + timedelta(days=9))  # fmt: skip
+    later = applicant.post(page(renewal, "need/"), told | typed_moment("starts", now + timedelta(minutes=40)))
+    assert later.status_code == 422 and "A renewal begins when it is authorised" in text(later)
+    told["base"] = section_digest(Deployment.objects.get(pk=renewal.pk), "need")
+    assert applicant.post(page(renewal, "need/"), told | typed_moment("starts", now)).status_code == 302
 
 
 class TestOverview:
