@@ -31,13 +31,25 @@ def wanted(point: Point, deployment: Deployment) -> str:
     }  # fmt: skip
     return {
         Item.POSITION: _("Within %(metres)d m of the authorised point, by a fix of the last 2 minutes."),
-        Item.HEADING: _("%(heading)s° true as authorised, %(off)s° off at most. Measure at the mast."),
+        Item.HEADING: _(
+            "The mast looks to %(heading)s° from true north, %(off)s° off at most. Measure at the mast."
+        ),
         Item.MASKS: _("Every forbidden sector set in the camera: %(masks)d."),
         Item.SPEAKER: _("Volume limited to %(ceiling)d %%, in quiet hours to %(quiet)d %%."),
         Item.TEST_ALERT: _("One test alert of this trailer, taken while the window is open."),
         Item.RECORDING: _("Nothing records under this authorisation; the trailer says its camera is off."),
         Item.CLOCK: _("The trailer's clock within 2 seconds of the console's."),
     }[Item(point.item)] % values
+
+
+def degrees(deployment: Deployment) -> str:
+    """The authorised point as it is read: degrees, south and west with a minus."""
+    told = (
+        f"{value:.5f}°".replace("-", "\u2212")
+        for value in (deployment.lat, deployment.lon)
+        if value is not None
+    )
+    return " ".join(told)
 
 
 def _value(point: Point) -> float | None:
@@ -52,7 +64,7 @@ def _position(point: Point, deployment: Deployment) -> str:
     away = {"away": f"{_value(point) or 0:.1f}"}
     return {
         "": _("%(away)s m from the authorised point."),
-        "not-read": _("Read from the trailer while the window is open."),
+        "not-read": "",
         "no-fix": _("The trailer has told no position yet. Give the receiver a view of the sky."),
         "old-fix": _("%(away)s m from the point, but that fix is over 2 minutes old. Wait for a new one."),
         "weak-fix": _("%(away)s m from the point, but by fewer than 6 satellites. Wait for a better fix."),
@@ -65,7 +77,7 @@ def _clock(point: Point, deployment: Deployment) -> str:
     apart = {"seconds": f"{abs(_value(point) or 0) / 1000:.1f}"}
     return {
         "": _("%(seconds)s s apart."),
-        "not-read": _("Read from the trailer while the window is open."),
+        "not-read": "",
         "not-told": _("The trailer has not spoken in the last 2 minutes. Check its power and link."),
     }.get(_code(point), _("%(seconds)s s apart. Check the trailer's time source.")) % apart
 
@@ -73,7 +85,7 @@ def _clock(point: Point, deployment: Deployment) -> str:
 def _recording(point: Point, deployment: Deployment) -> str:
     return {
         "": _("Off: the trailer says that its camera is off."),
-        "not-read": _("Read from the trailer while the window is open."),
+        "not-read": "",
         "camera-on": _("The trailer says that its camera is on. Restart its agent."),
     }.get(_code(point), _("The trailer has not said in the last 2 minutes which modules are on."))
 

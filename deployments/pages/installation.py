@@ -131,6 +131,10 @@ def _page(request: HttpRequest, found: Deployment, *, fault: Any = "", status: i
         "technician": has_role(request.user, Role.TECHNICIAN),
         "minutes": window and max(1, round((window.until - now).total_seconds() / 60)),
         "may_activate": found.state == Deployment.State.AUTHORISED and not missing,
+        "read_unrecorded": any(
+            row["point"].now and row["point"].now.passed and row["point"].item in missing for row in points
+        ),
+        "point": installing_words.degrees(found),
         "form": PointForm(),
     }  # fmt: skip
     return render(request, "deployments/installation.html", shown, status=status)

@@ -412,3 +412,25 @@ def test_the_interface_says_the_same(site: SettingUp) -> None:
     assert told["missing"] == ["masks", "speaker", "test_alert"]
     points = {point["item"]: point for point in told["points"]}
     assert (points["heading"]["value"], points["clock"]["state"]) == (42.0, "passed")
+
+
+def test_the_page_tells_passing_from_recorded_and_leads_on(site: SettingUp) -> None:
+    client = site.browser("technician")
+    closed = client.get(page(site)).content.decode()
+    assert "Read from the trailer" not in closed and "−79." in closed and "Deployments</a>" in closed
+    site.everything()
+    site.open()
+    site.says()
+    shown = client.get(page(site)).content.decode()
+    assert shown.count("passes, not recorded yet") == 3
+    client.post(page(site, "complete/"))
+    assert "passes, not recorded yet" not in client.get(page(site)).content.decode()
+
+
+def test_once_it_is_active_the_page_leads_to_the_deployment(site: SettingUp) -> None:
+    client = site.browser("technician")
+    assert site.everything() == []
+    assert client.get(page(site)).content.decode().count(">Activate</button>") == 1
+    client.post(page(site, "activate/"))
+    shown = client.get(page(site)).content.decode()
+    assert "See the deployment" in shown and ">Activate</button>" not in shown
