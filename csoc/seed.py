@@ -210,7 +210,7 @@ def _end_old(trailer: Trailer, supervisor: User) -> None:
     standing = Deployment.objects.filter(trailer=trailer, state__in=("active", "authorised"))
     for old in standing.values_list("pk", flat=True):
         with acting(supervisor):
-            services.deactivate_deployment(actor=supervisor, deployment_id=old, reason=Deployment.End.EXPIRED)
+            services.deactivate_deployment(actor=supervisor, deployment_id=old)
 
 
 def authorise(submitted: Deployment, supervisor: User) -> Deployment:

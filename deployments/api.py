@@ -16,7 +16,7 @@ from accounts.models import Role, User
 from accounts.policies import require_role
 from csoc.lib.api import valid
 from csoc.lib.errors import Refused
-from deployments import selectors, services
+from deployments import policies, selectors, services
 from deployments.models import Deployment
 from deployments.sections import sections_of
 from deployments.wire import DeploymentWire, WholeDeploymentWire
@@ -48,7 +48,7 @@ class DeactivateBody(serializers.Serializer):
     """``reason``: one of the listed ends."""
 
     reason = serializers.ChoiceField(
-        choices=[Deployment.End.NEED_ENDED, Deployment.End.FAULT, Deployment.End.REVOKED],
+        choices=policies.ENDS_BY_PEOPLE,
         default=Deployment.End.NEED_ENDED,
     )
 
@@ -65,7 +65,7 @@ class SectorBody(serializers.Serializer):
 
     from_deg = serializers.FloatField(min_value=0, max_value=360)
     to_deg = serializers.FloatField(min_value=0, max_value=360)
-    why = serializers.CharField(max_length=120, required=False, default="")
+    why = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
 
 
 class TightenBody(serializers.Serializer):

@@ -48,7 +48,7 @@ def context(request: HttpRequest, found: Deployment) -> dict[str, Any]:
         "can_share": shares,
         "sections": as_read.read(found.content()),
         "end_form": EndForm(),
-    } | standing.consent_facts(found, now) | _may(request, found)  # fmt: skip
+    } | standing.consent_facts(found, now, request.user) | _may(request, found)  # fmt: skip
 
 
 def _may(request: HttpRequest, found: Deployment) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 import audit
 from csoc.lib import clock
 from csoc.lib.errors import Refused
-from deployments import selectors, services
+from deployments import policies, selectors, services
 from deployments.models import Deployment
 from deployments.pages.forms import DecisionForm
 from deployments.selectors import as_read, deciding
@@ -91,13 +91,15 @@ def context(
     """Return what the page shows; read: the version that an out-of-date form was made from."""
     now = clock.now()
     sent = deciding.submission(found) if found.state == Deployment.State.SUBMITTED else None
+    if found.state == Deployment.State.SUBMITTED:
+        policies.as_sent(found, sent)
     before = deciding.before(found, sent) if sent else None
     content = sent.content if sent else found.content()
     sections = as_read.read(content, before.content if before else None)
     meanwhile = deciding.difference(found, read) if read is not None and read != found.version else []
     return {
         "deployment": found,
-        "owner": deciding.owner_name(found),
+        "owner": deciding.owner_name(found, request.user),
         "sections": sections,
         "changes": deciding.changes(sections) if before else "",
         "since": before.words if before else "",

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.models import Role
+from accounts.models import Role, User
 from accounts.selectors import has_role
 from csoc.lib import clock
 from csoc.lib.errors import Refused
@@ -42,7 +42,7 @@ def tasks(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def check(deployment: Deployment) -> dict[str, Any]:
+def check(deployment: Deployment, reader: User) -> dict[str, Any]:
     """Return all answers with the pages that change them, and what is missing."""
     listed = sections.tasks_of(deployment)
     return {
@@ -51,7 +51,7 @@ def check(deployment: Deployment) -> dict[str, Any]:
             (part, _page_of_part(deployment, PAGE_OF.get(part.key, part.key)))
             for part in as_read.read(deployment.content())
         ],
-        "owner": deciding.owner_name(deployment),
+        "owner": deciding.owner_name(deployment, reader),
         "missing": [one for one in listed if not one.task.done],
         "unsaved": [one for one in listed if _unsaved(deployment, one)],
         # Sending is a step of its own: what is decided has this number.

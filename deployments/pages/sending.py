@@ -43,7 +43,7 @@ def check_page(request: HttpRequest, name: str) -> HttpResponse:
     if not found.editable:
         return render(request, "deployments/closed.html", {"deployment": found}, status=409)
     policies.may_edit(user, found)
-    return render(request, "deployments/check.html", looking_over.check(found))
+    return render(request, "deployments/check.html", looking_over.check(found, request.user))
 
 
 @require_POST
@@ -97,5 +97,5 @@ def _not_done(request: HttpRequest, name: str, refused: Refused) -> HttpResponse
     if not now.editable:
         told = looking_over.stands(request, now) | {"refused": refused.sentence}
         return render(request, "deployments/waiting.html", told, status=refused.status)
-    told = looking_over.check(now) | {"refused": refused.sentence}
+    told = looking_over.check(now, request.user) | {"refused": refused.sentence}
     return render(request, "deployments/check.html", told, status=refused.status)

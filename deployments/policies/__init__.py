@@ -1,6 +1,7 @@
 """Whether an act on a deployment is allowed. Reads only; raises Refused."""
 
 from .content import (
+    as_sent,
     complete,
     hash_still_true,
     in_area,
@@ -37,6 +38,7 @@ from .people import (
     same_agency,
 )
 from .standing import (
+    ENDS_BY_PEOPLE,
     is_own,
     may_activate,
     may_decide,
@@ -50,9 +52,11 @@ from .standing import (
 
 __all__ = [
     "BY_HAND",
+    "ENDS_BY_PEOPLE",
     "HEADING_OFF_DEG",
     "WINDOW",
     "Actor",
+    "as_sent",
     "by_hand",
     "complete",
     "hash_still_true",

@@ -3,14 +3,15 @@
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.core.validators import RegexValidator, validate_email
 from django.utils.translation import gettext as _
 
-from accounts.models import User
+from accounts.models import User, plain_text
 from csoc.lib.errors import Refused
 from deployments.models import Capacity, ConsentRequest, Deployment, OwnerCode
 from deployments.owner import links, texts
-from deployments.policies.content import SAME_PLACE_DEG, scope_known
+from deployments.owner.typed import seen
+from deployments.policies.content import same_place, scope_known
 from deployments.policies.people import may_edit
 
 LINKS_AN_HOUR = 5
@@ -30,6 +31,12 @@ def may_ask(
     if not 0 < len(name.strip()) <= MOST_NAME:
         raise Refused("owner-missing", _("Give the name of whom you ask."), 422, field="owner_name")
     try:
+        plain_text(name.strip())
+    except ValidationError as error:
+        raise Refused("schema", error.messages[0], 422, field="owner_name") from None
+    try:
+        # A quoted name is read differently by different mail servers: nobody has one.
+        RegexValidator(r'["\x00-\x20]', inverse_match=True)(email)
         validate_email(email)
     except ValidationError:
         raise Refused(
@@ -88,6 +95,8 @@ def conditions_fit(conditions: str) -> None:
     """Conditions are as long as the column holds."""
     if len(conditions) > MOST_CONDITIONS:
         raise Refused("conditions-long", _("1000 characters at most."), 422, field="conditions")
+    if seen(conditions) != conditions.strip():
+        raise Refused("schema", _("Use only letters, digits and signs that can be seen."), 422)
 
 
 def still_asks_this(deployment: Deployment, request: ConsentRequest) -> bool:
@@ -98,6 +107,5 @@ def still_asks_this(deployment: Deployment, request: ConsentRequest) -> bool:
     return (
         set(deployment.modules) <= set(request.modules)
         and deployment.ends_at <= request.until
-        and abs(deployment.lat - request.lat) <= SAME_PLACE_DEG[0]
-        and abs(deployment.lon - request.lon) <= SAME_PLACE_DEG[1]
+        and same_place(deployment.lat, deployment.lon, request.lat, request.lon)
     )

@@ -1,16 +1,28 @@
 """What has to be there, and be true, before anybody is asked to authorise it (H1)."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from csoc.lib import canonical
 from csoc.lib.errors import Refused
-from deployments.models import HIGHEST_LEVEL, MAX_TERM, Consent, Deployment, RiskAssessment, RiskMatrix
+from deployments.models import (
+    HIGHEST_LEVEL,
+    MAX_TERM,
+    Consent,
+    Deployment,
+    RiskAssessment,
+    RiskMatrix,
+    Submission,
+)
 from deployments.selectors.places import in_service_area
 from deployments.selectors.sections import section_digest
+from trailers.fence import metres
 from trailers.models import CAPABILITIES, MODULES, Trailer
+from trailers.selectors import GEOFENCE_M
 from vault import classes
 
 #: The categories of the authorised hotlist (trailer-api.md).
@@ -18,8 +30,6 @@ CATEGORIES = (
     "stolen_vehicle", "stolen_plate", "wanted_vehicle", "amber_alert", "missing_person_vehicle",
     "firearm_investigation", "extortion_investigation", "other_authorised",
 )  # fmt: skip
-#: A consent is for a property, not for a spot on it; the trailer itself may stray as far (H4).
-SAME_PLACE_DEG = (0.0003, 0.0005)
 MAX_TYPED = 40_000
 
 
@@ -115,6 +125,8 @@ def covered(deployment: Deployment, moment: datetime) -> None:
     consent = deployment.consent
     if consent is None or not consent.holds_at(moment):
         raise Refused("consent-missing", _("A valid consent of the property owner is missing."), 422)
+    if deployment.consent_requests.filter(answer="declined", answered_at__gte=consent.given_at).exists():
+        raise Refused("consent-missing", _("The owner has said no by the private link since."), 422)
     extra = set(deployment.modules) - set(consent.modules)
     if extra or not _same_place(consent, deployment):
         raise Refused(
@@ -132,10 +144,12 @@ def covered(deployment: Deployment, moment: datetime) -> None:
 def _same_place(consent: Consent, deployment: Deployment) -> bool:
     if None in (consent.lat, consent.lon, deployment.lat, deployment.lon):
         return False
-    return (
-        abs(consent.lat - deployment.lat) <= SAME_PLACE_DEG[0]  # type: ignore[operator]
-        and abs(consent.lon - deployment.lon) <= SAME_PLACE_DEG[1]  # type: ignore[operator]
-    )
+    return same_place(consent.lat, consent.lon, deployment.lat, deployment.lon)  # type: ignore[arg-type]
+
+
+def same_place(lat: float, lon: float, other_lat: float, other_lon: float) -> bool:
+    """Whether two points are one place: a consent reaches as far as the trailer may stray (H4)."""
+    return metres(lat, lon, other_lat, other_lon) <= GEOFENCE_M
 
 
 def scope_known(deployment: Deployment) -> None:
@@ -149,9 +163,27 @@ def scope_known(deployment: Deployment) -> None:
 
 
 def hash_still_true(deployment: Deployment) -> None:
-    """What was read is what stands there now."""
+    """What was read is what was sent, and what stands there now."""
+    sent = deployment.submissions.filter(version=deployment.version).first()
+    as_sent(deployment, sent)
     if deployment.content_hash != deployment.hash_content():
         raise Refused("stale-content", _("It changed after you read it. Read it again."), 409)
+
+
+def as_sent(deployment: Deployment, sent: Submission | None) -> None:
+    """The text that an officer reads is the one whose digest the decision names (H2)."""
+    if (
+        sent is None
+        or (sent.version, sent.content_hash) != (deployment.version, deployment.content_hash)
+        or hashlib.sha256(canonical.dumps(sent.content)).hexdigest() != deployment.content_hash
+    ):
+        raise Refused(
+            "stale-content",
+            _(
+                "What was sent is not what stands here now. Ask the applicant to take it back and send it again."
+            ),
+            409,
+        )
 
 
 def trailer_free(deployment: Deployment) -> None:

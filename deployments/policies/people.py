@@ -43,10 +43,11 @@ def may_read(actor: User, deployment: Deployment) -> bool:
     installed = deployment.state in (Deployment.State.AUTHORISED, Deployment.State.ACTIVE)
     ended = deployment.deactivated_by_id == actor.person_id
     return (
-        (Role.SUPERVISOR in held and (sent or own))
+        (Role.SUPERVISOR in held and sent)
         or (Role.APPLICANT in held and own)
         or (Role.TECHNICIAN in held and (installed or ended))
-        or has_grant(actor, deployment, "view")
+        # A grant never makes up for a role.
+        or (bool(held & {Role.SUPERVISOR, Role.APPLICANT}) and has_grant(actor, deployment, "view"))
     )
 
 
@@ -107,10 +108,11 @@ def may_withdraw(actor: User, deployment: Deployment, *, version: int) -> None:
 
 
 def may_correct(actor: User, incident: Incident, deployment: Deployment) -> None:
-    """An incident is corrected by whoever recorded it, while nothing that was sent answers to it."""
-    others = incident.deployment_set.exclude(pk=deployment.pk)
-    sent = others.exclude(state__in=(Deployment.State.DRAFT, Deployment.State.RETURNED)).exists()
-    if sent or incident.recorded_by_id != actor.person_id:
+    """Whoever recorded an incident corrects it, while no other application answers to it."""
+    if (
+        incident.deployment_set.exclude(pk=deployment.pk).exists()
+        or incident.recorded_by_id != actor.person_id
+    ):
         raise Refused(
             "incident-known",
             _("%(cad)s is recorded already, as %(kind)s, reported %(at)s. Use it so, or check the number.")

@@ -12,9 +12,16 @@ from csoc.lib.errors import Refused, nothing_here
 from deployments.models import Deployment
 from deployments.policies.content import complete
 from deployments.policies.people import Actor, may_prepare, may_read, same_agency
+from deployments.policies.words import one_line, several_lines
 from deployments.selectors import installing
 
 LEAST_WORDS, MOST_WORDS = 3, 1000
+ENDS_BY_PEOPLE = (
+    Deployment.End.NEED_ENDED,
+    Deployment.End.CONSENT_WITHDRAWN,
+    Deployment.End.FAULT,
+    Deployment.End.REVOKED,
+)
 TIGHTENED = frozenset(
     {
         "modules",
@@ -25,6 +32,7 @@ TIGHTENED = frozenset(
         "quiet_ceiling_pct",
     }
 )
+LISTS = frozenset({"modules", "hotlist_categories"})
 
 
 def _words(words: str) -> None:
@@ -33,12 +41,15 @@ def _words(words: str) -> None:
             "reason-missing", _("Give a reason, in 1000 characters at most. It is kept with it."), 422,
             field="words",
         )  # fmt: skip
+    several_lines(words, field="words")
 
 
 def is_own(actor: User, deployment: Deployment) -> bool:
     """Whether this person applied for it, or wrote a part of it, under whatever sign-in."""
+    incident = deployment.incident
     return (
         actor.person_id == deployment.applicant_id
+        or (incident is not None and incident.recorded_by_id == actor.person_id)
         or deployment.contributions.filter(person_id=actor.person_id).exists()
     )
 
@@ -83,19 +94,19 @@ def may_activate(actor: User, deployment: Deployment, moment: datetime) -> None:
 
 def may_follow(deployment: Deployment, before: Deployment, moment: datetime) -> None:
     """A renewal takes over from a term that still stands, and begins now."""
-    if before.state != Deployment.State.ACTIVE:
+    if not before.in_force_at(moment):
         raise Refused("wrong-state", _("The term that it renews is over. Apply for a new deployment."), 409)
     if deployment.starts_at is None or deployment.starts_at > moment:
         raise Refused("not-begun", _("A renewal begins at once: give a start that has come."), 409)
 
 
-def may_renew(actor: User, before: Deployment) -> None:
+def may_renew(actor: User, before: Deployment, moment: datetime) -> None:
     """An applicant who reads it begins the next term, while this one stands, once."""
     may_prepare(actor)
     same_agency(actor, before)
     if not may_read(actor, before):
         raise nothing_here()
-    if before.state != Deployment.State.ACTIVE:
+    if not before.in_force_at(moment):
         raise Refused("wrong-state", _("Only an active deployment is renewed. Apply for a new one."), 409)
     waiting = (
         Deployment.objects.filter(year=before.year, serial=before.serial)
@@ -125,11 +136,15 @@ def may_tighten(actor: User, deployment: Deployment, changes: Mapping[str, Any],
 
 
 def narrowed(deployment: Deployment, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the changes that change something. Errors: Refused ``not-tighter`` (422) if one widens."""
+    """Return the changes that change something, as they are kept. Lists come sorted, each name once.
+
+    What follows from less is less as well: without the plate reader no list stays, and the quiet hours are
+    never louder than the day. Errors: Refused ``not-tighter``, ``sector-empty`` (422).
+    """
     told: dict[str, Any] = {}
-    for field, value in changes.items():
+    for field, value in _wanted(deployment, changes).items():
         now = getattr(deployment, field)
-        if value == now:
+        if value == (sorted(set(now)) if field in LISTS else now):
             continue
         if not _is_less(field, now, value):
             raise Refused(
@@ -146,8 +161,43 @@ def narrowed(deployment: Deployment, changes: Mapping[str, Any]) -> dict[str, An
     return told
 
 
+def _wanted(deployment: Deployment, changes: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = dict(changes)
+    for field in LISTS & wanted.keys():
+        wanted[field] = sorted(set(wanted[field]))
+    if "alpr" not in wanted.get("modules", deployment.modules):
+        wanted["hotlist_categories"] = []
+    speaker = wanted.get("speaker_ceiling_pct")
+    if speaker is not None:
+        quiet = wanted.get("quiet_ceiling_pct", deployment.quiet_ceiling_pct)
+        wanted["quiet_ceiling_pct"] = min(quiet, speaker)
+    if "forbidden_sectors" in wanted:
+        kept: list[Any] = []
+        for sector in wanted["forbidden_sectors"]:
+            kept += [one for one in [_sector(deployment, sector)] if one not in kept]
+        wanted["forbidden_sectors"] = kept
+    return wanted
+
+
+def _sector(deployment: Deployment, sector: Any) -> Any:
+    """Return a sector as the place keeps it, or as it stands there already."""
+    if sector in deployment.forbidden_sectors:
+        return sector
+    ends = [sector.get(name) for name in ("from_deg", "to_deg")] if isinstance(sector, Mapping) else []
+    if not ends or not all(type(one) in (int, float) and 0 <= one <= 360 for one in ends):
+        raise Refused(
+            "sector-empty", _("A sector has two directions, each from 0 to 360 degrees."), 422, field="to_deg"
+        )
+    start, end = (one % 360 for one in ends)
+    if start == end:
+        raise Refused(
+            "sector-empty", _("Both ends are the same. Switch the camera off instead."), 422, field="to_deg"
+        )
+    return {"from_deg": start, "to_deg": end, "why": one_line(str(sector.get("why", "")), field="why")}
+
+
 def _is_less(field: str, now: Any, value: Any) -> bool:
-    if field in ("modules", "hotlist_categories"):
+    if field in LISTS:
         return set(value) <= set(now)
     if field == "forbidden_sectors":
         return all(sector in value for sector in now)
@@ -165,8 +215,13 @@ def may_review(actor: User, deployment: Deployment, words: str) -> None:
     _words(words)
 
 
-def may_end(actor: Actor, deployment: Deployment) -> None:
-    """Stopping needs no approval (H3): applicant, supervisor, technician, or the console itself."""
+def may_end(actor: Actor, deployment: Deployment, reason: str = Deployment.End.NEED_ENDED) -> None:
+    """Stopping needs no approval (H3): applicant, supervisor, technician, or the console itself.
+
+    A person says why in a person's words: that it ran out, or was renewed, is the console's to say.
+    """
+    if isinstance(actor, User) and reason not in ENDS_BY_PEOPLE:
+        raise Refused("reason-unknown", _("Choose one of the listed reasons."), 422, field="reason")
     if isinstance(actor, User):
         require_role(actor, Role.APPLICANT, Role.SUPERVISOR, Role.TECHNICIAN)
         same_agency(actor, deployment)

@@ -11,10 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import Person, Role, User
+from accounts.selectors import has_role
 from deployments import sealed
 from deployments.models import MAX_TERM, Decision, Deployment, Submission
 from deployments.policies.standing import is_own
 from deployments.selectors import as_read
+from deployments.selectors.grants import has_grant
 from vault import Gone, records
 
 
@@ -120,10 +122,13 @@ def decision(deployment: Deployment) -> tuple[Decision, str | None] | None:
     return None if found is None else (found, sealed.open_words(deployment, bytes(found.words_sealed)))
 
 
-def owner_name(deployment: Deployment) -> str | None:
-    """Return who consented, for those who decide or stand for it; None once it is destroyed."""
+def owner_name(deployment: Deployment, reader: User) -> str | None:
+    """Return who consented, for supervisors and those who write it; None for others, and once destroyed."""
     consent = deployment.consent
     if consent is None or consent.record is None or consent.details_sealed is None:
+        return None
+    writes = deployment.applicant_id == reader.person_id or has_grant(reader, deployment, "change")
+    if not writes and not has_role(reader, Role.SUPERVISOR):
         return None
     try:
         return str(records.unseal_json(consent.record, "details", bytes(consent.details_sealed))["name"])

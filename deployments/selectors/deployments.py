@@ -20,7 +20,8 @@ from deployments.selectors.grants import granted_ids
 from trailers.models import Trailer
 
 _HOLD = "SELECT 1 FROM deployments_deployment WHERE id = %s AND version = %s FOR SHARE"
-_NUMBER = re.compile(r"^DEP-(\d{4})-(\d{4,6})(?:\.(\d{1,3}))?$")
+#: One way to write each number: the log finds a deployment by the name that it has.
+_NUMBER = re.compile(r"DEP-([0-9]{4})-(0[0-9]{3}|[1-9][0-9]{3,5})(?:\.([1-9][0-9]{0,2}))?")
 _LISTED = ("agency", "unit", "trailer", "incident", "risk", "consent", "applicant")
 _WHOLE = (*_LISTED, "authorisation__officer", "risk__matrix", "renews", "deactivated_by")
 
@@ -108,7 +109,7 @@ def deployments_visible_to(user: User) -> QuerySet[Deployment]:
     found = Deployment.objects.select_related(*_LISTED).filter(agency=person.agency)
     if not held & {Role.APPLICANT, Role.SUPERVISOR, Role.TECHNICIAN}:
         return found.none()
-    may = Q(pk__in=granted_ids(user))
+    may = Q(pk__in=granted_ids(user)) if held & {Role.APPLICANT, Role.SUPERVISOR} else Q(pk__in=[])
     if Role.SUPERVISOR in held:
         may |= ~Q(state="draft")
     if Role.APPLICANT in held:
@@ -148,7 +149,7 @@ def visible_by_name(user: User, name: str) -> Deployment:
 
 def _by_name(among: QuerySet[Deployment], name: str) -> Deployment | None:
     """A number with a term is exactly that one; alone it is the term in force, else the newest."""
-    number = _NUMBER.match(name)
+    number = _NUMBER.fullmatch(name)
     if number is None:
         return None
     year, serial, term = number.groups()

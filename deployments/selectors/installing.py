@@ -13,6 +13,8 @@ from trailers.fence import ENOUGH_SATELLITES, metres
 from trailers.models import Trailer, TrailerStatus
 from trailers.selectors import GEOFENCE_M
 
+#: How long a finished checklist stands for before the sensors go on.
+SET_UP_FOR = timedelta(hours=24)
 #: What a trailer told longer ago says nothing of now.
 FRESH = timedelta(minutes=2)
 CLOCK_OFF_MS = 2000
@@ -92,11 +94,13 @@ def was_tested(alert_id: UUID) -> bool:
 def missing(deployment: Deployment, now: datetime) -> list[str]:
     """Return the points of the checklist that have not passed, as their codes, in the list's order.
 
-    What was recorded in the newest window counts, unless the trailer tells now that it stands elsewhere.
+    What was recorded in the newest window of the last 24 h counts; where it stands has to be told now.
     """
     window = newest_window(deployment)
+    if window is not None and now - window.opened_at > SET_UP_FOR:
+        window = None
     newest = {check.item: check.passed for check in window.checks.order_by("at", "pk")} if window else {}
-    if position(deployment, _status(deployment), now).code == "off-point":
+    if not position(deployment, _status(deployment), now).passed:
         newest[Item.POSITION] = False
     return [item for item in needed(deployment) if not newest.get(item, False)]
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.models import User
 from deployments import sealed
 from deployments.models import Deployment, Tightening
 from deployments.selectors import as_read, deciding
@@ -44,8 +45,8 @@ class Sensor:
     icon: str
     on: bool
     off_at: datetime | None = None
-
     narrowed: Tightening | None = None
+
 
 def until(deployment: Deployment) -> datetime | None:
     """Return when it ends by itself: with its term, or with the consent if that is sooner."""
@@ -60,8 +61,8 @@ def sensors(deployment: Deployment) -> list[Sensor]:
         confirmed = modules_confirmed(
             deployment.trailer, deployment.deactivated_at, _switched_off(deployment)
         )
-    return [
     narrowed = _narrowed(deployment)
+    return [
         Sensor(
             name, str(MODULE_NAMES[name]), MODULE_ICONS[name], name in deployment.modules,
             confirmed.get(name), narrowed.get(name),
@@ -70,13 +71,13 @@ def sensors(deployment: Deployment) -> list[Sensor]:
     ]  # fmt: skip
 
 
-def _switched_off(deployment: Deployment) -> int | None:
 def _narrowed(deployment: Deployment) -> dict[str, Tightening]:
     """Return by sensor who switched it off while it stood, and when."""
     rows = deployment.tightenings.filter(field="modules").select_related("by")
     return {name: row for row in rows for name in row.before if name not in row.after}
 
 
+def _switched_off(deployment: Deployment) -> int | None:
     """Return the version of the desired state that says "off", while the trailer stands nowhere else."""
     desired = deployment.trailer.desired
     return None if desired.deployment else desired.version
@@ -163,11 +164,12 @@ def narrowing(row: Tightening) -> str:
     }  # fmt: skip
 
 
-def consent_facts(deployment: Deployment, moment: datetime) -> dict[str, Any]:
-    """Return how the consent stands: who gave it, how, until when."""
+def consent_facts(deployment: Deployment, moment: datetime, reader: User) -> dict[str, Any]:
+    """Return how the consent stands: who gave it (to whom that is told), how, until when."""
     consent = deployment.consent
     if consent is None:
         return {}
     holds = consent.holds_at(moment)
     soon = holds and consent.expires_at - moment <= timedelta(days=3)
-    return {"consent": consent, "holds": holds, "soon": soon, "owner": deciding.owner_name(deployment)}
+    owner = deciding.owner_name(deployment, reader)
+    return {"consent": consent, "holds": holds, "soon": soon, "owner": owner}

@@ -104,6 +104,9 @@ def decline_consent(*, actor: audit.Actor, request_id: int) -> None:
     request.answer, request.answered_at = ConsentRequest.Answer.DECLINED, now
     request.save(update_fields=["answer", "answered_at"])
     audit.record("consent.decline", ref(deployment))
+    # Whatever paper was handed in before: the owner says no.
+    if deployment.consent is not None and deployment.state in ("authorised", "active"):
+        take_back(deployment.consent, actor=actor)
 
 
 @transaction.atomic

@@ -43,7 +43,7 @@ def activate_deployment(*, actor: User, deployment_id: int) -> Deployment:
 def renew_deployment(*, actor: User, deployment_id: int) -> Deployment:
     """Begin the application for the next term of an active deployment: a draft of the same number."""
     before, now = locked(deployment_id), clock.now()
-    policies.may_renew(actor, before)
+    policies.may_renew(actor, before, now)
     renewal = Deployment(
         year=before.year, serial=before.serial, term=_next_term(before), renews=before, agency=before.agency,
         unit=before.unit, applicant=actor.person, trailer=before.trailer, created_at=now, saved_at=now,
@@ -128,7 +128,7 @@ def deactivate_deployment(
         _take_back_consent_of(deployment_id, actor)
         return locked(deployment_id)
     deployment = locked(deployment_id)
-    policies.may_end(actor, deployment)
+    policies.may_end(actor, deployment, reason)
     end(deployment, person=actor.person if isinstance(actor, User) else None, reason=reason, actor=actor)
     return deployment
 
