@@ -125,28 +125,20 @@ class TightenForm(StandingForm):
         if bool(told.get("end_date")) != bool(told.get("end_time")):
             self.add_error("end_time", _("Give the date and the time of day, or neither."))
         elif told.get("end_date"):
-            told["ends_at"] = moment_of(told["end_date"], told["end_time"])
+            try:
+                told["ends_at"] = moment_of(told["end_date"], told["end_time"])
+            except forms.ValidationError as error:
+                self.add_error("end_date" if error.code == "year" else "end_time", error)
         if (told.get("from_deg") is None) != (told.get("to_deg") is None):
             self.add_error("to_deg", _("Give both directions of the sector, or neither."))
         return told
 
     def changes(self) -> dict[str, Any]:
-        """Return what the service is asked to narrow; a reader off takes its lists with it."""
-        told, now = self.cleaned_data, self.deployment
-        changes: dict[str, Any] = {"modules": sorted(told["modules"])}
-        changes["hotlist_categories"] = sorted(told.get("hotlist_categories", []))
-        if "alpr" not in changes["modules"]:
-            changes["hotlist_categories"] = []
-        if told.get("ends_at"):
-            changes["ends_at"] = told["ends_at"]
-        speaker, quiet = told.get("speaker_ceiling_pct"), told.get("quiet_ceiling_pct")
-        if speaker is not None:
-            changes["speaker_ceiling_pct"] = speaker
-            # The quiet hours are never louder than the day.
-            quiet = min(now.quiet_ceiling_pct if quiet is None else quiet, speaker)
-        if quiet is not None:
-            changes["quiet_ceiling_pct"] = quiet
+        """Return what the service is asked to narrow; what follows from it is the service's to know."""
+        told = self.cleaned_data
+        names = ("modules", "hotlist_categories", "ends_at", "speaker_ceiling_pct", "quiet_ceiling_pct")
+        changes = {name: told[name] for name in names if told.get(name) is not None}
         if told.get("from_deg") is not None:
             sector = {"from_deg": told["from_deg"], "to_deg": told["to_deg"], "why": told.get("why", "")}
-            changes["forbidden_sectors"] = [*now.forbidden_sectors, sector]
+            changes["forbidden_sectors"] = [*self.deployment.forbidden_sectors, sector]
         return changes

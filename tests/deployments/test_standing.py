@@ -189,6 +189,7 @@ def test_narrowed(scene: Scene) -> None:
         ({"end_date": "2099-01-01"}, "Give the date and the time of day"),
         ({"end_date": "2020-01-01", "end_time": "10:00"}, "has passed"),
         ({"from_deg": 5}, "Give both directions"),
+        ({"from_deg": 10, "to_deg": 10}, "Both ends are the same"),
         ({"modules": ["acoustic", "cannon"]}, "cannon"),
     ],
 )
