@@ -19,6 +19,8 @@ from deployments.models import Deployment
 DATE_FORMATS = ("%Y-%m-%d", "%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y")
 TIME_FORMATS = ("%H:%M", "%H:%M:%S", "%H.%M", "%H%M")
 LINE_BREAKS = "\n\r\t"
+#: Nothing here happens outside of them; at the ends of the calendar no time zone can be added.
+YEARS = range(2000, 2101)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class SectionForm(forms.Form):
             try:
                 told[f"{name}_at"] = self._exact(moment_of(day, clock))
             except forms.ValidationError as error:
-                self.add_error(f"{name}_time", error)
+                self.add_error(f"{name}_date" if error.code == "year" else f"{name}_time", error)
         return told
 
     def saved_moments(self) -> list[datetime | None]:
@@ -100,7 +102,12 @@ class SectionForm(forms.Form):
 
 
 def moment_of(day: date, clock: time) -> datetime:
-    """Return a local day and time of day as UTC. Errors: ValidationError for a time that clocks skip."""
+    """Return a local day and time of day as UTC.
+
+    Errors: ValidationError ``year`` outside of 2000 to 2100, ``no-time`` for a time that clocks skip.
+    """
+    if day.year not in YEARS:
+        raise forms.ValidationError(_("Give a year from 2000 to 2100."), "year")
     zone = ZoneInfo(settings.LOCAL_TIME_ZONE)
     local = datetime.combine(day, clock, zone)
     if local.astimezone(UTC).astimezone(zone).replace(fold=0) != local.replace(fold=0):

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from csoc.lib.errors import Refused
 from deployments.models import Deployment
-from deployments.sections.base import typed_moment
+from deployments.sections.base import YEARS, typed_moment
 from deployments.sections.place import MAX_SECTORS
 from deployments.sections.tasks import SECTION
 from deployments.selectors import current_matrix
@@ -106,6 +106,8 @@ def _moment(pointer: str, value: Any) -> datetime | None:
         raise Wrong(pointer, "invalid") from None
     if moment.tzinfo is None:
         raise Wrong(pointer, "no-zone")
+    if moment.year not in YEARS:
+        raise Wrong(pointer, "year")
     return moment
 
 
