@@ -274,7 +274,7 @@ class Renew(_Act):
     status = 201
 
     @extend_schema(request=None, responses={201: WholeDeploymentWire})
-    @audit.guard("deployment.renew", object=_named, acts=True)
+    @audit.guard("deployment.create", object=_named, acts=True)
     def post(self, request: Request, name: str) -> Response:
         """Begin the application for the next term."""
         return self.run(request, name, services.renew_deployment)

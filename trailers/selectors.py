@@ -83,7 +83,10 @@ def modules_confirmed(trailer: Trailer, since: datetime, version: int | None) ->
     """
     status = TrailerStatus.objects.get(trailer=trailer)
     said: dict[str, list[ModuleChange]] = {module: [] for module in MODULES}
-    for change in ModuleChange.objects.filter(trailer=trailer).order_by("at", "pk"):
+    changes = ModuleChange.objects.filter(trailer=trailer)
+    # Before the moment only the last word of each module counts: a trailer's whole life is never read.
+    last = changes.filter(at__lt=since).order_by("module", "-at", "-pk").distinct("module")
+    for change in (*last, *changes.filter(at__gte=since).order_by("at", "pk")):
         said[change.module].append(change)
     return {module: _off_since(said[module], status, since, version) for module in MODULES}
 

@@ -16,6 +16,7 @@ from deployments.sealed import read_answers
 from deployments.sections import consent, need
 from deployments.sections.base import local
 from deployments.sections.place import MAX_SECTORS
+from deployments.selectors.links import open_link
 from deployments.selectors.risk import explain
 
 QUESTIONS = {
@@ -302,8 +303,8 @@ def _consent(filled: Filled) -> dict[str, Any]:
     given = deployment.consent
     return {
         "consent": given,
-        "covers": given is not None and consent.covers(given, deployment),
-        "link": consent.open_link(deployment),
+        "covers": given is not None and consent.covers(deployment),
+        "link": open_link(deployment),
         "modules": [need.MODULE_NAMES[name] for name in deployment.modules],
     }
 

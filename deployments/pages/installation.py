@@ -25,7 +25,8 @@ def named(request: HttpRequest, name: str) -> audit.Ref:
     return audit.Ref("deployment", name.partition(".")[0], request.user.person.agency.code)
 
 
-def _trailer_of(request: HttpRequest, name: str) -> audit.Ref:
+def trailer_of(request: HttpRequest, name: str) -> audit.Ref:
+    """Return the trailer that is asked, as the log names it."""
     found = selectors.visible_by_name(request.user, name)
     return audit.Ref("trailer", found.trailer.name, found.agency.code)
 
@@ -69,7 +70,7 @@ def record(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 @never_cache
-@audit.guard("trailer.command", object=_trailer_of, acts=True)
+@audit.guard("trailer.command", object=trailer_of, acts=True)
 def ask(request: HttpRequest, name: str) -> HttpResponse:
     """Ask the trailer for a test alert."""
     return _acted(request, name, services.ask_for_test_alert, then="?asked=1")

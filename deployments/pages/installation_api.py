@@ -13,6 +13,7 @@ import audit
 from csoc.lib import clock
 from csoc.lib.api import valid
 from deployments import policies, selectors, services
+from deployments.pages.installation import trailer_of
 from deployments.selectors.installing import installation_wire
 from deployments.wire import InstallationWire
 
@@ -70,7 +71,7 @@ class AskForTest(APIView):
     """``POST …/installation/test-alert/``: ask the trailer for one."""
 
     @extend_schema(request=None, responses=InstallationWire)
-    @audit.guard("trailer.command", object=_named, acts=True)
+    @audit.guard("trailer.command", object=trailer_of, acts=True)
     def post(self, request: Request, name: str) -> Response:
         """Ask the trailer for a test alert."""
         return _acted(request, name, services.ask_for_test_alert)

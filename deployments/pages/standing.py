@@ -10,7 +10,7 @@ from csoc.lib.errors import Refused
 from deployments import selectors, services
 from deployments.models import Deployment
 from deployments.pages.deciding import named
-from deployments.pages.forms import EndForm, ReviewForm, TightenForm
+from deployments.pages.forms import EndForm, ReviewForm, StandingForm, TightenForm
 from deployments.selectors import standing
 
 
@@ -77,7 +77,7 @@ def renew(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _again(
-    request: HttpRequest, found: Deployment, topic: str, form: EndForm, refused: Refused
+    request: HttpRequest, found: Deployment, topic: str, form: StandingForm, refused: Refused
 ) -> HttpResponse:
     """Show the form again with why not: what was typed stays."""
     if refused.status not in (409, 422):
@@ -87,7 +87,7 @@ def _again(
 
 
 def _page(
-    request: HttpRequest, found: Deployment, topic: str, form: EndForm, status: int = 0
+    request: HttpRequest, found: Deployment, topic: str, form: StandingForm, status: int = 0
 ) -> HttpResponse:
     told = {"deployment": found, "topic": topic, "form": form, "until": standing.until(found)}
     return render(

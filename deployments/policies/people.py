@@ -28,7 +28,7 @@ def same_agency(actor: User, thing: Deployment | Incident | Consent | Trailer | 
         raise nothing_here()
 
 
-def may_read(actor: User, deployment: Deployment) -> bool:
+def can_read(actor: User, deployment: Deployment) -> bool:
     """A supervisor reads what was sent in the agency, an applicant those of the own unit, others by a grant.
 
     A technician reads what is to be installed or stands, and what they ended: its sensors have to confirm.
@@ -55,7 +55,7 @@ def may_edit(actor: User, deployment: Deployment) -> None:
     """The applicant, or an applicant with a grant to write; and only a draft or a returned application."""
     may_prepare(actor)
     same_agency(actor, deployment)
-    if not may_read(actor, deployment):
+    if not can_read(actor, deployment):
         raise nothing_here()
     if deployment.applicant_id != actor.person_id and not has_grant(actor, deployment, "change"):
         raise Refused(
@@ -86,7 +86,7 @@ def may_reopen(actor: User, deployment: Deployment, *, version: int) -> None:
     if deployment.applicant_id != actor.person_id and not has_grant(actor, deployment, "change"):
         raise (
             nothing_here()
-            if not may_read(actor, deployment)
+            if not can_read(actor, deployment)
             else Refused(
                 "not-yours",
                 _("Only %(name)s takes this one back.") % {"name": deployment.applicant.name},

@@ -7,7 +7,7 @@ from accounts.policies import require_role
 from accounts.selectors import roles_of
 from csoc.lib.errors import Refused, nothing_here
 from deployments.models import Deployment
-from deployments.policies.people import may_read, same_agency
+from deployments.policies.people import can_read, same_agency
 
 #: What guardian calls the two things that can be given.
 PERMISSION = {"view": "view_deployment", "change": "change_deployment"}
@@ -27,7 +27,7 @@ def may_share(actor: User, deployment: Deployment) -> None:
     """Only who applied for it, or a supervisor of its unit, shares it."""
     require_role(actor, *PARTNERS)
     same_agency(actor, deployment)
-    if not may_read(actor, deployment):
+    if not can_read(actor, deployment):
         raise nothing_here()
     if not can_share(actor, deployment):
         raise Refused(

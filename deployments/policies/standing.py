@@ -11,7 +11,7 @@ from accounts.policies import require_role
 from csoc.lib.errors import Refused, nothing_here
 from deployments.models import Deployment
 from deployments.policies.content import complete
-from deployments.policies.people import Actor, may_prepare, may_read, same_agency
+from deployments.policies.people import Actor, can_read, may_prepare, same_agency
 from deployments.policies.words import one_line, several_lines
 from deployments.selectors import installing
 
@@ -104,7 +104,7 @@ def may_renew(actor: User, before: Deployment, moment: datetime) -> None:
     """An applicant who reads it begins the next term, while this one stands, once."""
     may_prepare(actor)
     same_agency(actor, before)
-    if not may_read(actor, before):
+    if not can_read(actor, before):
         raise nothing_here()
     if not before.in_force_at(moment):
         raise Refused("wrong-state", _("Only an active deployment is renewed. Apply for a new one."), 409)

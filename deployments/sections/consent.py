@@ -22,6 +22,7 @@ from deployments.sections.base import (
     time_field,
     typed_moment,
 )
+from deployments.selectors.links import open_link
 
 
 class ConsentForm(SectionForm):
@@ -91,18 +92,13 @@ def initial_of(deployment: Deployment) -> dict[str, Any]:
     return {"capacity": Capacity.OWNER.value} | typed_moment("expires", deployment.ends_at)
 
 
-def open_link(deployment: Deployment) -> ConsentRequest | None:
-    """Return the link that was sent and is not answered, None when there is none."""
-    return deployment.consent_requests.filter(ended_at__isnull=True, answer="").first()
-
-
-def covers(consent: Consent, deployment: Deployment) -> bool:
-    """Whether a consent holds now for what the application asks."""
+def covers(deployment: Deployment) -> bool:
+    """Whether the consent of an application holds now for what it asks."""
     try:
         covered(deployment, clock.now())
     except Refused:
         return False
-    return consent.pk == deployment.consent_id
+    return True
 
 
 def task_of(deployment: Deployment, typed: bool = False) -> Task:
@@ -112,7 +108,7 @@ def task_of(deployment: Deployment, typed: bool = False) -> Task:
     if not (need.complete(deployment) and place.complete(deployment)):
         return Task("cannot_start", _("Opens when need and place are completed"))
     consent = deployment.consent
-    if consent is not None and covers(consent, deployment):
+    if consent is not None and covers(deployment):
         words = {"who": consent.get_capacity_display(), "day": day_words(consent.expires_at)}
         return Task("completed", _("Given by the %(who)s, holds until %(day)s") % words)
     link = open_link(deployment)

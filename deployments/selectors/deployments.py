@@ -103,7 +103,7 @@ def deployments_visible_to(user: User) -> QuerySet[Deployment]:
     """The deployments this person may list, newest first; one query whatever the number of grants.
 
     A supervisor: what was sent in the agency. An applicant: the own unit's. A technician: what is to be
-    installed or stands. Everybody: what was granted to them (``policies.may_read`` says the same of one).
+    installed or stands. Everybody: what was granted to them (``policies.can_read`` says the same of one).
     """
     held, person = roles_of(user), user.person
     found = Deployment.objects.select_related(*_LISTED).filter(agency=person.agency)
@@ -165,7 +165,7 @@ def readable_deployment(user: User, name: str) -> tuple[Deployment, BreakGlass |
     Errors: Refused ``not-permitted`` (with ``break_glass`` where there is a way), ``not-found``.
     """
     found = _by_name(Deployment.objects.select_related(*_WHOLE), name)
-    if found is not None and policies.may_read(user, found):
+    if found is not None and policies.can_read(user, found):
         return found, None
     if found is None or found.agency_id != user.person.agency_id:
         raise nothing_here()
@@ -183,7 +183,7 @@ def thing_of(name: str) -> break_glass.Thing | None:
         return None
     return break_glass.Thing(
         BreakGlass.Kind.DEPLOYMENT, found.name, found.agency_id, found.agency.code,
-        reverse("deployment-page", args=[found.name]), lambda user: policies.may_read(user, found),
+        reverse("deployment-page", args=[found.name]), lambda user: policies.can_read(user, found),
     )  # fmt: skip
 
 

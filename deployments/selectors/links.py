@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 import audit
@@ -62,9 +63,17 @@ def locked_link(request_id: int) -> ConsentRequest:
 
 
 def open_link(deployment: Deployment) -> ConsentRequest | None:
-    """Return the link of a deployment that is not answered and not ended, locked; None without one."""
-    rows = deployment.consent_requests.select_for_update().filter(answer="", ended_at=None)
-    return rows.order_by("pk").first()
+    """Return the link of a deployment that is not answered and not ended, None without one."""
+    return _open_links(deployment).first()
+
+
+def open_link_locked(deployment: Deployment) -> ConsentRequest | None:
+    """Return the same link under a row lock: for whoever ends or answers it."""
+    return _open_links(deployment).select_for_update().first()
+
+
+def _open_links(deployment: Deployment) -> QuerySet[ConsentRequest]:
+    return deployment.consent_requests.filter(answer="", ended_at=None).order_by("pk")
 
 
 def newest_code(request: ConsentRequest) -> OwnerCode | None:

@@ -31,7 +31,7 @@ def request_consent(
         actor, deployment, capacity=capacity, name=owner_name, email=owner_email, language=language, now=now
     )
     assert deployment.lat is not None and deployment.lon is not None and deployment.ends_at is not None
-    older = selectors.open_link(deployment)
+    older = selectors.open_link_locked(deployment)
     if older is not None:
         _end(older)
     token, record = links.new_token(), records.new()
@@ -58,7 +58,7 @@ def request_consent(
 def end_request(*, actor: User, deployment_id: int) -> ConsentRequest:
     """Take the open question back. Errors: Refused ``no-link`` (409)."""
     deployment = locked(deployment_id)
-    request = selectors.open_link(deployment)
+    request = selectors.open_link_locked(deployment)
     policy.may_end_link(actor, deployment, request)
     assert request is not None
     was_sent = OwnerMail.objects.filter(request=request, kind="link", sent_at__isnull=False).exists()

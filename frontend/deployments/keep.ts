@@ -5,7 +5,7 @@
  */
 import { h, must } from "../board/dom";
 import { clock } from "../board/time";
-import { answers, drop, type Fields, putBack, recall, remember, same } from "./typed";
+import { answers, drop, type Fields, putBack, recall, remember, same, unsealed } from "./typed";
 
 export interface Kept {
   saved_at: string;
@@ -64,7 +64,7 @@ class Keeper {
   bringBack(): void {
     const typed = recall(sessionStorage, this.address, this.who);
     if (!typed) return;
-    const shown = answers(new FormData(this.form));
+    const shown = unsealed(answers(new FormData(this.form)));
     if (same(typed.fields, shown)) return drop(sessionStorage, this.address);
     putBack(this.form, typed.fields);
     if (!typed.sent || !same(typed.sent, shown)) [this.base.value, this.sent] = [typed.base, typed.sent];

@@ -13,10 +13,13 @@ export interface Typed { base: string; who: string; fields: Fields; sent: Fields
 const PREFIX = "typed:";
 /** What a form carries besides its answers. */
 const CARRIED = new Set(["csrfmiddlewaretoken", "base"]);
+/** Who the owner is lies sealed on the server and nowhere else: a tab never keeps it. */
+const SEALED = new Set(["owner_name", "owner_email"]);
 
 export function remember(store: Storage, address: string, typed: Typed): void {
   try {
-    store.setItem(PREFIX + address, JSON.stringify(typed));
+    const told = { ...typed, fields: unsealed(typed.fields), sent: typed.sent && unsealed(typed.sent) };
+    store.setItem(PREFIX + address, JSON.stringify(told));
   } catch {
     // A full or forbidden store: the request that leaves with the page is what is left.
   }
@@ -57,6 +60,9 @@ export function answers(pairs: Iterable<[string, FormDataEntryValue]>): Fields {
 
 /** A form's data has the line ends of the wire, its fields those of the page. */
 const lines = (text: string): string => text.replaceAll("\r\n", "\n");
+
+/** Of some answers, what a tab may keep. */
+export const unsealed = (fields: Fields): Fields => fields.filter(([name]) => !SEALED.has(name));
 
 export const same = (one: Fields, other: Fields): boolean => JSON.stringify(one) === JSON.stringify(other);
 

@@ -46,6 +46,14 @@ test("what cannot be read or written is no trouble", () => {
   remember(full, "/a/", typed);
 });
 
+test("who the owner is never lies in a tab, whether typed or on its way", () => {
+  const store = tab();
+  const fields: [string, string][] = [["capacity", "owner"], ["owner_name", "Mira Sol"], ["owner_email", "mira@example.test"]];
+  remember(store, "/a/", { ...typed, fields, sent: fields });
+  assert.doesNotMatch(JSON.stringify(store), /Mira|mira/);
+  assert.deepEqual(recall(store, "/a/", "Priya Venn")?.fields, [["capacity", "owner"]]);
+});
+
 test("no file, no token and no base is an answer", () => {
   const pairs: [string, FormDataEntryValue][] = [["csrfmiddlewaretoken", "t"], ["base", "b"], ["aim", "one\r\ntwo"], ["document", new File(["x"], "signed.pdf")]];
   assert.deepEqual(answers(pairs), [["aim", "one\ntwo"]]);
