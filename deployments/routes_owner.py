@@ -18,5 +18,6 @@ urlpatterns = [
     path("consent/<str:token>/agreed/", views.agreed, name="owner-agreed"),
     path("consent/<str:token>/receipt/", views.receipt, name="owner-receipt"),
     path("deployments/<str:name>/consent/link/", linking.send_link, name="deployment-link"),
+    path("deployments/<str:name>/consent/link/state/", linking.link_state, name="deployment-link-state"),
     path("deployments/<str:name>/consent/link/end/", linking.end_link, name="deployment-link-end"),
 ]

@@ -1,6 +1,7 @@
 /** The pages of deployments. Every page works without it; here typing is kept, scores add up, maps are drawn. */
 import { standing } from "./deployments/active";
 import { keepTyping } from "./deployments/keep";
+import { followLink } from "./deployments/link";
 import { drawList } from "./deployments/list";
 import { Place } from "./deployments/place";
 import { addUp } from "./deployments/score";
@@ -19,6 +20,8 @@ const place = document.querySelector<HTMLElement>("#place-map");
 if (place && form) new Place(place, form).start();
 const list = document.querySelector<HTMLElement>("#list-map");
 if (list) drawList(list);
+const link = document.querySelector<HTMLElement>("#link-state");
+if (link) void followLink(link);
 standing();
 
 // What is wrong, or which of two texts, comes first: also for who hears the page.

@@ -1,18 +1,20 @@
 """The applicant sends the owner a private link, or takes it back. The page around it is the consent's."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 import audit
+from csoc.lib import clock
 from csoc.lib.errors import Refused
 from deployments import selectors
 from deployments.models import Deployment
 from deployments.owner.forms import LinkForm
 from deployments.pages import applying, filling
+from deployments.selectors import links
 from deployments.services import asking
 
 
@@ -43,6 +45,18 @@ def _asked(request: HttpRequest, found: Deployment, form: LinkForm) -> bool:
             raise
         form.refuse(refused)
     return form.is_valid()
+
+
+@require_safe
+@never_cache
+def link_state(request: HttpRequest, name: str) -> JsonResponse:
+    """Return how the newest link stands, and nothing of whom it went to: an open page asks while it waits."""
+    found = selectors.visible_by_name(request.user, name)
+    state = links.link_state(found, clock.now())
+    told = (
+        {"state": state.state, "words": state.words, "tone": state.tone, "open": state.open} if state else {}
+    )
+    return JsonResponse(told)
 
 
 @require_POST

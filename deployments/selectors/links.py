@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
+from django.utils import formats, timezone
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -30,6 +33,18 @@ class LinkState:
     sent_at: datetime | None
     fault: str
     attached: bool
+
+    @property
+    def words(self) -> str:
+        """The state in one sentence, in local time."""
+        return _words(self)
+
+    @property
+    def tone(self) -> str:
+        """``ok``, ``caution``, ``fault`` or "": how the sentence is coloured."""
+        gone = self.state == "given" and self.request.consent.withdrawn_at is not None
+        tones = {"waiting": "caution", "failed": "fault", "declined": "fault", "given": "ok"}
+        return "fault" if gone else tones.get(self.state, "")
 
     @property
     def open(self) -> bool:
@@ -106,6 +121,25 @@ def _state(request: ConsentRequest, mail: OwnerMail | None, now: datetime) -> st
     if mail is not None and mail.failed_at is not None:
         return "failed"
     return "sent" if mail is not None and mail.sent_at is not None else "waiting"
+
+
+def _words(link: LinkState) -> str:
+    request = link.request
+    withdrawn = request.consent.withdrawn_at if request.consent is not None else None
+    sentence, at = {
+        "waiting": (_("Not sent yet: it goes within seconds, and this line says so"), None),
+        "failed": (_("Could not be sent. Check the address, or phone the owner."), None),
+        "sent": (_("Sent at %(at)s, not opened"), link.sent_at),
+        "opened": (_("Opened %(at)s, not answered"), request.opened_at),
+        "given": (_("Consent given %(at)s"), request.answered_at),
+        "declined": (_("Declined %(at)s"), request.answered_at),
+        "expired": (_("The time to answer is over"), None),
+        "ended": (_("Taken back"), None),
+    }[link.state]
+    if link.state == "given" and withdrawn is not None:
+        sentence, at = _("Consent given, and withdrawn %(at)s"), withdrawn
+    local = at and timezone.localtime(at, ZoneInfo(settings.LOCAL_TIME_ZONE))
+    return str(sentence) % {"at": local and formats.date_format(local, "j F H:i T")}
 
 
 def details(request: ConsentRequest) -> dict[str, str]:

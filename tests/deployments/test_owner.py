@@ -728,3 +728,24 @@ def test_before_the_yes_stands_what_is_kept_and_how_long(
     for page in (shown, words(asked.get("agreed/"))):
         assert told.say("ask.kept") in page
         assert all(told.say(f"sensor.{module}.keeps") in page for module in wanted.modules)
+
+
+def test_the_applicants_page_follows_the_link_without_its_name(scene: Scene, wanted: Deployment) -> None:
+    ines = sign_in(scene.users["applicant"])
+    at = f"/deployments/{wanted.address_name}/consent/"
+    assert ines.get(at + "link/state/").json() == {}
+    ask(scene, wanted)
+    shown = ines.get(at).content.decode()
+    assert "it goes within seconds" in shown and f'data-url="{at}link/state/"' in shown
+    before = ines.get(at + "link/state/")
+    assert (before.json()["state"], before.json()["open"]) == ("waiting", True)
+    asked = Phone(token_of(arrived()))
+    told = ines.get(at + "link/state/").json()
+    assert told["state"] == "sent" and re.fullmatch(
+        r"Sent at \d+ \w+ \d\d:\d\d E[SD]T, not opened", told["words"]
+    )
+    asked.prove().post("yes/", **YES)
+    told = ines.get(at + "link/state/")
+    assert (told.json()["tone"], told.json()["open"]) == ("ok", False)
+    assert "Owner" not in before.content.decode() + told.content.decode()
+    assert sign_in(scene.users["dispatcher"]).get(at + "link/state/").status_code == 404

@@ -57,6 +57,7 @@ UNGUARDED = {
     "api-audit-export": "how far a request is: state and counts, nothing of what it asks for",
     "owner-link": "names nobody and no place: what a link that went astray tells",
     "owner-code": "as owner-link",
+    "deployment-link-state": "how far a link is, and not to whom it went; the page that asks is guarded",
     "owner-progress": "whether the owner's own page would say something else by now: a digest",
     "demo-mailbox": "demonstration; what would have been sent",
     "demo-sign-in": "demonstration; its service records",
