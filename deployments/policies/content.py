@@ -179,9 +179,7 @@ def as_sent(deployment: Deployment, sent: Submission | None) -> None:
     ):
         raise Refused(
             "stale-content",
-            _(
-                "What was sent is not what stands here now. Ask the applicant to take it back and send it again."
-            ),
+            _("What was sent is not what stands here now. Let the applicant take it back and send it again."),
             409,
         )
 
