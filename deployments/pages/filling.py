@@ -320,8 +320,9 @@ def next_of(deployment: Deployment, section: str) -> str:
     if sections.ready(listed):
         return "deployment-check"
     names = [one.section for one in listed]
-    after = listed[names.index(section) + 1 :]
-    found = next((one for one in after if one.open and one.task.state in TO_DO), None)
+    here = names.index(section)
+    others = listed[here + 1 :] + listed[:here]
+    found = next((one for one in others if one.open and one.task.state in TO_DO), None)
     return f"deployment-{found.section}" if found else "deployment-page"
 
 

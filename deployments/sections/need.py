@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 from deployments import policies
-from deployments.models import Deployment
+from deployments.models import MAX_TERM, Deployment
 from deployments.policies.content import CATEGORIES
 from deployments.sections import risk
 from deployments.sections.base import (
@@ -25,7 +25,9 @@ from deployments.selectors.as_read import MODULE_NAMES
 from trailers.models import MODULES
 
 MODULE_HINTS = {
-    "acoustic": gettext_lazy("Hears shots and says from where. At most 3 s of sound of a shot are kept, and no speech is heard"),
+    "acoustic": gettext_lazy(
+        "Hears shots and says from where. At most 3 s of sound of a shot are kept, and no speech is heard"
+    ),
     "alpr": gettext_lazy("Compares plates on the trailer and reports hits of the lists below, nothing else"),
     "ptz": gettext_lazy("Opens only after an acknowledged alert. Records nothing"),
     "speaker": gettext_lazy("A person speaks, never louder than the ceiling of the place"),
@@ -103,6 +105,9 @@ class NeedForm(SectionForm):
                 "on-alpr",
                 forms.ValidationError(_("A list category needs the plate reader switched on."), "no-reader"),
             )
+        if told.get("on-alpr") and not any(key.startswith("list:") for key in on):
+            words = _("Choose at least one list, or switch the plate reader off.")
+            self.add_error("on-alpr", forms.ValidationError(words, "no-list"))
         self._judge_term(told)
         return told
 
@@ -160,8 +165,11 @@ def initial_of(deployment: Deployment) -> dict[str, Any]:
     on = {*deployment.modules, *(f"list:{name}" for name in deployment.hotlist_categories)}
     for key, why in deployment.justifications.items():
         told |= {f"on-{key}": key in on, f"why-{key}": why}
-    starts = deployment.starts_at or (clock.now() if deployment.term > 1 else None)
-    return told | typed_moment("starts", starts) | typed_moment("ends", deployment.ends_at)
+    # Offered until somebody says otherwise: from now on, for as long as a term may last.
+    starts = deployment.starts_at or clock.now()
+    return (
+        told | typed_moment("starts", starts) | typed_moment("ends", deployment.ends_at or starts + MAX_TERM)
+    )
 
 
 def complete(deployment: Deployment) -> bool:

@@ -45,10 +45,15 @@ class PrivacyForm(SectionForm):
 
 
 def _label(found: classes.RetentionClass) -> str:
-    return _("%(label)s, %(days)d days") % {"label": found.label, "days": found.days}
+    told = {"label": found.label, "days": found.days}
+    if found.key == USUAL_CLASS:
+        return _("%(label)s, %(days)d days (the usual one)") % told
+    return _("%(label)s, %(days)d days") % told
 
 
 Form = PrivacyForm
+#: What a deployment's record is kept under unless somebody says why not.
+USUAL_CLASS = "deployment-record"
 
 
 def initial_of(deployment: Deployment) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def initial_of(deployment: Deployment) -> dict[str, Any]:
     return {
         "signage": deployment.signage,
         "notice": deployment.notice,
-        "retention_class": deployment.retention_class,
+        "retention_class": deployment.retention_class or USUAL_CLASS,
     }
 
 

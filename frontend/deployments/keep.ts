@@ -5,7 +5,7 @@
  */
 import { h, must } from "../board/dom";
 import { clock } from "../board/time";
-import { answers, drop, type Fields, putBack, recall, remember, same, unsealed } from "./typed";
+import { answers, drop, type Fields, putBack, recall, remember, same } from "./typed";
 
 export interface Kept {
   saved_at: string;
@@ -17,6 +17,9 @@ interface Conflict { detail: string; base: string; differs: { label: string; sav
 
 const PAUSE_MS = 1500;
 const AGAIN_MS = 5000;
+/** How long, and how often, words that left with the page before are waited for. */
+const ARRIVES_MS = 300;
+const ARRIVES_TRIES = 8;
 /** Browsers refuse larger bodies once a page goes away. */
 const BEACON_BYTES = 60_000;
 
@@ -64,12 +67,28 @@ class Keeper {
   bringBack(): void {
     const typed = recall(sessionStorage, this.address, this.who);
     if (!typed) return;
-    const shown = unsealed(answers(new FormData(this.form)));
+    if (!typed.fields) { void this.fetchBack(); return; }
+    const shown = answers(new FormData(this.form));
     if (same(typed.fields, shown)) return drop(sessionStorage, this.address);
     putBack(this.form, typed.fields);
     if (!typed.sent || !same(typed.sent, shown)) [this.base.value, this.sent] = [typed.base, typed.sent];
     this.form.dispatchEvent(new Event("change"));
     this.touched(0);
+  }
+
+  /** For what a tab must not keep: the words come back from the server, once they are there. */
+  private async fetchBack(): Promise<void> {
+    drop(sessionStorage, this.address);
+    for (let tries = 0; tries < ARRIVES_TRIES && !this.dirty; tries++) {
+      const saved = await this.savedForm();
+      const base = saved?.querySelector<HTMLInputElement>("input[name=base]")?.value;
+      if (saved && base && base !== this.base.value && !this.dirty) {
+        putBack(this.form, answers(new FormData(saved)));
+        this.base.value = base;
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, ARRIVES_MS));
+    }
   }
 
   private get address(): string {
@@ -122,9 +141,14 @@ class Keeper {
 
   /** Whether these words are what the server has now. */
   private async isSaved(words: Fields): Promise<boolean> {
-    const page = await fetch(location.href, { credentials: "same-origin" }).then((answer) => answer.text()).catch(() => "");
-    const form = new DOMParser().parseFromString(page, "text/html").querySelector<HTMLFormElement>("form#answers");
+    const form = await this.savedForm();
     return form !== null && same(words, answers(new FormData(form)));
+  }
+
+  /** The form as the server would show it now. */
+  private async savedForm(): Promise<HTMLFormElement | null> {
+    const page = await fetch(location.href, { credentials: "same-origin" }).then((answer) => answer.text()).catch(() => "");
+    return new DOMParser().parseFromString(page, "text/html").querySelector<HTMLFormElement>("form#answers");
   }
 
   /** What left with the page before was faster: the server has words of this very tab. */
@@ -180,8 +204,9 @@ class Keeper {
 
   private leave(): void {
     if (this.gone || !(this.dirty || this.busy || this.leaving)) return;
-    const fields = answers(new FormData(this.form));
-    remember(sessionStorage, this.address, { base: this.base.value, who: this.who, fields, sent: this.busy && this.sent });
+    const clear = this.form.dataset["sealed"] === undefined;
+    const fields = clear ? answers(new FormData(this.form)) : null;
+    remember(sessionStorage, this.address, { base: this.base.value, who: this.who, fields, sent: clear && this.busy ? this.sent : null });
     if (!this.dirty || this.leaving) return;
     // One is on its way: the next must name what comes of it. The tab has the words meanwhile.
     if (this.busy) { void this.keep(); return; }

@@ -5,21 +5,19 @@
 
 export type Fields = [string, string][];
 /**
+ * `fields`: null where they are personal: a tab keeps them in the clear, so it only knows that they are on their way.
  * `base`: the text that the form was filled in over. `who`: only the same person gets it back. `sent`: what was on
  * its way to the server when the page went; once there, it is the text that `base` no longer names.
  */
-export interface Typed { base: string; who: string; fields: Fields; sent: Fields | null }
+export interface Typed { base: string; who: string; fields: Fields | null; sent: Fields | null }
 
 const PREFIX = "typed:";
 /** What a form carries besides its answers. */
 const CARRIED = new Set(["csrfmiddlewaretoken", "base"]);
-/** Who the owner is lies sealed on the server and nowhere else: a tab never keeps it. */
-const SEALED = new Set(["owner_name", "owner_email"]);
 
 export function remember(store: Storage, address: string, typed: Typed): void {
   try {
-    const told = { ...typed, fields: unsealed(typed.fields), sent: typed.sent && unsealed(typed.sent) };
-    store.setItem(PREFIX + address, JSON.stringify(told));
+    store.setItem(PREFIX + address, JSON.stringify(typed));
   } catch {
     // A full or forbidden store: the request that leaves with the page is what is left.
   }
@@ -36,7 +34,7 @@ export function recall(store: Storage, address: string, who: string): Typed | nu
 function parse(text: string | null): Typed | null {
   try {
     const told = JSON.parse(text ?? "null") as Typed | null;
-    return told && Array.isArray(told.fields) ? told : null;
+    return told && (told.fields === null || Array.isArray(told.fields)) ? told : null;
   } catch {
     return null;
   }
@@ -60,9 +58,6 @@ export function answers(pairs: Iterable<[string, FormDataEntryValue]>): Fields {
 
 /** A form's data has the line ends of the wire, its fields those of the page. */
 const lines = (text: string): string => text.replaceAll("\r\n", "\n");
-
-/** Of some answers, what a tab may keep. */
-export const unsealed = (fields: Fields): Fields => fields.filter(([name]) => !SEALED.has(name));
 
 export const same = (one: Fields, other: Fields): boolean => JSON.stringify(one) === JSON.stringify(other);
 

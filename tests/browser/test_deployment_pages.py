@@ -134,7 +134,10 @@ def consent(one: Desk, folder: Path) -> None:
     sheet = io.BytesIO()
     Image.new("L", (850, 1100), 255).save(sheet, "PNG")
     one.page.locator("#answers #f-owner_name").fill("Marisol Castellanos")
-    until_kept(one)
+    # What is personal comes back from the server, and never lies in the tab.
+    one.page.reload()
+    assert "Marisol" not in one.page.evaluate("() => JSON.stringify(sessionStorage)")
+    one.wait("() => document.querySelector('#answers #f-owner_name').value === 'Marisol Castellanos'")
     one.page.reload()
     assert one.page.locator("#answers #f-owner_name").input_value() == "Marisol Castellanos"
     file = {"name": "signed.png", "mimeType": "image/png", "buffer": sheet.getvalue()}

@@ -156,6 +156,21 @@ def send(desk: Desk, version: int | None = None) -> Any:
     return desk.client.post(desk.at("send"), {"version": version or desk.row.version})
 
 
+def test_a_plate_reader_needs_a_list_to_compare_with(desk: Desk) -> None:
+    desk.saved("incident", incident())
+    desk.saved("risk", risk(desk))
+    reader = need(**{"on-alpr": "on", "why-alpr": "Cars come back."})
+    desk.refused("need", reader, "Choose at least one list, or switch the plate reader off.")
+
+
+def test_what_is_usual_is_offered(desk: Desk) -> None:
+    shown = desk.get("need")
+    for name in ("starts_date", "starts_time", "ends_date", "ends_time"):
+        assert re.search(rf'name="{name}" value="20\d\d-|name="{name}" value="\d\d:\d\d"', shown), name
+    filled(desk)
+    assert re.search(r'value="deployment-record"[^>]*checked', desk.get("privacy"))
+
+
 def test_what_is_checked_leads_to_its_page_and_keeps_its_number(desk: Desk) -> None:
     filled(desk)
     shown = desk.get("check")
