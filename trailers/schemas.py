@@ -12,7 +12,6 @@ from csoc.lib.errors import Refused
 
 Key64 = Annotated[str, msgspec.Meta(min_length=43, max_length=44)]
 Proof64 = Annotated[str, msgspec.Meta(min_length=86, max_length=88)]
-# A code and never a sentence: it is kept in the clear and shown on every board.
 Word = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,15}\Z")]
 Moment = Annotated[
     str,
@@ -20,6 +19,7 @@ Moment = Annotated[
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z\Z", max_length=27
     ),
 ]
+# A code and never a sentence: it is kept in the clear and shown on every board.
 FaultCode = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\Z")]
 
 

@@ -33,15 +33,12 @@ class Consent(models.Model):
 
     Its scope is what the owner was told: the point (WGS 84 degrees), the modules, until when.
     ``document_sha256`` is the digest of the signed document, or of the page exactly as the owner read it.
-    ``details_sealed``: JSON ``{"name","email","phone"}`` under ``record``.
+    ``details_sealed``: JSON ``{"name","email"}`` under ``record``.
     """
 
     class Method(models.TextChoices):
         DOCUMENT = "document", _("signed document")
         LINK = "link", _("private link")
-
-    #: Kept here because callers know it by this name.
-    Capacity = Capacity
 
     agency = models.ForeignKey(Agency, on_delete=models.PROTECT)
     capacity = models.CharField(max_length=24, choices=Capacity.choices)

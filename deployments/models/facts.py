@@ -105,11 +105,6 @@ class RiskMatrix(models.Model):
         return f"{self.name}, version {self.version}"
 
     @property
-    def waits(self) -> bool:
-        """Whether it is a proposal that nobody has published or withdrawn."""
-        return self.published_at is None and self.withdrawn_at is None
-
-    @property
     def highest(self) -> int:
         """The highest score that it can give."""
         return sum(factor["weight"] * HIGHEST_LEVEL for factor in self.factors)

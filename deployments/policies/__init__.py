@@ -27,10 +27,10 @@ from .installing import (
 )
 from .people import (
     Actor,
+    can_read,
     may_correct,
     may_edit,
     may_prepare,
-    can_read,
     may_reopen,
     may_submit,
     may_take_back,
@@ -58,6 +58,7 @@ __all__ = [
     "Actor",
     "as_sent",
     "by_hand",
+    "can_read",
     "complete",
     "hash_still_true",
     "heading_off_deg",
@@ -72,7 +73,6 @@ __all__ = [
     "may_follow",
     "may_open_installation",
     "may_prepare",
-    "can_read",
     "may_record",
     "may_renew",
     "may_reopen",

@@ -45,7 +45,10 @@ def may_ask(
         ) from None  # fmt: skip
     asked = deployment.consent_requests.filter(made_at__gt=now - timedelta(hours=1)).count()
     if asked >= LINKS_AN_HOUR:
-        raise Refused("slow-down", _("Five links were sent within an hour. Wait, or phone the owner."), 429)
+        raise Refused(
+            "slow-down", _("%(most)d links were sent within an hour. Wait, or phone the owner.")
+            % {"most": LINKS_AN_HOUR}, 429,
+        )  # fmt: skip
 
 
 def may_end_link(actor: User, deployment: Deployment, request: ConsentRequest | None) -> None:
@@ -94,7 +97,7 @@ def may_answer(request: ConsentRequest, now: datetime) -> None:
 def conditions_fit(conditions: str) -> None:
     """Conditions are as long as the column holds."""
     if len(conditions) > MOST_CONDITIONS:
-        raise Refused("conditions-long", _("1000 characters at most."), 422, field="conditions")
+        raise Refused("conditions-long", _("%(most)d characters at most.") % {"most": MOST_CONDITIONS}, 422, field="conditions")
     if seen(conditions) != conditions.strip():
         raise Refused("schema", _("Use only letters, digits and signs that can be seen."), 422)
 

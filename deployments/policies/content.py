@@ -20,6 +20,7 @@ from deployments.models import (
 )
 from deployments.selectors.places import in_service_area
 from deployments.selectors.sections import section_digest
+from deployments.times import stamp
 from trailers.fence import metres
 from trailers.models import CAPABILITIES, MODULES, Trailer
 from trailers.selectors import GEOFENCE_M
@@ -201,7 +202,7 @@ def trailer_free(deployment: Deployment) -> None:
             % {
                 "trailer": deployment.trailer.name,
                 "number": taken.name,
-                "until": taken.ends_at and taken.ends_at.strftime("%Y-%m-%d %H:%M UTC"),
+                "until": taken.ends_at and stamp(taken.ends_at),
             },
             409,
         )

@@ -12,6 +12,7 @@ from csoc.lib.errors import Refused, nothing_here
 from deployments.models import Consent, Deployment, Incident, RiskMatrix
 from deployments.policies.content import complete, same_version, trailer_free
 from deployments.selectors.grants import has_grant
+from deployments.times import stamp
 from trailers.models import Trailer
 
 Actor = User | audit.Actor
@@ -119,7 +120,7 @@ def may_correct(actor: User, incident: Incident, deployment: Deployment) -> None
             % {
                 "cad": incident.cad,
                 "kind": incident.get_kind_display(),
-                "at": incident.reported_at.strftime("%Y-%m-%d %H:%M UTC"),
+                "at": stamp(incident.reported_at),
             },
             409,
         )

@@ -1,7 +1,7 @@
 """What waits for a supervisor, and which deployments do not earn their place; queries constant in number."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from accounts.models import Role, User
 from accounts.selectors import roles_of
@@ -9,9 +9,8 @@ from csoc.lib import clock
 from deployments import reporting
 from deployments.models import Deployment
 from deployments.selectors.deployments import deployments_visible_to
-from deployments.selectors.standing import left, until
+from deployments.selectors.standing import SOON, left, until
 
-SOON = timedelta(days=3)
 #: Fewer judged alerts than this say nothing about a deployment.
 ENOUGH = 3
 #: Below this share of confirmed alerts a deployment does not earn its place by itself.
@@ -36,11 +35,6 @@ class Standing:
         if self.numbers.precision is None or self.numbers.judged < ENOUGH:
             return None
         return self.numbers.precision >= EARNS_FROM
-
-    @property
-    def needs_somebody(self) -> bool:
-        """Whether anything of it is due."""
-        return self.expiring or self.review_overdue or self.consent_ends is not None
 
 
 @dataclass(frozen=True)

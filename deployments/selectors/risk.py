@@ -71,11 +71,6 @@ class Explained:
     verdict: str
     firmness: tuple[str, ...]
 
-    @property
-    def margin(self) -> int:
-        """Points above the threshold; negative: points short of it."""
-        return self.total - self.threshold
-
     def wire(self) -> dict[str, Any]:
         """Return it as JSON values."""
         shown = ("key", "label", "level", "word", "points", "most", "without", "carries")

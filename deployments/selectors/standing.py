@@ -16,6 +16,8 @@ from trailers.models import MODULES
 from trailers.selectors import modules_confirmed
 from vault import epochs
 
+#: What ends sooner than this is said to be near.
+SOON = timedelta(days=3)
 FIELDS = {
     "modules": gettext_lazy("Sensors"),
     "hotlist_categories": gettext_lazy("Plate lists"),
@@ -81,11 +83,6 @@ def _switched_off(deployment: Deployment) -> int | None:
     """Return the version of the desired state that says "off", while the trailer stands nowhere else."""
     desired = deployment.trailer.desired
     return None if desired.deployment else desired.version
-
-
-def all_off(deployment: Deployment) -> bool:
-    """Whether every sensor confirmed that it is off."""
-    return all(sensor.off_at is not None for sensor in sensors(deployment))
 
 
 def deleted_by(deployment: Deployment) -> datetime | None:
@@ -170,6 +167,6 @@ def consent_facts(deployment: Deployment, moment: datetime, reader: User) -> dic
     if consent is None:
         return {}
     holds = consent.holds_at(moment)
-    soon = holds and consent.expires_at - moment <= timedelta(days=3)
+    soon = holds and consent.expires_at - moment <= SOON
     owner = deciding.owner_name(deployment, reader)
     return {"consent": consent, "holds": holds, "soon": soon, "owner": owner}

@@ -147,7 +147,7 @@ def test_others_read_and_change_nothing(users: Mapping[str, User], role: str) ->
     for path in ("propose/", "file/", "1/publish/", "1/withdraw/"):
         assert client.post(PAGE + path).status_code == 403
     proposed.refresh_from_db()
-    assert proposed.waits
+    assert proposed.published_at is None and proposed.withdrawn_at is None
 
 
 def test_no_such_version(users: Mapping[str, User]) -> None:
@@ -228,7 +228,7 @@ def test_a_file_is_a_proposal_too(users: Mapping[str, User]) -> None:
     file = SimpleUploadedFile("matrix.toml", GOOD)
     assert sign_in(users["supervisor"]).post(f"{PAGE}file/", {"file": file}).status_code == 302
     proposed = RiskMatrix.objects.get()
-    assert proposed.waits and proposed.example and proposed.factors[2]["key"] == "repeated_here"
+    assert proposed.published_at is None and proposed.example and proposed.factors[2]["key"] == "repeated_here"
 
 
 def _filled_in(client: Any) -> dict[str, Any]:
@@ -272,7 +272,7 @@ def test_what_is_wrong_stands_beside_its_row_and_nothing_typed_is_lost(users: Ma
 
 def test_the_score_of_the_picture(users: Mapping[str, User]) -> None:
     told = explain(in_force(users), scored(PICTURE))
-    assert (told.total, told.highest, told.threshold, told.meets, told.margin) == (14, 24, 12, True, 2)
+    assert (told.total, told.highest, told.threshold, told.meets) == (14, 24, 12, True)
     assert [one.points for one in told.factors] == [4, 4, 3, 2, 1, 0]
     assert [one.word for one in told.factors][:4] == ["Severe", "Severe", "High", "Some"]
     assert (
@@ -291,7 +291,7 @@ def test_a_score_that_stands_by_itself_and_one_that_falls_short(users: Mapping[s
     assert firm.firmness == ("The score meets the threshold without any one of its factors.",)
     assert firm.smallest is None
     short = explain(matrix, scored(PICTURE | {"repeated_here": 0}))
-    assert (short.meets, short.margin, short.verdict) == (False, -1, "Does not meet it")
+    assert (short.meets, short.verdict) == (False, "Does not meet it")
     assert short.smallest is not None and short.smallest.score == 12
     assert short.firmness[0] == "The score is 1 below the threshold of 12, and the flow stops here."
     nothing = explain(matrix, scored(dict.fromkeys(PICTURE, 0)))
