@@ -109,12 +109,6 @@ def fetch(record: UUID, name: str, *, original: bool = False) -> bytes:
         return records.unseal(record, path, file.read())
 
 
-def discard(name: str) -> None:
-    """Delete a document that another one replaces. Call it on commit. Idempotent."""
-    for part in ("original", "shown"):
-        default_storage.delete(f"{name}.{part}")
-
-
 def as_attachment(content: bytes, media_type: str, stem: str) -> HttpResponse:
     """Return the answer that hands a document out: saved, never rendered by us. ``stem`` is ours (ASCII)."""
     response = HttpResponse(content, content_type=media_type)

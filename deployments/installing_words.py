@@ -37,7 +37,9 @@ def wanted(point: Point, deployment: Deployment) -> str:
         "quiet": deployment.quiet_ceiling_pct, **BOUNDS,
     }  # fmt: skip
     return {
-        Item.POSITION: _("Within %(metres)d m of the authorised point, by a fix of the last %(minutes)d minutes."),
+        Item.POSITION: _(
+            "Within %(metres)d m of the authorised point, by a fix of the last %(minutes)d minutes."
+        ),
         Item.HEADING: _(
             "The mast looks to %(heading)s° from true north, %(off)s° off at most. Measure at the mast."
         ),
@@ -73,8 +75,12 @@ def _position(point: Point, deployment: Deployment) -> str:
         "": _("%(away)s m from the authorised point."),
         "not-read": "",
         "no-fix": _("The trailer has told no position yet. Give the receiver a view of the sky."),
-        "old-fix": _("%(away)s m from the point, but that fix is over %(minutes)d minutes old. Wait for a new one."),
-        "weak-fix": _("%(away)s m from the point, but by fewer than %(satellites)d satellites. Wait for a better fix."),
+        "old-fix": _(
+            "%(away)s m from the point, but that fix is over %(minutes)d minutes old. Wait for a new one."
+        ),
+        "weak-fix": _(
+            "%(away)s m from the point, but by fewer than %(satellites)d satellites. Wait for a better fix."
+        ),
     }.get(
         _code(point), _("%(away)s m from the authorised point. Move the trailer, or ask for a new place.")
     ) % away
@@ -85,7 +91,9 @@ def _clock(point: Point, deployment: Deployment) -> str:
     return {
         "": _("%(seconds)s s apart."),
         "not-read": "",
-        "not-told": _("The trailer has not spoken in the last %(minutes)d minutes. Check its power and link."),
+        "not-told": _(
+            "The trailer has not spoken in the last %(minutes)d minutes. Check its power and link."
+        ),
     }.get(_code(point), _("%(seconds)s s apart. Check the trailer's time source.")) % apart
 
 
@@ -94,7 +102,9 @@ def _recording(point: Point, deployment: Deployment) -> str:
         "": _("Off: the trailer says that its camera is off."),
         "not-read": "",
         "camera-on": _("The trailer says that its camera is on. Restart its agent."),
-    }.get(_code(point), _("The trailer has not said in the last %(minutes)d minutes which modules are on.")) % BOUNDS
+    }.get(
+        _code(point), _("The trailer has not said in the last %(minutes)d minutes which modules are on.")
+    ) % BOUNDS
 
 
 def _heading(point: Point, deployment: Deployment) -> str:

@@ -13,11 +13,9 @@ from pathlib import Path
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from csoc.lib import schedule
-from csoc.lib.errors import Refused
 
 EXAMPLE = gettext_lazy("Example: put your own by-law or schedule here")
 
@@ -88,22 +86,6 @@ def usable(key: str) -> bool:
     """True when something may be kept under this class (H10)."""
     found = find(key)
     return found is not None and found.usable
-
-
-def may_keep(key: str) -> RetentionClass:
-    """Return the class. Errors: Refused ``no-authority`` (409) when nothing may be kept under it."""
-    found = find(key)
-    if found is None or not found.usable:
-        raise Refused(
-            "no-authority",
-            _(
-                "The retention schedule has no class “%(key)s” with a legal authority. "
-                "Choose another class, or ask the privacy officer to add it."
-            )
-            % {"key": key[: schedule.MAX_TEXT]},
-            409,
-        )
-    return found
 
 
 @lru_cache(maxsize=4)

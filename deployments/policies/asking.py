@@ -97,7 +97,10 @@ def may_answer(request: ConsentRequest, now: datetime) -> None:
 def conditions_fit(conditions: str) -> None:
     """Conditions are as long as the column holds."""
     if len(conditions) > MOST_CONDITIONS:
-        raise Refused("conditions-long", _("%(most)d characters at most.") % {"most": MOST_CONDITIONS}, 422, field="conditions")
+        raise Refused(
+            "conditions-long", _("%(most)d characters at most.") % {"most": MOST_CONDITIONS}, 422,
+            field="conditions",
+        )  # fmt: skip
     if seen(conditions) != conditions.strip():
         raise Refused("schema", _("Use only letters, digits and signs that can be seen."), 422)
 

@@ -322,10 +322,6 @@ def test_with_its_record_a_document_is_gone_and_its_files_go(store: Path) -> Non
     assert [documents.delete_files([record]), documents.delete_files([record])] == [2, 0]
     assert not (store / "media" / "records" / str(record)).exists()
     assert documents.fetch(other, kept) == document.shown
-    documents.discard(kept)
-    documents.discard(kept)
-    with pytest.raises(FileNotFoundError):
-        documents.fetch(other, kept)
 
 
 def test_a_download_is_saved_and_never_rendered() -> None:

@@ -228,7 +228,9 @@ def test_a_file_is_a_proposal_too(users: Mapping[str, User]) -> None:
     file = SimpleUploadedFile("matrix.toml", GOOD)
     assert sign_in(users["supervisor"]).post(f"{PAGE}file/", {"file": file}).status_code == 302
     proposed = RiskMatrix.objects.get()
-    assert proposed.published_at is None and proposed.example and proposed.factors[2]["key"] == "repeated_here"
+    assert (
+        proposed.published_at is None and proposed.example and proposed.factors[2]["key"] == "repeated_here"
+    )
 
 
 def _filled_in(client: Any) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import pytest
 
 from csoc import env
 from csoc.lib import schedule
-from csoc.lib.errors import Refused
 from vault import classes
 
 GOOD = {
@@ -53,12 +52,6 @@ def test_a_class_without_a_legal_authority_cannot_be_used(own: Any) -> None:
     assert [classes.usable(key) for key in ("consent-record", "no-law", "sample", "unheard-of")] == [
         True, False, False, False,
     ]  # fmt: skip
-    assert classes.may_keep("consent-record").days == 730
-    for key in ("no-law", "sample", "unheard-of"):
-        with pytest.raises(Refused) as refused:
-            classes.may_keep(key)
-        assert (refused.value.code, refused.value.status) == ("no-authority", 409)
-        assert "privacy officer" in refused.value.sentence
 
 
 def test_without_an_authority_not_even_in_a_demonstration(own: Any) -> None:
