@@ -8,6 +8,7 @@ import audit
 from accounts.models import Person, User
 from csoc.lib import clock, events, realtime
 from deployments.models import Consent, Deployment
+from deployments.parts.asked import end_open_link
 from deployments.selectors import lock_standing_on, locked
 from trailers.desired import Standing
 from trailers.models import MODULES
@@ -39,12 +40,13 @@ def end(deployment: Deployment, *, person: Person | None, reason: str, actor: An
 
 
 def close(deployment: Deployment, *, person: Person | None, reason: str) -> None:
-    """Write the record of an end on the row, and nothing else: a renewal ends a term without a stop."""
+    """Write the record of an end, and ask the owner no more: a renewal ends a term without a stop."""
     deployment.deactivated_at = clock.now()
     deployment.deactivated_by = person
     deployment.deactivation_reason = reason
     deployment.move(Deployment.State.DEACTIVATED)
     deployment.save()
+    end_open_link(deployment)
 
 
 def tell_trailer(deployment: Deployment, actor: Any) -> None:

@@ -90,6 +90,10 @@ def may_answer(request: ConsentRequest, now: datetime) -> None:
     if request.answer:
         raise Refused("link-answered", _("This was answered already. The answer stands."), 409)
     alive(request, now)
+    if request.deployment.state in (Deployment.State.DEACTIVATED, Deployment.State.REFUSED):
+        raise Refused(
+            "link-ended", _("What this link asks about is over. There is nothing left to answer."), 410
+        )
     if now >= request.until:
         raise Refused("term-over", _("The time that was asked for is over."), 409)
 

@@ -10,6 +10,7 @@ from accounts.models import User
 from csoc.lib import clock
 from deployments.models import ConsentRequest, Contribution, OwnerMail
 from deployments.owner import links, outbox, texts
+from deployments.parts.asked import end_link, end_link_and_tell
 from deployments.parts.ending import ref
 from deployments.policies import asking as policy
 from deployments.selectors import links as selectors
@@ -33,7 +34,7 @@ def request_consent(
     assert deployment.lat is not None and deployment.lon is not None and deployment.ends_at is not None
     older = selectors.open_link_locked(deployment)
     if older is not None:
-        _end(older)
+        end_link(older)
     token, record = links.new_token(), records.new()
     owner = {"name": owner_name.strip(), "email": owner_email}
     request = ConsentRequest.objects.create(
@@ -61,16 +62,6 @@ def end_request(*, actor: User, deployment_id: int) -> ConsentRequest:
     request = selectors.open_link_locked(deployment)
     policy.may_end_link(actor, deployment, request)
     assert request is not None
-    was_sent = OwnerMail.objects.filter(request=request, kind="link", sent_at__isnull=False).exists()
-    _end(request)
-    if was_sent:
-        to = selectors.details(request)["email"]
-        outbox.put(request, OwnerMail.Kind.ENDED, to=to, texts=texts.of(request.language), key="ended")
+    end_link_and_tell(request)
     audit.record("consent.end_link", ref(deployment))
     return request
-
-
-def _end(request: ConsentRequest) -> None:
-    request.ended_at = clock.now()
-    request.save(update_fields=["ended_at"])
-    outbox.drop(request, "ended", (OwnerMail.Kind.LINK, OwnerMail.Kind.CODE))

@@ -9,6 +9,7 @@ from accounts.models import User
 from csoc.lib import clock
 from deployments import policies, sealed
 from deployments.models import Authorisation, Decision, Deployment
+from deployments.parts.asked import end_open_link
 from deployments.parts.ending import ref
 from deployments.parts.switching import take_over
 from deployments.selectors import locked
@@ -52,6 +53,7 @@ def refuse_deployment(
     _decide(deployment, actor, Decision.Verdict.REFUSE, words, clock.now())
     deployment.move(Deployment.State.REFUSED)
     deployment.save()
+    end_open_link(deployment)
     audit.record("deployment.refuse", ref(deployment))
     return deployment
 
