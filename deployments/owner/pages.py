@@ -22,11 +22,11 @@ from deployments.owner.typed import seen
 from deployments.policies.asking import MOST_CONDITIONS
 from deployments.selectors import links as selectors
 from deployments.selectors import of_same_property, standing
+from deployments.selectors.as_read import MODULE_ICONS
 from trailers.models import TrailerStatus
 from trailers.selectors import LOST_AFTER
 from vault import Gone
 
-ICONS = {"acoustic": "ear", "alpr": "scan-line", "ptz": "cctv", "speaker": "megaphone"}
 #: These wait for an alert: being switched on is not the same as doing something.
 WAITING = ("ptz", "speaker")
 now = clock.now
@@ -257,13 +257,13 @@ def _silent_rows(said: Texts, consent: Consent, word: str) -> list[Row]:
 
 def _row(said: Texts, module: str, note: str, word: str, good: bool = False) -> Row:
     shown = said.say(f"given.{word}") if word else ""
-    return Row(said.say(f"sensor.{module}.name"), ICONS[module], note, shown, good)
+    return Row(said.say(f"sensor.{module}.name"), MODULE_ICONS[module], note, shown, good)
 
 
 def _why(said: Texts, module: str) -> Row:
     """A sensor of the question: what it is for, and before anybody says yes also what it keeps."""
     keeps = said.say(f"sensor.{module}.keeps")
-    return Row(said.say(f"sensor.{module}.name"), ICONS[module], said.say(f"sensor.{module}.why"), more=keeps)
+    return Row(said.say(f"sensor.{module}.name"), MODULE_ICONS[module], said.say(f"sensor.{module}.why"), more=keeps)
 
 
 def _exact_moment(said: Texts, at: datetime) -> str:

@@ -11,6 +11,7 @@ from accounts.models import Role
 from accounts.selectors import roles_of
 from csoc.lib import clock
 from deployments import reporting, selectors
+from deployments.lists import list_name
 from deployments.models import Deployment
 from deployments.pages.forms import EndForm
 from deployments.policies.sharing import can_share
@@ -37,7 +38,7 @@ def context(request: HttpRequest, found: Deployment) -> dict[str, Any]:
         "left": standing.left(until - now) if until else "",
         "left_s": max(0, int((until - now).total_seconds())) if until else 0,
         "sensors": standing.sensors(found),
-        "lists": [name.replace("_", " ") for name in found.hotlist_categories],
+        "lists": [list_name(name) for name in found.hotlist_categories],
         "numbers": reporting.numbers([found.pk])[found.pk],
         "story": standing.story(found),
         "review_overdue": bool(found.review_due_at and found.review_due_at <= now),

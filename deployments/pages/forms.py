@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from csoc.lib.errors import Refused
+from deployments.lists import list_name
 from deployments.models import Deployment
 from deployments.sections.base import date_field, moment_of, time_field
 from deployments.selectors.as_read import MODULE_NAMES
@@ -115,7 +116,7 @@ class TightenForm(StandingForm):
         modules: Any = self.fields["modules"]
         lists: Any = self.fields["hotlist_categories"]
         modules.choices = [(key, MODULE_NAMES[key]) for key in deployment.modules]
-        lists.choices = [(key, key.replace("_", " ")) for key in deployment.hotlist_categories]
+        lists.choices = [(key, list_name(key)) for key in deployment.hotlist_categories]
         if not deployment.hotlist_categories:
             del self.fields["hotlist_categories"]
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 from deployments import policies
+from deployments.lists import list_name
 from deployments.models import MAX_TERM, Deployment
 from deployments.policies.content import CATEGORIES
 from deployments.sections import risk
@@ -32,16 +33,6 @@ MODULE_HINTS = {
     "ptz": gettext_lazy("Opens only after an acknowledged alert. Records nothing"),
     "speaker": gettext_lazy("A person speaks, never louder than the ceiling of the place"),
 }
-LIST_WORDS = {
-    "stolen_vehicle": gettext_lazy("Stolen vehicles"),
-    "stolen_plate": gettext_lazy("Stolen plates"),
-    "wanted_vehicle": gettext_lazy("Wanted vehicles"),
-    "amber_alert": gettext_lazy("Amber alerts"),
-    "missing_person_vehicle": gettext_lazy("Vehicles of missing people"),
-    "firearm_investigation": gettext_lazy("Firearm investigations"),
-    "extortion_investigation": gettext_lazy("Extortion investigations"),
-    "other_authorised": gettext_lazy("Other authorised entries"),
-}
 
 
 def switches_of(deployment: Deployment) -> list[tuple[str, Any, Any]]:
@@ -49,7 +40,7 @@ def switches_of(deployment: Deployment) -> list[tuple[str, Any, Any]]:
     has = [name for name in MODULES if name in deployment.trailer.capabilities]
     told: list[tuple[str, Any, Any]] = [(name, MODULE_NAMES[name], MODULE_HINTS[name]) for name in has]
     if "alpr" in has:
-        told += [(f"list:{name}", LIST_WORDS[name], "") for name in CATEGORIES]
+        told += [(f"list:{name}", list_name(name), "") for name in CATEGORIES]
     return told
 
 

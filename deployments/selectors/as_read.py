@@ -15,6 +15,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from deployments.lists import list_name
 from deployments.models import Capacity, Consent, Incident, RiskMatrix, SensitivePlace
 from deployments.selectors.differences import ADDED, REMOVED, SAME, Piece, changed, named, whole, words
 from deployments.selectors.risk import explain
@@ -183,7 +184,7 @@ def _sensors(content: Content, before: Content | None) -> list[Line]:
     lines.append(Line(_("Plate lists"), named(None if old is None else _lists(old), lists), listed=True))
     for key in [*need.get("modules", []), *(f"list:{one}" for one in need.get("hotlist_categories", []))]:
         was = None if old is None else old.get("justifications", {}).get(key, "")
-        name = _list_name(key[5:]) if key.startswith("list:") else str(MODULE_NAMES.get(key, key))
+        name = list_name(key[5:]) if key.startswith("list:") else str(MODULE_NAMES.get(key, key))
         lines.append(Line(name, words(was, need.get("justifications", {}).get(key, ""))))
     lines.append(Line("", [Piece(SAME, _("Recording off."))]))
     return lines
@@ -206,12 +207,8 @@ def _on(on: bool) -> str:
 
 
 def _lists(need: Mapping[str, Any]) -> list[str]:
-    told = [_list_name(name) for name in need.get("hotlist_categories", [])]
+    told = [list_name(name) for name in need.get("hotlist_categories", [])]
     return told or ([_("none")] if "alpr" in need.get("modules", []) else [])
-
-
-def _list_name(key: str) -> str:
-    return key.replace("_", " ")
 
 
 def _place(content: Content, before: Content | None) -> list[Line]:

@@ -18,6 +18,7 @@ from audit import checkpoints, sentences
 from audit import selectors as log
 from csoc.lib import clock
 from deployments import reporting
+from deployments.lists import list_name
 from deployments.models import Consent, Deployment
 from deployments.selectors import as_read, standing
 from vault import epochs
@@ -125,7 +126,7 @@ def _stood(deployment: Deployment) -> Iterator[Chapter]:
         facts += [(_("Until"), moment(end) or _("still on")), (_("Hours"), f"{hours:.1f}")]
     on = [str(as_read.MODULE_NAMES[name]) for name in deployment.modules]
     facts.append((_("Sensors at the last"), ", ".join(on)))
-    lists = [name.replace("_", " ") for name in deployment.hotlist_categories]
+    lists = [list_name(name) for name in deployment.hotlist_categories]
     facts.append((_("Plate lists"), ", ".join(lists) or _("none")))
     yield Chapter(_("When it stood, with what"), facts, [_("Nothing was recorded: recording is always off.")])
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from deployments import sealed
+from deployments.lists import list_name
 from deployments.models import Deployment, Tightening
 from deployments.selectors import as_read, deciding
 from deployments.selectors.as_read import MODULE_ICONS, MODULE_NAMES
@@ -146,9 +147,8 @@ def narrowing(row: Tightening) -> str:
     """Say what one narrowing took away."""
     name = str(FIELDS.get(row.field, row.field))
     if row.field in ("modules", "hotlist_categories"):
-        gone = [
-            str(MODULE_NAMES.get(one, one)).replace("_", " ") for one in row.before if one not in row.after
-        ]
+        said = {key: str(name) for key, name in MODULE_NAMES.items()}
+        gone = [said.get(one) or list_name(one) for one in row.before if one not in row.after]
         return _("%(what)s off: %(names)s") % {"what": name, "names": ", ".join(gone)}
     if row.field == "forbidden_sectors":
         return _("%(what)s: %(n)d more") % {"what": name, "n": len(row.after) - len(row.before)}
