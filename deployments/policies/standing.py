@@ -183,8 +183,9 @@ def _sector(deployment: Deployment, sector: Any) -> Any:
     """Return a sector as the place keeps it, or as it stands there already."""
     if sector in deployment.forbidden_sectors:
         return sector
-    ends = [sector.get(name) for name in ("from_deg", "to_deg")] if isinstance(sector, Mapping) else []
-    if not ends or not all(type(one) in (int, float) and 0 <= one <= 360 for one in ends):
+    known: Mapping[str, Any] = sector if isinstance(sector, Mapping) else {}
+    ends: list[Any] = [known.get(name) for name in ("from_deg", "to_deg")]
+    if not all(type(one) in (int, float) and 0 <= one <= 360 for one in ends):
         raise Refused(
             "sector-empty", _("A sector has two directions, each from 0 to 360 degrees."), 422, field="to_deg"
         )
@@ -193,7 +194,7 @@ def _sector(deployment: Deployment, sector: Any) -> Any:
         raise Refused(
             "sector-empty", _("Both ends are the same. Switch the camera off instead."), 422, field="to_deg"
         )
-    return {"from_deg": start, "to_deg": end, "why": one_line(str(sector.get("why", "")), field="why")}
+    return {"from_deg": start, "to_deg": end, "why": one_line(str(known.get("why", "")), field="why")}
 
 
 def _is_less(field: str, now: Any, value: Any) -> bool:
