@@ -263,7 +263,9 @@ def _row(said: Texts, module: str, note: str, word: str, good: bool = False) -> 
 def _why(said: Texts, module: str) -> Row:
     """A sensor of the question: what it is for, and before anybody says yes also what it keeps."""
     keeps = said.say(f"sensor.{module}.keeps")
-    return Row(said.say(f"sensor.{module}.name"), MODULE_ICONS[module], said.say(f"sensor.{module}.why"), more=keeps)
+    return Row(
+        said.say(f"sensor.{module}.name"), MODULE_ICONS[module], said.say(f"sensor.{module}.why"), more=keeps
+    )
 
 
 def _exact_moment(said: Texts, at: datetime) -> str:
