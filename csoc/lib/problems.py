@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -99,7 +100,10 @@ class RefusedMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        answer = self.get_response(request)
+        # A form's own address, opened again after a press: a browser would show an empty page of its own.
+        bare = answer.status_code == 405 and request.method == "GET" and not answer.content
+        return answer if not bare or wants_json(request) else _only_a_form(request, answer)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer the errors that have a sentence; leave the rest to Django."""
@@ -111,6 +115,19 @@ class RefusedMiddleware:
         told = json.loads(answer.content)
         shown = {"sentence": told["detail"], "break_glass": told.get("break_glass")}
         return render(request, "refused.html", shown, status=answer.status_code)
+
+
+def _only_a_form(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    sentence = _("This address only takes what its form sends. Nothing was changed. Go back to the page.")
+    told = render(request, "refused.html", {"sentence": sentence, "up": _up(request.path)}, status=405)
+    told["Allow"], told["Cache-Control"] = answer["Allow"], "no-store"
+    return told
+
+
+def _up(path: str) -> str:
+    """Return the page of a deployment above an address, "" elsewhere."""
+    found = re.match(r"/deployments/DEP-[0-9]{4}-[0-9]{4,6}(\.[1-9][0-9]{0,2})?/(?=.)", path)
+    return found[0] if found else ""
 
 
 def wants_json(request: HttpRequest) -> bool:

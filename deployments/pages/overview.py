@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 import audit
 from accounts.models import Role
 from accounts.policies import require_role
+from csoc.lib import clock
 from deployments.selectors.overview import ENOUGH, overview
 
 
@@ -21,5 +22,5 @@ def _all(request: HttpRequest) -> audit.Ref:
 def page(request: HttpRequest) -> HttpResponse:
     """Show the agency's standing deployments by what they need."""
     require_role(request.user, Role.SUPERVISOR)
-    told = {"overview": overview(request.user), "enough": ENOUGH}
+    told = {"overview": overview(request.user), "enough": ENOUGH, "now": clock.now()}
     return render(request, "deployments/overview.html", told)

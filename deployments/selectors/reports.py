@@ -214,7 +214,11 @@ def _deleted(deployment: Deployment) -> Iterator[Chapter]:
     first, last = epochs.epoch_of(start), epochs.epoch_of(until)
     hours = int((last - first).total_seconds() // 3600) + 1
     gone = keys_destroyed(first, last)
-    told = _("Of the %(hours)d hours in which it stood, the keys of %(gone)d have been destroyed.")
+    told = ngettext(
+        "It stood within %(hours)d hour of the clock. What it kept cannot be opened any more of %(gone)d.",
+        "It stood within %(hours)d hours of the clock. What it kept cannot be opened any more of %(gone)d.",
+        hours,
+    )
     words = [told % {"hours": hours, "gone": gone}]
     if end is not None:
         by = moment(standing.deleted_by(deployment))
