@@ -45,10 +45,13 @@ def consent_page(request: HttpRequest, name: str) -> HttpResponse:
 @never_cache
 @audit.guard("consent.give", object=named, acts=True, shows="deployment.view")
 def consent_document(request: HttpRequest, name: str) -> HttpResponse:
-    """Take the signed paper with its form: the one address that lets several megabytes in."""
+    """Take the signed paper with its form: the one address that lets several megabytes in.
+
+    Opened again, it shows the consent's page; a redirect would go out although the log cannot be written.
+    """
     found = selectors.visible_by_name(request.user, name)  # type: ignore[arg-type]
     if request.method == "GET":
-        return redirect("deployment-consent", name=found.address_name)
+        return answer(request, filling.opened(request, found, "consent"))
     return answer(request, filling.sent(request, found, "consent"))
 
 

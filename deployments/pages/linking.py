@@ -30,7 +30,7 @@ def send_link(request: HttpRequest, name: str) -> HttpResponse:
     found = selectors.visible_by_name(request.user, name)
     form = LinkForm(request.POST)
     if request.method == "GET":
-        return redirect("deployment-consent", name=found.address_name)
+        return applying.answer(request, filling.opened(request, found, "consent"))
     if not form.is_valid() or not _asked(request, found, form):
         return applying.answer(request, filling.opened(request, found, "consent"), link_form=form, status=422)
     messages.success(request, _("The link is on its way. This page says when it was sent."))

@@ -166,7 +166,7 @@ def test_a_wrong_address_is_said_beside_it_and_nothing_typed_is_lost(
     for _asked in range(5):
         assert ines.post(at + "link/", typed | {"owner_email": "marisol@example.org"}).status_code == 302
     answer = ines.post(at + "link/", typed | {"owner_email": "marisol@example.org"})
-    assert answer.status_code == 422 and "Five links were sent within an hour" in words(answer)
+    assert answer.status_code == 422 and "links were sent within an hour" in words(answer)
     assert 'value="Marisol C."' in answer.content.decode()
 
 
@@ -175,7 +175,7 @@ def test_each_address_of_asking_leads_to_its_page(scene: Scene, wanted: Deployme
     at = f"/deployments/{wanted.address_name}/consent/"
     for posted in ("link/", "document/"):
         answer = ines.get(at + posted)
-        assert (answer.status_code, answer["Location"]) == (302, at)
+        assert answer.status_code == 200 and f'data-here="{at}"' in answer.content.decode()
     assert sign_in(scene.users["dispatcher"]).get(at + "link/").status_code in (403, 404)
 
 
