@@ -21,7 +21,7 @@ from deployments.models import (
     Submission,
 )
 from tests.deployments.by_sql import authorised_by, brought, refused, sql
-from tests.deployments.office import Office, done, fresh
+from tests.deployments.office import Office, answers, code, done, fresh
 
 
 @pytest.fixture
@@ -66,11 +66,22 @@ def test_an_authorisation_without_a_decision_or_a_second_one_is_refused(office: 
     refused(statement, *values, match="authorised already")
 
 
+def test_whoever_wrote_a_part_is_told_before_the_database_says_no(office: Office) -> None:
+    row = brought(office, "draft")
+    done(office.share(row, "helper"))
+    written = done(office.edit("helper", row, {"privacy": answers(row)["privacy"]}))
+    sent = done(office.submit("applicant", written))
+    for verdict in ("authorise", "refuse", "return"):
+        assert code(office.decide("helper", sent, verdict)) == "own-request"
+        assert code(office.decide("applicant-b", sent, verdict)) == "own-request"
+    assert done(office.decide("supervisor", sent)).state == "authorised"
+
+
 def test_a_version_is_sent_once_and_decided_once(office: Office) -> None:
     row = brought(office, "authorised")
     sent = Submission.objects.get(deployment=row)
     sent.pk = None
-    with pytest.raises(IntegrityError, match="submission_version_once"), transaction.atomic():
+    with pytest.raises(IntegrityError, match=r"version_once|that was sent"), transaction.atomic():
         sent.save()
     decided = Decision.objects.get(deployment=row)
     decided.pk = None
@@ -117,7 +128,10 @@ def test_a_consent_is_only_taken_back(office: Office) -> None:
                    "conditions = 'x'", "document_sha256 = repeat('a', 64)", "record = gen_random_uuid()",
                    "capacity = 'authorised_occupant'", "given_at = now()"):  # fmt: skip
         refused(f"UPDATE deployments_consent SET {change} WHERE id = %s", row.consent_id, match="taken back")
-    sql("UPDATE deployments_consent SET withdrawn_at = now() WHERE id = %s", row.consent_id)
+    sql(
+        "UPDATE deployments_consent SET withdrawn_at = given_at + interval '1 s' WHERE id = %s",
+        row.consent_id,
+    )
     for change in ("withdrawn_at = NULL", "withdrawn_at = now() + interval '1 h'"):
         refused(f"UPDATE deployments_consent SET {change} WHERE id = %s", row.consent_id, match="taken back")
 
