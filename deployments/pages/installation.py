@@ -117,7 +117,7 @@ def _acted(
 def _page(request: HttpRequest, found: Deployment, *, fault: Any = "", status: int = 200) -> HttpResponse:
     now = clock.now()
     window, missing = installing.open_window(found, now), installing.missing(found, now)
-    points = [
+    points: list[dict[str, Any]] = [
         {
             "point": point,
             "wanted": installing_words.wanted(point, found),

@@ -42,7 +42,8 @@ class LinkState:
     @property
     def tone(self) -> str:
         """``ok``, ``caution``, ``fault`` or "": how the sentence is coloured."""
-        gone = self.state == "given" and self.request.consent.withdrawn_at is not None
+        consent = self.request.consent
+        gone = consent is not None and consent.withdrawn_at is not None
         tones = {"waiting": "caution", "failed": "fault", "declined": "fault", "given": "ok"}
         return "fault" if gone else tones.get(self.state, "")
 
