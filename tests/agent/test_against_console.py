@@ -55,7 +55,8 @@ async def test_a_clock_that_is_wrong_is_set_by_the_console(console: RunningConso
 @pytest.mark.parametrize("kind", ["gunshot", "alpr_hit"])
 def test_every_simulated_incident_is_taken(console: RunningConsole, kind: str) -> None:
     control = console_control(console)
-    names = [one["trailer"] for one in httpx.get(f"{control}/healthz", trust_env=False).json()["trailers"]]
+    # One of them stands in the depot: it has nothing to report under.
+    names = [row["trailer"] for row in console.info["trailers"] if row["simulated"] and row["deployment"]]
     assert names
     for _ in range(3):
         for name in names:

@@ -13,7 +13,6 @@ NOTHING = str(uuid.UUID(int=0))
 READS = [
     "/api/v1/live/snapshot/", "/api/v1/live/status/", f"{ALERTS}{NOTHING}/detail/",
     f"{ALERTS}{NOTHING}/timeline/", f"/api/v1/live/{NOTHING}/", "/api/v1/audit/entries/",
-    "/api/v1/deployments/",
 ]  # fmt: skip
 ACTS = [
     *(f"{ALERTS}{NOTHING}/{name}/" for name in

@@ -414,9 +414,11 @@ def test_a_plan_that_changed_does_not_rest_on_the_answer(scene: Scene, wanted: D
     assert state.state == "given" and not state.attached
 
 
-def test_after_the_term_there_is_nothing_to_agree_to(scene: Scene, wanted: Deployment, clock: Any) -> None:
+def test_after_the_term_there_is_nothing_to_agree_to(
+    scene: Scene, wanted: Deployment, clock: Any, settings: Any
+) -> None:
+    settings.OWNER_LINK_H = 24 * 24
     asked = phone(scene, wanted)
-    ConsentRequest.objects.update(expires_at=wanted.ends_at + timedelta(days=9))
     clock.shift(15 * 86400)
     owner = audit.Actor("owner", "own-1")
     with audit.acting_as(owner), pytest.raises(Refused) as caught:
