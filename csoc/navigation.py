@@ -48,7 +48,10 @@ _SECOND = frozenset({Role.PRIVACY_OFFICER, Role.SUPERVISOR})
 PAGES = (
     Page(_("Live board"), "radio-tower", "live", frozenset(VIEWERS)),
     Page(
-        _("Deployments"), "clipboard-check", "deployments-list", frozenset(DEPLOYMENT_READERS),
+        _("Deployments"),
+        "clipboard-check",
+        "deployments-list",
+        frozenset(DEPLOYMENT_READERS),
         deployments_waiting,
     ),
     Page(_("Audit"), "scroll-text", "audit", _OFFICER),
