@@ -51,9 +51,8 @@ def test_a_test_alert_beside_an_activation(site: SettingUp) -> None:
     *codes, activated = together(*posts, site.activate)
     assert activated.state == "active" and set(codes) <= {201, 403, 410}
     assert not Alert.objects.filter(deployment=site.deployment).exists()
-    assert InstallationCheck.objects.filter(
-        deployment=site.deployment, item="test_alert", passed=True
-    ).count() == 1 + codes.count(201)
+    passed = InstallationCheck.objects.filter(deployment=site.deployment, item="test_alert", passed=True)
+    assert passed.count() == 1, "one is enough, and stood before"
 
 
 def test_openings_and_tests_wait_for_each_other_and_never_in_a_ring(site: SettingUp) -> None:
