@@ -98,7 +98,7 @@ class SectionForm(forms.Form):
 
     def values(self) -> dict[str, Any]:
         """Return the typed values that ``parts.applying`` documents."""
-        raise NotImplementedError
+        raise TypeError("each section returns its own values")
 
 
 def moment_of(day: date, clock: time) -> datetime:
