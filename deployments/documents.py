@@ -218,7 +218,7 @@ def _durable(name: str) -> None:
     """A committed row must find its file after a power cut, where the storage is a disk of ours."""
     try:
         path = default_storage.path(name)
-    except NotImplementedError:
+    except NotImplementedError:  # Django's word for a storage that is no disk of ours, such as S3
         return
     handle = os.open(path, os.O_RDONLY)
     try:
