@@ -15,7 +15,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @cache
 def modules() -> dict[str, ast.Module]:
-    """``alerts/services.py`` -> its tree, without migrations."""
+    """``alerts/api.py`` -> its tree, without migrations."""
     paths = [
         path for app in APPS for path in sorted((ROOT / app).rglob("*.py")) if "migrations" not in path.parts
     ]
