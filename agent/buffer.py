@@ -48,9 +48,21 @@ class Buffer:
         self.store = store
         self.trailer = trailer
         self.limit = limit
-        self.dropped = 0
         self._key_path = state_dir / "buffer.key"
         self._cipher = AESGCM(self._load_key())
+
+    @property
+    def dropped(self) -> int:
+        """How many alerts were lost here since the enrolment: given up when full, or no longer readable."""
+        return self.store.counter(f"dropped:{self.trailer}")
+
+    @property
+    def full(self) -> bool:
+        """Tell whether the next alert costs an older one."""
+        return len(self) >= self.limit
+
+    def _lost(self, count: int) -> None:
+        self.store.set_counter(f"dropped:{self.trailer}", self.dropped + count)
 
     def add(
         self,
@@ -90,7 +102,7 @@ class Buffer:
                 entries.append(Buffered(seq, alert_id, self._unseal(seq, alert_id, sealed)))
             except (InvalidTag, ValueError):
                 log.error("buffer entry %s can't be opened and is dropped", seq)
-                self.dropped += 1
+                self._lost(1)
                 self.remove(alert_id)
         return entries
 
@@ -125,7 +137,7 @@ class Buffer:
         if over > 0:
             least = "SELECT seq FROM buffered ORDER BY rank DESC, seq LIMIT ?"
             self.store.db.execute(f"DELETE FROM buffered WHERE seq IN ({least})", (over,))
-            self.dropped += over
+            self._lost(over)
             log.error("buffer full: %s alert(s) dropped, oldest and least urgent first", over)
 
     def _aad(self, seq: int, alert_id: str) -> bytes:

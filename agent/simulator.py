@@ -26,11 +26,25 @@ from agent.client import Answer
 from agent.fence import Fix
 from agent.identity import console_keys
 from agent.incidents import Director, destination
+from agent.ports import Spoken
+from agent.simptz import SimulatedPtz
 from agent.trailer import MODULE, Config, SensorsOff, TrailerAgent, preload
 
 log = logging.getLogger("agent.simulator")
 
 SEED = 20260427
+PRESET_S = 6.0
+
+
+class SilentSpeaker:
+    """A loudspeaker that nobody hears: a message takes as long as it would take to say it."""
+
+    async def play(self, spoken: Spoken) -> None:
+        """See ``ports.Speaker``; some 15 letters a second."""
+        await asyncio.sleep(min(15.0, len(spoken.text) / 15) if spoken.text else PRESET_S)
+
+    async def silence(self) -> None:
+        """See ``ports.Speaker``."""
 
 
 class SimulatedTrailer(TrailerAgent):
@@ -40,6 +54,8 @@ class SimulatedTrailer(TrailerAgent):
         self._random = random.Random(SEED + index)
         self._place = (config.lat or 0.0, config.lon or 0.0)
         config.fix = self.receive
+        config.ptz = SimulatedPtz(config.clock)
+        config.speaker = SilentSpeaker()
         super().__init__(config)
 
     def receive(self) -> Fix:

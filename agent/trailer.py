@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,14 +18,18 @@ from agent import selftest
 from agent.buffer import Buffer, Buffered
 from agent.channel import PATH, Channel, Hooks
 from agent.client import Answer, Client
-from agent.clock import AgentClock, wire
+from agent.clock import AgentClock, Floor, wire
 from agent.commands import Gate
 from agent.desired import MODULES, Desired, DesiredFile, read
 from agent.fence import Fence, Fix
+from agent.ports import Cannot, Ptz, Speaker
 from agent.sender import Orders, Sender
 from agent.signing import Signer, load_private_key
+from agent.speaker import Loudspeaker
 from agent.store import Store
-from agent.streams import DeadMan, Publishes, Streams
+from agent.streams import CannotStream, DeadMan, Publishes, Streams
+from agent.turret import Turret
+from agent.verbs import Verbs
 
 log = logging.getLogger("agent.trailer")
 
@@ -32,6 +37,7 @@ MODULE = {"gunshot": "acoustic", "alpr_hit": "alpr"}
 POLL_S = 60.0
 WATCH_S = 0.5
 FIX_S = 10.0
+KEEP_TIME_S = 60.0
 
 
 def unknown() -> None:
@@ -40,14 +46,23 @@ def unknown() -> None:
 
 async def preload() -> None:
     """Load the media libraries in a thread at the start, so that the first picture need not wait for them."""
-    publisher = await asyncio.to_thread(importlib.import_module, "agent.publisher")
+    try:
+        publisher = await asyncio.to_thread(importlib.import_module, "agent.publisher")
+    except ImportError:
+        log.warning("the media libraries are not installed: no picture can be sent")
+        return
     await asyncio.to_thread(publisher.warm_up)
 
 
 def make_publisher() -> Publishes:
-    """Return the camera's publisher; imported late because the media libraries take a second to load."""
-    from agent.publisher import Publisher
+    """Return the camera's publisher; imported late because the media libraries take a second to load.
 
+    Raises ``CannotStream`` where they are not installed.
+    """
+    try:
+        from agent.publisher import Publisher
+    except ImportError as error:
+        raise CannotStream("unsupported") from error
     return Publisher()
 
 
@@ -78,6 +93,10 @@ class Config:
     channel_url: str = ""
     battery_soc_pct: Callable[[], float | None] = unknown
     publisher: Callable[[], Publishes] = make_publisher
+    #: Hardware that this trailer has; what it has not is answered `unsupported`.
+    ptz: Ptz | None = None
+    speaker: Speaker | None = None
+    volume_ceiling_pct: int = 100
     clock: AgentClock = field(default_factory=AgentClock)
 
     def socket_url(self) -> str:
@@ -113,25 +132,40 @@ class TrailerAgent:
         self.client = Client(config.console_url, signer, self.clock)
         orders = Orders(self.stop_sensing, self.faults.add, self._accepted, self._refresh)
         self.sender = Sender(self.client, self.buffer, orders)
-        self.streams = Streams(config.publisher, DeadMan(self.clock), config.label or config.trailer)
+        dead_man = DeadMan(self.clock)
+        self.streams = Streams(config.publisher, dead_man, config.label or config.trailer)
+        self.turret = Turret(config.ptz, lambda: self.desired, self.may_watch, self.clock, self.streams.mask)
+        self.loudspeaker = Loudspeaker(
+            config.speaker, lambda: self._on("speaker"), dead_man, config.volume_ceiling_pct
+        )
         gate = Gate(store, config.trailer, config.console_keys, self.buffer.raised, self.clock)
-        self.channel = Channel(config.socket_url(), self.client, gate, self.streams, self._hooks())
+        self.channel = Channel(config.socket_url(), self.client, gate, dead_man, self._hooks())
         self._refetch = asyncio.Event()
+        reached = store.counter(self._reached)
+        self.floor = Floor(self.clock, datetime.fromtimestamp(reached, UTC) if reached else None)
         self.fence = Fence()
         self._fix: tuple[Fix, str] | None = None
         self._said: tuple[dict[str, str], int] | None = None
         self.take_fix()
 
     def _hooks(self) -> Hooks:
+        verbs = Verbs(
+            streams=self.streams,
+            turret=self.turret,
+            loudspeaker=self.loudspeaker,
+            may_watch=self.may_watch,
+            module_off=self._module_off,
+            deactivate=self._deactivate,
+            self_test=self._self_test,
+        )
         return Hooks(
             status=self.status,
-            permitted=self.may_watch,
+            run=verbs.run,
             desired_changed=self._refresh,
             hotlist_changed=lambda: None,
             linked=self._linked,
+            lost=self.turret.lost,
             refused=self._refused,
-            deactivate=self._deactivate,
-            self_test=self._self_test,
         )
 
     @property
@@ -141,7 +175,7 @@ class TrailerAgent:
 
     def deployed(self) -> bool:
         """Tell whether a deployment holds now, at the place it was authorised for."""
-        return self.halted is None and not self.fence.left and self.desired.deployed(self.clock.now())
+        return self.halted is None and not self.fence.left and self.desired.deployed(self.floor.now())
 
     def sensing(self, kind: str) -> bool:
         """Tell whether the sensor behind this kind of alert is on."""
@@ -152,12 +186,23 @@ class TrailerAgent:
         return self._on("ptz")
 
     def _on(self, module: str) -> bool:
-        return self.deployed() and self.desired.sensing(module, self.clock.now())
+        wanted = self.deployed() and self.desired.sensing(module, self.floor.now())
+        return wanted and self.desired.version > self.store.counter(self._off(module))
+
+    @property
+    def _reached(self) -> str:
+        """Name the counter that holds the latest time reached, in Unix seconds."""
+        return f"time:{self.config.trailer}"
+
+    def _off(self, module: str) -> str:
+        """Name the counter that holds the last desired version under which a command switched this off."""
+        return f"off:{self.config.trailer}:{module}"
 
     def modules(self) -> dict[str, str]:
         """Return module -> "on" or "off" as it is at this moment; a camera that still sends is on."""
         on = {module: self._on(module) for module in MODULES}
         on["ptz"] = on["ptz"] or self.streams.live
+        on["speaker"] = on["speaker"] or self.loudspeaker.live
         return {module: "on" if value else "off" for module, value in on.items()}
 
     def take_fix(self) -> None:
@@ -176,6 +221,7 @@ class TrailerAgent:
         modules, version = self.modules(), self.desired.version
         self._said = modules, version
         faults = self.faults | ({"off-point"} if self.fence.left else set())
+        faults |= {"buffer-full"} if self.buffer.full else set()
         return {
             "position": fix and fix.wire(),
             "fix_at": fix_at,
@@ -190,7 +236,7 @@ class TrailerAgent:
         afterwards."""
         parts = (
             self.channel.run(), self.sender.run(), self._follow_desired(), self._follow_position(),
-            self._watch(),
+            self._watch(), self._follow_camera(),
         )  # fmt: skip
         tasks = [asyncio.create_task(part) for part in parts]
         try:
@@ -204,6 +250,9 @@ class TrailerAgent:
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         await self.streams.stop("agent ends")
+        with suppress(Cannot):
+            await self.loudspeaker.stop()
+        await self.turret.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -271,7 +320,15 @@ class TrailerAgent:
         self.buffer.remove(entry.id)
         return None if answer.ok else answer.code or "unavailable"
 
-    def _deactivate(self, args: Mapping[str, Any]) -> None:
+    async def _module_off(self, module: str) -> None:
+        """One sensor off until a newer desired state says otherwise, also across a restart."""
+        if module not in MODULES:
+            raise Cannot("bad-args")
+        self.store.set_counter(self._off(module), self.desired.version)
+        await self._settle()
+        self._refresh()
+
+    async def _deactivate(self, args: Mapping[str, Any]) -> None:
         """Every sensor off, as the console commands; a command about another deployment is about the past."""
         named = args.get("deployment")
         if named is not None and self.desired.deployment not in (None, named):
@@ -279,6 +336,7 @@ class TrailerAgent:
         self._forget_desired()
         if args.get("wipe"):
             self.sender.purge("not-deployed")
+        await self._settle()
         self._refresh()
 
     def _forget_desired(self) -> None:
@@ -347,11 +405,28 @@ class TrailerAgent:
         await self._settle()
 
     async def _settle(self) -> None:
-        """End a stream that may no longer live, and tell the console at once what changed.
+        """End what may no longer be, and tell the console at once what changed.
 
         Together: the picture stops before the first wait, the gateway's farewell holds up no word.
         """
-        await asyncio.gather(self.streams.tick(self.may_watch()), self._say_if_new())
+        await asyncio.gather(self.streams.tick(self.may_watch()), self._say_if_new(), self.loudspeaker.tick())
+
+    async def _follow_camera(self) -> None:
+        """Keep the camera out of the forbidden sectors while somebody watches, and send it home after.
+
+        A task of its own: a camera that answers slowly must not hold up the end of a stream.
+        """
+        watched = False
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if not self.may_watch():
+                await self.turret.lost()
+            if self.streams.live:
+                watched = True
+                await self.turret.look()
+            elif watched:
+                watched = False
+                await self.turret.home()
 
     async def _say_if_new(self) -> None:
         if self.connected and self._said != (self.modules(), self.desired.version):
@@ -367,6 +442,10 @@ class TrailerAgent:
 
     async def _watch(self) -> None:
         """Follow the clock: what may no longer be on goes off, and the console hears of it."""
+        kept = 0.0
         while True:
             await asyncio.sleep(WATCH_S)
+            if (now := self.clock.monotonic()) >= kept:
+                kept = now + KEEP_TIME_S
+                self.store.set_counter(self._reached, int(self.floor.now().timestamp()))
             await self._settle()
