@@ -6,6 +6,8 @@ not looked at here, and signatures are not looked at elsewhere.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -29,6 +31,22 @@ from . import signatures
 from .signatures import Message, SignedBy
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+#: Every address below which only a device asks.
+DEVICE_PATHS = re.compile(
+    r"/api/v1/(?:alerts/(?:bulk/|[^/]+/(?:clip|crop))?|enrolment/|keys/|desired/|telemetry/|hotlist/)"
+)
+
+
+class NoSessionsMiddleware:
+    """A device's door looks at no session: a cookie that comes along is not even read (trailer contract)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if DEVICE_PATHS.fullmatch(request.path):
+            request.COOKIES = {}
+        return self.get_response(request)
 
 
 def message_of(request: HttpRequest) -> Message:
