@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -66,17 +67,22 @@ class Browser:
         self.username = username
         if username is not None:
             # On a busy machine the console may ask to come again (503), as it would ask anybody.
-            until(lambda: self._sign_in(username) != 503, 30, "a sign-in")
+            until(lambda: self._sign_in(username), 60, "a sign-in that holds")
 
-    def _sign_in(self, username: str) -> int:
+    def _sign_in(self, username: str) -> bool:
         found = _TOKEN.search(self.http.get("/accounts/login/").text)
         if found is None:
-            return 503
+            return self.is_signed_in
         answer = self.http.post(
             "/demo/sign-in/", json={"username": username}, headers={"X-CSRFToken": str(found[1])}
         )
         assert answer.status_code in (204, 503), answer.text
-        return answer.status_code
+        return answer.status_code == 204 and self.is_signed_in
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether this session still opens a page of one's own."""
+        return self.http.get("/account/").status_code == 200
 
     @property
     def token(self) -> dict[str, str]:
@@ -204,7 +210,14 @@ class Place:
             yield
 
     def person(self, role: str) -> Browser:
-        """The cast member with this username, signed in once."""
+        """The cast member with this username, signed in once for all tests of this process.
+
+        A session that ended unseen in an earlier test is said, with the console's own words, and made anew.
+        """
+        known = self._browsers.get(role)
+        if known is not None and not known.is_signed_in:
+            warnings.warn(f"{role} had been signed out; {self.log.read_text()[-2000:]}", stacklevel=2)
+            self.forget(role)
         if role not in self._browsers:
             self._browsers[role] = Browser(self.url, role)
         return self._browsers[role]
