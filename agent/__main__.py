@@ -10,6 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
+from agent import VERSION
 from agent.client import Refusal
 from agent.identity import enrol_trailer, load_config
 from agent.signing import load_private_key, public_bytes
@@ -21,7 +22,8 @@ EXIT_REVOKED = 3
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    top = argparse.ArgumentParser(prog="python -m agent", description="The agent of one trailer.")
+    top = argparse.ArgumentParser(prog="csrp-agent", description="The agent of one trailer.")
+    top.add_argument("--version", action="version", version=f"csrp-agent {VERSION}")
     top.add_argument(
         "--state", type=Path, required=True, help="directory for the key, the buffer and the numbers"
     )
