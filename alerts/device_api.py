@@ -1,5 +1,7 @@
 """The trailers' doors: one alert, and up to a hundred after a lost link."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -15,8 +17,9 @@ from alerts.wire import AcceptedWire, BulkRowWire
 from csoc.lib import clock
 from csoc.lib.errors import BadJson, Refused
 from deployments.services import record_failed_test
-from trailers.doors import DeviceView, signed_by
+from trailers.doors import DeviceView, UnspentSignature, signed_by, unspent_of
 from trailers.models import Trailer
+from trailers.signatures import Unspent
 
 MAX_BULK = 100
 
@@ -35,21 +38,26 @@ def _accepted(alert: Alert | Tested) -> dict[str, Any]:
     }
 
 
-def _take(trailer: Trailer, value: Any) -> tuple[Alert | Tested, bool]:
-    """Judge one parsed alert in the contract's order. Errors: Refused; nothing of the body is kept."""
+def _body(value: Any) -> AlertBody:
+    """Judge what a parsed alert says, in the contract's order. Errors: Refused; nothing of it is kept."""
     forbidden.check(value)
-    return services.receive_alert(actor=trailer, body=schemas.alert_from(value))
+    return schemas.alert_from(value)
 
 
-def _count(trailer: Trailer, code: str) -> None:
-    """Count a signed refusal; where the trailer is being set up, the technician sees why as well."""
-    refusals.count_refusal(actor=trailer, code=code)
-    record_failed_test(actor=trailer, code=code)
+def _count(trailer: Trailer, codes: Sequence[str]) -> None:
+    """Count signed refusals; where the trailer is being set up, the technician sees why as well."""
+    for code, n in Counter(codes).items():
+        refusals.count_refusal(actor=trailer, code=code, n=n)
+        record_failed_test(actor=trailer, code=code)
 
 
 class _CountedDoor(DeviceView):
-    """A device door whose signed refusals are counted; a badly signed request has no trailer to count for."""
+    """A door whose act spends the nonce, and whose signed refusals are counted.
 
+    A badly signed request has no trailer to count for.
+    """
+
+    authentication_classes = [UnspentSignature]
     trailer: Trailer | None = None
 
     def check_permissions(self, request: Request) -> None:
@@ -58,9 +66,14 @@ class _CountedDoor(DeviceView):
         self.trailer = signed_by(request).trailer
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Count a refusal by its code, then answer it."""
+        """Count a refusal by its code, then answer it; a copy of a request is told before anything else."""
         if isinstance(exc, Refused) and self.trailer is not None:
-            _count(self.trailer, exc.code)
+            try:
+                unspent_of(self.request).spend()
+            except Refused as replayed:
+                exc = replayed
+            if exc.code != "replayed-nonce":
+                _count(self.trailer, [exc.code])
         return super().handle_exception(exc)
 
 
@@ -70,7 +83,10 @@ class AlertDoor(_CountedDoor):
     @extend_schema(request=AlertBody, responses={200: AcceptedWire, 201: AcceptedWire})
     def post(self, request: Request) -> Response:
         """Take one alert."""
-        alert, new = _take(signed_by(request).trailer, self.read(request))
+        body = _body(self.read(request))
+        alert, new = services.receive_alert(
+            actor=signed_by(request).trailer, body=body, unspent=unspent_of(request)
+        )
         return Response(_accepted(alert), status=201 if new else 200)
 
 
@@ -83,24 +99,37 @@ class BulkAlertDoor(_CountedDoor):
     @extend_schema(request=OpenApiTypes.OBJECT, responses=BulkRowWire)
     def post(self, request: Request) -> Response:
         """Take up to 100 alerts."""
-        trailer = signed_by(request).trailer
         values = self.read(request)
         if not isinstance(values, list):
             raise BadJson("it is not an array of alerts")
         if len(values) > MAX_BULK:
             raise Refused("too-large", "At most 100 alerts at once.", 413)
-        return Response([_one_of_bulk(trailer, value) for value in values])
+        trailer = signed_by(request).trailer
+        answers = _judged(trailer, values, unspent_of(request))
+        _count(trailer, [answer.code for answer in answers if isinstance(answer, Refused)])
+        return Response([_row(value, answer) for value, answer in zip(values, answers, strict=True)])
 
 
-def _one_of_bulk(trailer: Trailer, value: Any) -> dict[str, Any]:
-    """One answer of a bulk post; an id is echoed only when it is a UUID."""
+def _judged(trailer: Trailer, values: list[Any], unspent: Unspent) -> list[services.Answer]:
+    """What becomes of each value of a bulk post. Errors: Refused ``replayed-nonce`` for all of it."""
+    read: list[AlertBody | Refused] = [_read(value) for value in values]
+    bodies = [body for body in read if not isinstance(body, Refused)]
+    taken = iter(services.receive_alerts(actor=trailer, bodies=bodies, unspent=unspent))
+    return [body if isinstance(body, Refused) else next(taken) for body in read]
+
+
+def _read(value: Any) -> AlertBody | Refused:
     try:
-        alert, new = _take(trailer, value)
-    except Refused as error:
-        _count(trailer, error.code)
-        return {"id": schemas.id_of(value), "status": error.status, "type": f"/problems/{error.code}"}
+        return _body(value)
+    except Refused as refused:
+        return refused
+
+
+def _row(value: Any, answer: services.Answer) -> dict[str, Any]:
+    """One answer of a bulk post; an id is echoed only when it is a UUID."""
+    if isinstance(answer, Refused):
+        return {"id": schemas.id_of(value), "status": answer.status, "type": f"/problems/{answer.code}"}
+    alert, new = answer
     return {
-        "id": str(alert.pk),
-        "status": 201 if new else 200,
-        "received_at": clock.wire(alert.received_at),
-    }
+        "id": str(alert.pk), "status": 201 if new else 200, "received_at": clock.wire(alert.received_at),
+    }  # fmt: skip

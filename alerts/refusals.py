@@ -11,17 +11,17 @@ from trailers.models import Trailer
 from trailers.selectors import trailer_ref
 
 _COUNT = """
-INSERT INTO alerts_refusalcount (trailer_id, code, minute, n) VALUES (%s, %s, %s, 1)
-ON CONFLICT (trailer_id, code, minute) DO UPDATE SET n = alerts_refusalcount.n + 1
+INSERT INTO alerts_refusalcount (trailer_id, code, minute, n) VALUES (%s, %s, %s, %s)
+ON CONFLICT (trailer_id, code, minute) DO UPDATE SET n = alerts_refusalcount.n + EXCLUDED.n
 """
 
 
 @transaction.atomic
-def count_refusal(*, actor: Trailer, code: str) -> None:
-    """Count one refusal; nothing of the body is kept."""
+def count_refusal(*, actor: Trailer, code: str, n: int = 1) -> None:
+    """Count ``n`` refusals of one code; nothing of the body is kept."""
     minute = clock.now().replace(second=0, microsecond=0)
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [actor.pk, code, minute])
+        cursor.execute(_COUNT, [actor.pk, code, minute, n])
 
 
 @transaction.atomic

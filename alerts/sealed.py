@@ -1,6 +1,5 @@
 """Sealing and opening what an alert says of people: plate, list reference, vehicle, confidence, notes."""
 
-import hashlib
 import hmac
 import os
 from datetime import datetime
@@ -11,7 +10,6 @@ import msgspec
 import vault
 from alerts.models import Alert, AlertDetail, AlertNote
 from alerts.schemas import AlertBody
-from csoc.lib import canonical
 
 
 def _aad(kind: str, alert_id: Any) -> bytes:
@@ -19,17 +17,20 @@ def _aad(kind: str, alert_id: Any) -> bytes:
 
 
 def _mac(salt: bytes, body: AlertBody) -> str:
-    """Compare by HMAC: a plain digest of a body with a plate could be searched (trailer contract)."""
-    return hmac.new(salt, canonical.dumps(msgspec.to_builtins(body)), hashlib.sha256).hexdigest()
+    """Compare by HMAC: a plain digest of a body with a plate could be searched (trailer contract).
+
+    Equal values have equal bytes: members stand in the struct's order, and numbers in one form.
+    """
+    return hmac.digest(salt, msgspec.json.encode(body), "sha256").hex()
 
 
 def seal_detail(body: AlertBody, listed: dict[str, str] | None) -> tuple[datetime, bytes]:
     """Return (epoch, sealed bytes). Errors: vault.EpochGone when the key of the capture's hour is gone."""
     salt = os.urandom(32)
     values = {
-        body.kind: msgspec.to_builtins(getattr(body, body.kind)),
+        body.kind: getattr(body, body.kind),
         "listed": listed,
-        "clock": msgspec.to_builtins(body.clock),
+        "clock": body.clock,
         "salt": salt.hex(),
         "mac": _mac(salt, body),
     }

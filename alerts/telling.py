@@ -1,5 +1,6 @@
 """What every change of an alert has in common: its name in the log, its line, its push."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +17,14 @@ def ref(alert: Alert) -> audit.Ref:
 
 def push(alert: Alert) -> None:
     """Show the alert as it now is on every board of its agency, after commit."""
-    realtime.push_on_commit(
-        "live", {"type": "alert", "agency": alert.agency.code, "alert": alert_wire(alert)}
+    push_all([alert])
+
+
+def push_all(alerts: Sequence[Alert]) -> None:
+    """The same for many alerts, in one round trip."""
+    realtime.push_all_on_commit(
+        "live",
+        [{"type": "alert", "agency": alert.agency.code, "alert": alert_wire(alert)} for alert in alerts],
     )
 
 

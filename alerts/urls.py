@@ -1,17 +1,15 @@
 """Addresses of alerts and the live board."""
 
 from django.urls import path
-from django.views.decorators.csrf import csrf_exempt
 
-from alerts import api, device_api, views
+from alerts import api, device_urls, views
 
 urlpatterns = [
     path("live/", views.board, name="live"),
     path("alerts/<uuid:alert_id>/", views.alert_page, name="alert-page"),
     path("api/v1/live/snapshot/", api.Snapshot.as_view(), name="live-snapshot"),
     path("api/v1/live/shift/", api.StartShift.as_view(), name="live-shift"),
-    path("api/v1/alerts/", csrf_exempt(device_api.AlertDoor.as_view()), name="device-alerts"),
-    path("api/v1/alerts/bulk/", csrf_exempt(device_api.BulkAlertDoor.as_view()), name="device-alerts-bulk"),
+    *device_urls.urlpatterns,
     path("api/v1/alerts/<uuid:alert_id>/acknowledge/", api.Acknowledge.as_view(), name="acknowledge"),
     path("api/v1/alerts/<uuid:alert_id>/hand-back/", api.HandBack.as_view(), name="hand-back"),
     path("api/v1/alerts/<uuid:alert_id>/close/", api.Close.as_view(), name="close"),

@@ -85,6 +85,15 @@ MIDDLEWARE = [
     "csoc.lib.problems.RefusedMiddleware",
 ]
 
+# Around what trailers post (csoc/handler.py): the host, the length, HTTPS, refusals. No session, no cookie.
+DEVICE_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "csoc.lib.problems.RefusedMiddleware",
+]
+DEVICE_PATHS = frozenset({"/api/v1/alerts/", "/api/v1/alerts/bulk/"})
+DEVICE_URLCONF = "csoc.device_urls"
+
 ROOT_URLCONF = "csoc.urls"
 ASGI_APPLICATION = "csoc.asgi.application"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"

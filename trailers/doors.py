@@ -24,11 +24,13 @@ from rest_framework.views import APIView
 
 import audit
 from accounts.selectors import client_ip
+from audit.context import current_request
 from csoc.lib import strictjson
 from csoc.lib.errors import Refused
+from csoc.lib.ids import uuid7
 
 from . import signatures
-from .signatures import Message, SignedBy
+from .signatures import Message, SignedBy, Unspent
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 #: Every address below which only a device asks.
@@ -85,14 +87,34 @@ class DeviceSignature(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, SignedBy]:
         """Errors: Refused 401, 403 as `trailers.signatures.check` and `spend`."""
+        unspent = self.checked(request)
+        unspent.spend()
+        return AnonymousUser(), unspent.checked.by
+
+    def checked(self, request: Request) -> Unspent:
+        """The signature, which holds. Errors: Refused 401, 403."""
         message = message_of(request._request)
-        checked = signatures.check(message, has_body=request.method in BODY_METHODS)
-        signatures.spend(checked)
-        return AnonymousUser(), checked.by
+        return Unspent(signatures.check(message, has_body=request.method in BODY_METHODS))
 
     def authenticate_header(self, request: Request) -> str:
         """What a 401 asks for."""
         return "Signature"
+
+
+class UnspentSignature(DeviceSignature):
+    """The same for a door whose act spends the nonce in its own statement (`unspent_of`)."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, SignedBy]:
+        """Errors: Refused 401, 403 as `trailers.signatures.check`."""
+        unspent = self.checked(request)
+        request._request.unspent = unspent  # type: ignore[attr-defined]
+        return AnonymousUser(), unspent.checked.by
+
+
+def unspent_of(request: Request) -> Unspent:
+    """The nonce of a request that `UnspentSignature` let in."""
+    found: Unspent = request._request.unspent  # type: ignore[attr-defined]
+    return found
 
 
 class IsTrailer(BasePermission):
@@ -161,9 +183,8 @@ class DeviceView(UnsignedDeviceView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Size, media type, signature, digest."""
         super().initial(request, *args, **kwargs)
-        self.acting.enter_context(
-            audit.acting_as(device_actor(signed_by(request), client_ip(request._request)))
-        )
+        actor = device_actor(signed_by(request), client_ip(request._request))
+        self.acting.enter_context(audit.acting_as(actor, req=current_request() or str(uuid7())))
         if request.method in BODY_METHODS:
             body = request._request.body
             signatures.check_digest(

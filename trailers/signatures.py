@@ -144,12 +144,36 @@ def spend(checked: Checked) -> None:
         )
         fresh = cursor.rowcount == 1
     if not fresh:
-        count_refused("replayed-nonce")
         raise replayed()
 
 
+@dataclass(slots=True)
+class Unspent:
+    """A signature that holds, its nonce still to be spent: by the act's own statement, or by ``spend``.
+
+    Whoever refuses the request or acts in another way spends it first, so that a copy of the request is
+    told apart before anything else is told of it.
+    """
+
+    checked: Checked
+    spent: bool = False
+
+    def spend(self) -> None:
+        """Use up the nonce, once. Errors: as the function ``spend``."""
+        if not self.spent:
+            self.spent = True
+            spend(self.checked)
+
+    def was_spent(self, fresh: bool) -> None:
+        """The act's own statement has tried it. Errors: Refused 401 `replayed-nonce` unless ``fresh``."""
+        self.spent = True
+        if not fresh:
+            raise replayed()
+
+
 def replayed() -> Refused:
-    """The refusal of a nonce used before (also for the one intake statement that spends it itself)."""
+    """Count a nonce used before; return its refusal."""
+    count_refused("replayed-nonce")
     return Refused("replayed-nonce", _("This signed request was already received. Sign it again."), 401)
 
 

@@ -10,11 +10,12 @@ from .acts import (
     verify_plate,
 )
 from .erasure import delete_detail_of, delete_removed_entries, oldest_detail
-from .intake import receive_alert
+from .intake import Answer, receive_alert, receive_alerts
 from .lists import publish_hotlist
 
 __all__ = [
     "MAX_NOTE",
+    "Answer",
     "acknowledge_alert",
     "add_note",
     "close_alert",
@@ -24,6 +25,7 @@ __all__ = [
     "oldest_detail",
     "publish_hotlist",
     "receive_alert",
+    "receive_alerts",
     "start_shift",
     "verify_plate",
 ]
