@@ -1,7 +1,7 @@
 """The trailers' doors: one alert, and up to a hundred after a lost link."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -44,10 +44,13 @@ def _body(value: Any) -> AlertBody:
     return schemas.alert_from(value)
 
 
-def _count(trailer: Trailer, codes: Sequence[str]) -> None:
-    """Count signed refusals; where the trailer is being set up, the technician sees why as well."""
-    for code, n in Counter(codes).items():
-        refusals.count_refusal(actor=trailer, code=code, n=n)
+def _count(trailer: Trailer, refused: Iterable[tuple[str, Any]]) -> None:
+    """Count signed refusals (code, parsed body); a checklist that waits for a test alert shows why."""
+    numbers = defaultdict(list)
+    for code, value in refused:
+        numbers[code].append(schemas.seq_of(value))
+    for code, seqs in numbers.items():
+        refusals.count_refusals(actor=trailer, code=code, numbers=seqs)
         record_failed_test(actor=trailer, code=code)
 
 
@@ -59,6 +62,8 @@ class _CountedDoor(DeviceView):
 
     authentication_classes = [UnspentSignature]
     trailer: Trailer | None = None
+    #: The parsed body, once there is one.
+    value: Any = None
 
     def check_permissions(self, request: Request) -> None:
         """From here on the signature holds: remember whose it is."""
@@ -73,7 +78,7 @@ class _CountedDoor(DeviceView):
             except Refused as replayed:
                 exc = replayed
             if exc.code != "replayed-nonce":
-                _count(self.trailer, [exc.code])
+                _count(self.trailer, [(exc.code, self.value)])
         return super().handle_exception(exc)
 
 
@@ -83,7 +88,8 @@ class AlertDoor(_CountedDoor):
     @extend_schema(request=AlertBody, responses={200: AcceptedWire, 201: AcceptedWire})
     def post(self, request: Request) -> Response:
         """Take one alert."""
-        body = _body(self.read(request))
+        self.value = self.read(request)
+        body = _body(self.value)
         alert, new = services.receive_alert(
             actor=signed_by(request).trailer, body=body, unspent=unspent_of(request)
         )
@@ -106,8 +112,9 @@ class BulkAlertDoor(_CountedDoor):
             raise Refused("too-large", "At most 100 alerts at once.", 413)
         trailer = signed_by(request).trailer
         answers = _judged(trailer, values, unspent_of(request))
-        _count(trailer, [answer.code for answer in answers if isinstance(answer, Refused)])
-        return Response([_row(value, answer) for value, answer in zip(values, answers, strict=True)])
+        told = list(zip(values, answers, strict=True))
+        _count(trailer, [(answer.code, value) for value, answer in told if isinstance(answer, Refused)])
+        return Response([_row(value, answer) for value, answer in told])
 
 
 def _judged(trailer: Trailer, values: list[Any], unspent: Unspent) -> list[services.Answer]:

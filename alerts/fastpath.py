@@ -1,7 +1,7 @@
 """The fast path of intake: one statement makes alerts durable with their entries, or does nothing.
 
-It spends the request's nonce, holds the deployment in force, and inserts alert, sealed detail, timeline and
-audit body; its own commit is the only one. It only ever says yes. Whatever is not a plain new alert under a
+It spends the request's nonce, holds the deployment in force, and inserts alert, sealed detail, timeline,
+number and audit body; its own commit is the only one. It only says yes. Whatever is not a new alert under a
 known deployment (a repeat, a refusal, an installation window, an inbox that refuses) is left to
 ``alerts.services.intake``, which judges it afresh: so there is one set of rules, and a stale memory here
 costs time and never a wrong answer. ADR 15 says why and what it costs.
@@ -60,7 +60,7 @@ WITH n AS (
     SELECT {", ".join(f"r.{column}" for column, _attname in _FIELDS)}
     FROM s, json_populate_recordset(NULL::alerts_alert, %(alerts)s::json) AS r
     WHERE %(keyid)s::text IS NULL OR EXISTS (SELECT FROM n)
-    ON CONFLICT (id) DO NOTHING RETURNING id, received_at
+    ON CONFLICT (id) DO NOTHING RETURNING id, received_at, trailer_id, seq, occurred_at
 ), k AS (
     SELECT a.id, a.received_at, r.epoch, r.sealed, r.uid, r.entry
     FROM a JOIN json_to_recordset(%(kept)s::json)
@@ -71,6 +71,9 @@ WITH n AS (
 ), e AS (
     INSERT INTO alerts_alertevent (alert_id, at, verb, code)
     SELECT id, received_at, 'alert.receive', '' FROM k
+), w AS (
+    INSERT INTO alerts_seennumber (trailer_id, seq, at, occurred_at, code)
+    SELECT trailer_id, seq, received_at, occurred_at, '' FROM a
 ), u AS (
     INSERT INTO audit_inbox (uid, body) SELECT uid, entry FROM k
 )

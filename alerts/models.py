@@ -237,3 +237,63 @@ class RefusalCount(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("trailer", "code", "minute"), name="refusal_minute_once"),
         )
+
+
+class SeenNumber(models.Model):
+    """A number of a trailer's count that came and is not counted in yet; gone within seconds.
+
+    Of a refused alert this, and the refusal's code, is all that is kept.
+    """
+
+    trailer = models.ForeignKey(Trailer, on_delete=models.CASCADE, related_name="+")
+    seq = models.PositiveBigIntegerField()
+    at = models.DateTimeField()
+    occurred_at = models.DateTimeField(null=True)
+    code = models.CharField(max_length=32, blank=True)
+
+
+class NumberCount(models.Model):
+    """A trailer's count so far (``alerts.counting``)."""
+
+    trailer = models.OneToOneField(Trailer, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    top = models.PositiveBigIntegerField()
+    top_occurred_at = models.DateTimeField(null=True)
+    odd = models.PositiveBigIntegerField(null=True)
+
+
+class NumberGap(models.Model):
+    """Reports that are missing: numbers ``first`` to ``last``; ``alert``, the one after them, shows it."""
+
+    class End(models.TextChoices):
+        #: They came after all.
+        FILLED = "filled"
+        #: The device's counter began again, so they cannot come any more.
+        RESTARTED = "restarted"
+        #: After 48 h they would be refused.
+        LAPSED = "lapsed"
+
+    trailer = models.ForeignKey(Trailer, on_delete=models.CASCADE, related_name="+")
+    first = models.PositiveBigIntegerField()
+    last = models.PositiveBigIntegerField()
+    since = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
+    alert = models.ForeignKey(Alert, on_delete=models.SET_NULL, null=True, related_name="+")
+    ended_at = models.DateTimeField(null=True)
+    end = models.CharField(max_length=10, choices=End.choices, blank=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("trailer",), condition=Q(ended_at__isnull=True), name="numbergap_open"),
+        )
+        constraints = (
+            models.CheckConstraint(condition=Q(first__lte=F("last")), name="numbergap_order"),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, end="") | (Q(ended_at__isnull=False) & ~Q(end="")),
+                name="numbergap_end_has_reason",
+            ),
+        )
+
+    @property
+    def count(self) -> int:
+        """How many reports that are."""
+        return self.last - self.first + 1

@@ -1,11 +1,12 @@
 """Counting signed refusals: one entry per trailer, code and minute, with n (audit.md)."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import connection, transaction
 
 import audit
-from alerts.models import Alert, RefusalCount
+from alerts.models import Alert, RefusalCount, SeenNumber
 from csoc.lib import clock
 from trailers.models import Trailer
 from trailers.selectors import trailer_ref
@@ -17,11 +18,18 @@ ON CONFLICT (trailer_id, code, minute) DO UPDATE SET n = alerts_refusalcount.n +
 
 
 @transaction.atomic
-def count_refusal(*, actor: Trailer, code: str, n: int = 1) -> None:
-    """Count ``n`` refusals of one code; nothing of the body is kept."""
-    minute = clock.now().replace(second=0, microsecond=0)
+def count_refusals(*, actor: Trailer, code: str, numbers: Sequence[int | None]) -> None:
+    """Count refusals of one code, one for each of ``numbers``; nothing else of the bodies is kept.
+
+    numbers: their ``seq``, None where there was none to read. A number that was refused is not missing.
+    """
+    now = clock.now()
+    minute = now.replace(second=0, microsecond=0)
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [actor.pk, code, minute, n])
+        cursor.execute(_COUNT, [actor.pk, code, minute, len(numbers)])
+    SeenNumber.objects.bulk_create(
+        SeenNumber(trailer=actor, seq=seq, at=now, code=code) for seq in numbers if seq is not None
+    )
 
 
 @transaction.atomic

@@ -4,7 +4,7 @@ from celery import shared_task
 
 import audit
 from accounts import idempotency
-from alerts import refusals
+from alerts import refusals, services
 
 
 @shared_task
@@ -16,3 +16,11 @@ def write_refusals() -> int:
         written = refusals.write_refusals(actor=actor)
     idempotency.forget_old()
     return written
+
+
+@shared_task
+def watch_numbers() -> int:
+    """Count in the numbers that came; tell of reports that are missing."""
+    actor = audit.system("intake")
+    with audit.acting_as(actor):
+        return services.watch_numbers(actor=actor)

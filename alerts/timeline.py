@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.selectors import person_wire
 from alerts.models import Alert, AlertEvent
@@ -33,6 +34,13 @@ def _words(event: AlertEvent) -> str:
     match event.verb:
         case "alert.receive":
             return _("Received, signature valid")
+        case "alert.gap":
+            n = int(event.code or 0)
+            return ngettext(
+                "Reports missing: %(n)d before this one", "Reports missing: %(n)d before this one", n
+            ) % {"n": n}
+        case "alert.gap_end":
+            return _("No longer waiting for the missing reports: %s") % code
         case "alert.acknowledge":
             return _("acknowledged")
         case "alert.hand_back":
@@ -55,6 +63,9 @@ def _words(event: AlertEvent) -> str:
 
 
 _CODES = {
+    "filled": lambda: _("they came after all"),
+    "restarted": lambda: _("the trailer counts from the beginning again"),
+    "lapsed": lambda: _("48 hours have passed"),
     "gunshot": lambda: _("gunshot response"),
     "plate-hit": lambda: _("plate hit"),
     "officer-safety": lambda: _("officer safety"),

@@ -131,6 +131,10 @@ _DEPLOYMENTS: dict[str, Verb] = {
 _ALERTS: dict[str, Verb] = {
     "alert.receive": Verb(_("raised {object}"), _("raise {object}")),
     "alert.refuse": Verb(_("sent alerts that were refused"), _("raise alerts")),
+    "alert.gap": Verb(_("noticed missing reports of {object}"), _("notice missing reports of {object}")),
+    "alert.gap_end": Verb(
+        _("stopped waiting for missing reports of {object}"), _("stop waiting for reports of {object}")
+    ),
     "alert.acknowledge": Verb(_("acknowledged {object}"), _("acknowledge {object}")),
     "alert.hand_back": Verb(_("handed back {object}"), _("hand back {object}")),
     "alert.verify_plate": Verb(_("judged the plate of {object}"), _("judge the plate of {object}")),

@@ -285,6 +285,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "owner-mail": {"task": "deployments.tasks.send_owner_mail", "schedule": 5.0, "options": {"expires": 5}},
     "refusals": {"task": "alerts.tasks.write_refusals", "schedule": 30.0, "options": {"expires": 25}},
+    "numbers": {"task": "alerts.tasks.watch_numbers", "schedule": 10.0, "options": {"expires": 9}},
     "views": {"task": "live.tasks.end_due_sessions", "schedule": 5.0, "options": {"expires": 5}},
     "exports": {"task": "audit.tasks.tend_exports", "schedule": 30.0, "options": {"expires": 25}},
     "reviews": {"task": "audit.tasks.raise_reviews", "schedule": 5.0, "options": {"expires": 5}},

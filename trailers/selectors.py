@@ -18,6 +18,7 @@ from .models import MODULES, Command, DesiredState, ModuleChange, Trailer, Trail
 # Three missed heartbeats.
 LOST_AFTER = timedelta(seconds=90)
 GEOFENCE_M = 25
+REPORTS_MISSING = "reports missing"
 
 
 def trailers_visible_to(user: Any) -> QuerySet[Trailer]:
@@ -71,7 +72,7 @@ def trailer_wire(trailer: Trailer, at: datetime | None = None) -> dict[str, Any]
         "deployment": desired.deployment if deployed else None,
         "link_at": clock.wire(status.link_at),
         "battery_soc_pct": status.battery_soc_pct,
-        "faults": status.faults,
+        "faults": faults_of(status),
     }
 
 
@@ -113,7 +114,12 @@ def state_of(status: TrailerStatus, desired: DesiredState, at: datetime) -> str:
         return "off"
     if status.link_at is None or at - status.link_at > LOST_AFTER:
         return "lost"
-    return "fault" if status.faults else "active"
+    return "fault" if faults_of(status) else "active"
+
+
+def faults_of(status: TrailerStatus) -> list[str]:
+    """What the trailer says is wrong with it, and what the console noticed itself."""
+    return [*status.faults, *([REPORTS_MISSING] if status.missing_reports else [])]
 
 
 def in_force(desired: DesiredState, at: datetime) -> bool:

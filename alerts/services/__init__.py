@@ -12,6 +12,7 @@ from .acts import (
 from .erasure import delete_detail_of, delete_removed_entries, oldest_detail
 from .intake import Answer, receive_alert, receive_alerts
 from .lists import publish_hotlist
+from .numbers import watch_numbers
 
 __all__ = [
     "MAX_NOTE",
@@ -28,4 +29,5 @@ __all__ = [
     "receive_alerts",
     "start_shift",
     "verify_plate",
+    "watch_numbers",
 ]

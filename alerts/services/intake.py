@@ -10,7 +10,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 import audit
 from alerts import fastpath, policies, receiving, sealed
 from alerts.drills import Tested, take_test
-from alerts.models import Alert, AlertDetail
+from alerts.models import Alert, AlertDetail, SeenNumber
 from alerts.schemas import AlertBody
 from alerts.telling import event, push, ref
 from csoc.lib import clock
@@ -76,6 +76,7 @@ def _receive(trailer: Trailer, body: AlertBody) -> tuple[Alert | Tested, bool]:
     if received.sealed is not None:
         AlertDetail.objects.create(alert=alert, epoch=received.sealed[0], sealed=received.sealed[1])
     event(alert, "alert.receive", now)
+    SeenNumber.objects.create(trailer=trailer, seq=alert.seq, at=now, occurred_at=alert.occurred_at)
     _record_or_owe(alert)
     push(alert)
     return alert, True
