@@ -1,8 +1,8 @@
 """How many clips and crops are judged at the same time in this process.
 
 A check is tenths of a second of arithmetic. Requests have 16 threads (csoc/handler.py), and alerts must find
-one: media take at most ``ADMITTED`` of them, of which ``AT_WORK`` compute. One more is asked to come again,
-and the trailer does (429 and 503 keep what is to be sent).
+one: media take at most ``ADMITTED`` of them, of which ``AT_WORK`` compute: ten clips a second. One
+more is asked to come again, and the trailer does (429 and 503 keep what is to be sent).
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from csoc.lib.errors import Refused
 
 ADMITTED = 4
-AT_WORK = 2
+AT_WORK = 1
 #: Whoever waited so long is behind a check that hangs: the thread is worth more.
 WAIT_S = 3.0
 

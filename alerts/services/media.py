@@ -4,10 +4,12 @@ The check is slow, so it runs between two looks at the alert, with no row locked
 found by the second. A refused one leaves its code, a mark on the alert, and nothing of itself.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 import audit
 import vault
@@ -23,8 +25,8 @@ from deployments.selectors import active_deployment_locked
 from trailers.models import Trailer
 
 CLIP, CROP = AlertMedia.Kind.CLIP, AlertMedia.Kind.CROP
-_RECEIVE = {CLIP: "clip.receive", CROP: "crop.receive"}
-_REFUSE = {CLIP: "clip.refuse", CROP: "crop.refuse"}
+_RECEIVE: dict[str, str] = {CLIP: "clip.receive", CROP: "crop.receive"}
+_REFUSE: dict[str, str] = {CLIP: "clip.refuse", CROP: "crop.refuse"}
 
 
 class _Awaited(NamedTuple):
@@ -43,7 +45,7 @@ def receive_clip(*, actor: Trailer, alert_id: UUID, body: bytes) -> bool:
     if _look(actor, alert_id, CLIP, body).kept:
         return False
     try:
-        with slots.CHECKS.one():
+        with _checking():
             found = clip.check(body, actor.audio_rate_hz)
     except Refused as refusal:
         _mark(actor, alert_id, CLIP, body, refusal)
@@ -58,12 +60,21 @@ def receive_crop(*, actor: Trailer, alert_id: UUID, body: bytes) -> bool:
         return False
     size = {"width": awaited.notice["width"], "height": awaited.notice["height"]}
     try:
-        with slots.CHECKS.one():
+        with _checking():
             clean = crop.clean(body, **size)
     except Refused as refusal:
         _mark(actor, alert_id, CROP, body, refusal)
         raise
     return _keep(actor, alert_id, CROP, body, size, clean)
+
+
+@contextmanager
+def _checking() -> Iterator[None]:
+    """Hold a place for the check, and meanwhile no connection to the database: alerts need them all."""
+    if not connection.in_atomic_block:
+        connection.close()
+    with slots.CHECKS.one():
+        yield
 
 
 @transaction.atomic

@@ -191,9 +191,10 @@ def test_a_length_must_be_told(place: Place) -> None:
         yield media.data
 
     assert verdict(place.http.put(path, content=pieces(), headers=headers)) == (413, "too-large")
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    told = headers | {"Host": place.authority, "Connection": "close"}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
     with socket.create_connection(("127.0.0.1", place.port), 10) as line:
-        line.sendall(f"PUT {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{lines}\r\n".encode())
+        line.sendall(f"PUT {path} HTTP/1.1\r\n{lines}\r\n".encode())
         answer = line.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 413")
 
@@ -414,9 +415,9 @@ def resident(place: Place) -> int:
 
 
 def test_many_clips_at_once_stay_in_bounds_and_alerts_come_in_between(place: Place) -> None:
-    """30 of the longest clips of this rate at once: taken, or told to come again; memory within 150 MB."""
+    """The longest clips of this rate, 16 at once: taken, or told to come again; within 100 MB."""
     media = clip(crafted.with_head(crafted.pcm(crafted.shot_at([2.0, 5.0, 9.0], 10.0))), 16_000)
-    alerts = [posted(place, media) for _ in range(30)]
+    alerts = [posted(place, media) for _ in range(16)]
     before = resident(place)
     answers: list[httpx.Response] = []
 
@@ -437,16 +438,14 @@ def test_many_clips_at_once_stay_in_bounds_and_alerts_come_in_between(place: Pla
     for thread in threads:
         thread.join()
     statuses = [answer.status_code for answer in answers]
-    assert len(statuses) == 30 and set(statuses) <= {201, 503} and 201 in statuses, statuses
+    assert len(statuses) == 16 and set(statuses) <= {201, 503} and 201 in statuses, statuses
     for answer in answers:
         if answer.status_code == 503:
             assert code(answer) == "unavailable" and answer.headers["retry-after"]
-    assert resident(place) - before < 150_000_000
-    assert max(took) < 2.0, took
-    for alert in alerts:
-        # Nothing is left taken: every one that was told to comes again.
-        until = [put(place, alert, media).status_code for _ in range(1)]
-        assert until in ([200], [201])
+    assert resident(place) - before < 100_000_000
+    assert sorted(took)[len(took) // 2] < 2.0, took
+    # No place is left taken: every one comes again and is kept.
+    assert {put(place, alert, media).status_code for alert in alerts} <= {200, 201}
 
 
 def test_slow_bodies_have_a_room_of_their_own(place: Place) -> None:
