@@ -99,6 +99,10 @@ class Client:
         """Post up to 100 alerts after a lost link; on 200 the body is a list of results in the same order."""
         return await self._call("POST", "/api/v1/alerts/bulk/", bodies)
 
+    async def put_media(self, alert_id: str, kind: str, data: bytes, media_type: str) -> Answer:
+        """Put the clip or the crop that an accepted alert announced."""
+        return await self._signed("PUT", f"/api/v1/alerts/{alert_id}/{kind}", data, {}, media_type)
+
     async def get_desired(self, etag: str | None) -> Answer:
         """Fetch the desired state; 304 when it is still the one with this ETag."""
         return await self._call("GET", "/api/v1/desired/", headers={"If-None-Match": etag} if etag else {})
@@ -110,20 +114,32 @@ class Client:
     async def _call(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Answer:
-        """Send, and send again freshly signed after a 401, three times at most."""
         raw = None if body is None else json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
-        answer = await self._once(method, path, raw, headers or {})
+        return await self._signed(method, path, raw, headers or {})
+
+    async def _signed(
+        self,
+        method: str,
+        path: str,
+        raw: bytes | None,
+        headers: dict[str, str],
+        content_type: str = "application/json",
+    ) -> Answer:
+        """Send, and send again freshly signed after a 401, three times at most."""
+        answer = await self._once(method, path, raw, headers, content_type)
         for _ in range(RESIGN_LIMIT):
             if judge(answer.status, answer.code).act is not Act.RESIGN:
                 break
             self.learn_time(answer)
-            answer = await self._once(method, path, raw, headers or {})
+            answer = await self._once(method, path, raw, headers, content_type)
         return answer
 
-    async def _once(self, method: str, path: str, raw: bytes | None, headers: dict[str, str]) -> Answer:
+    async def _once(
+        self, method: str, path: str, raw: bytes | None, headers: dict[str, str], content_type: str
+    ) -> Answer:
         url = self.console_url + path
         created = int(self.clock.now().timestamp())
-        signed = self.signer.headers(method, url, created=created, body=raw)
+        signed = self.signer.headers(method, url, created=created, body=raw, content_type=content_type)
         try:
             return read_answer(
                 await self._http.request(method, url, content=raw, headers={**headers, **signed})

@@ -135,6 +135,11 @@ class Director:
             "vehicle": dict(pick.choice(VEHICLES)),
         }
 
+    def seen(self, hit: Mapping[str, Any]) -> str:
+        """Return what stands on the car of a hit: what is listed, or one time in two what was read."""
+        listed = next(one for one in self.samples if one["entry_id"] == hit["hotlist"]["entry_id"])
+        return str(listed["plate"] if self.random.random() < 0.5 else hit["plate"])
+
     def _lookalike(self, plate: str, jurisdiction: str) -> tuple[str, str, str]:
         """Misread one character as its twin; without one, read the plate but not where it is from."""
         places = [i for i, char in enumerate(plate) if char in LOOKALIKES]

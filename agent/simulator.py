@@ -21,11 +21,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent import control, selftest
+from agent import control, media, plates, selftest, sounds
 from agent.client import Answer
 from agent.fence import Fix
 from agent.identity import console_keys
 from agent.incidents import Director, destination
+from agent.media import Media
 from agent.ports import Spoken
 from agent.simptz import SimulatedPtz
 from agent.trailer import MODULE, Config, SensorsOff, TrailerAgent, preload
@@ -33,6 +34,8 @@ from agent.trailer import MODULE, Config, SensorsOff, TrailerAgent, preload
 log = logging.getLogger("agent.simulator")
 
 SEED = 20260427
+#: At which the demonstration's trailers are enrolled.
+RATE_HZ = 16_000
 PRESET_S = 6.0
 
 
@@ -81,6 +84,7 @@ class Simulator:
         keys = console_keys(seed["console_keys"])
         self.agents: dict[str, TrailerAgent] = {}
         self.port = 0
+        self._sensed = 0
         for row in seed["trailers"]:
             if row["simulated"]:
                 self.agents[row["trailer"]] = SimulatedTrailer(
@@ -133,17 +137,23 @@ class Simulator:
                 if agent.sensing(planned.kind)
             ]
             if able:
-                able[0].report(planned.kind, self._block(able[0], planned.kind, None))
+                able[0].report(planned.kind, *self._sense(able[0], planned.kind, None))
 
     async def _any_sensing(self, agents: list[TrailerAgent]) -> None:
         """Wait for the first deployment: the story begins when somebody can read it."""
         while not any(agent.sensing("gunshot") and agent.connected for agent in agents):
             await asyncio.sleep(0.5)
 
-    def _block(self, agent: TrailerAgent, kind: str, rounds: int | None) -> dict[str, Any]:
+    def _sense(self, agent: TrailerAgent, kind: str, rounds: int | None) -> tuple[dict[str, Any], Media]:
+        """Invent what a sensor noticed, with the sound or the picture of it."""
+        self._sensed += 1
         if kind == "alpr_hit":
-            return self.director.alpr_hit()
-        return self.director.gunshot(agent.config.lat or 0.0, agent.config.lon or 0.0, rounds)
+            block = self.director.alpr_hit()
+            picture = plates.crop(SEED + self._sensed, self.director.seen(block))
+            return block, media.crop(picture, plates.WIDTH, plates.HEIGHT)
+        block = self.director.gunshot(agent.config.lat or 0.0, agent.config.lon or 0.0, rounds)
+        sound = sounds.shots(SEED + self._sensed, block["rounds"], block.get("span_ms", 0))
+        return block, media.clip(sound, RATE_HZ)
 
     async def handle(self, method: str, path: str, body: bytes) -> control.Reply:
         """Answer one control request."""
@@ -169,7 +179,7 @@ class Simulator:
         if kind == "alpr_hit" and not self.director.samples:
             return 502, {"code": "no-hotlist"}
         try:
-            alert_id, answer = await agent.report_and_wait(kind, self._block(agent, kind, rounds))
+            alert_id, answer = await agent.report_and_wait(kind, *self._sense(agent, kind, rounds))
         except SensorsOff as off:
             return 502, {"code": str(off)}
         return read_reply(alert_id, answer)

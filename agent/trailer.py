@@ -22,6 +22,7 @@ from agent.clock import AgentClock, Floor, wire
 from agent.commands import Gate
 from agent.desired import MODULES, Desired, DesiredFile, read
 from agent.fence import Fence, Fix
+from agent.media import Media
 from agent.ports import Cannot, Ptz, Speaker
 from agent.sender import Orders, Sender
 from agent.signing import Signer, load_private_key
@@ -235,8 +236,8 @@ class TrailerAgent:
         """Run until cancelled, or until the console revoked the key; sensors and stream are off
         afterwards."""
         parts = (
-            self.channel.run(), self.sender.run(), self._follow_desired(), self._follow_position(),
-            self._watch(), self._follow_camera(),
+            self.channel.run(), self.sender.run(), self.sender.media.run(), self._follow_desired(),
+            self._follow_position(), self._watch(), self._follow_camera(),
         )  # fmt: skip
         tasks = [asyncio.create_task(part) for part in parts]
         try:
@@ -259,16 +260,27 @@ class TrailerAgent:
         await self.client.close()
         self.store.close()
 
-    def report(self, kind: str, block: dict[str, Any]) -> Buffered:
+    def report(self, kind: str, block: dict[str, Any], media: Media | None = None) -> Buffered:
         """Buffer one alert as it happens and let the sender have it; raises ``SensorsOff``.
 
-        ``block`` is the contract's object of that kind. The alert is durable when this returns.
+        ``block`` is the contract's object of that kind; ``media`` its clip or crop, announced in it and sent
+        after it. Both are durable when this returns.
         """
         if not self.sensing(kind):
             raise SensorsOff(self.halted or "not-deployed")
-        return self._raise(kind, block, self.desired.deployment or "")
+        if media is not None:
+            block = {**block, media.kind: media.notice()}
+        return self._raise(kind, block, self.desired.deployment or "", media=media)
 
-    def _raise(self, kind: str, block: dict[str, Any], deployment: str, *, raised: bool = True) -> Buffered:
+    def _raise(
+        self,
+        kind: str,
+        block: dict[str, Any],
+        deployment: str,
+        *,
+        raised: bool = True,
+        media: Media | None = None,
+    ) -> Buffered:
         now = self.clock.now()
         alert_id = str(uuid.uuid4())
         body = {
@@ -278,15 +290,17 @@ class TrailerAgent:
         }  # fmt: skip
         if self.config.lat is not None:
             body["position"] = {"lat": self.config.lat, "lon": self.config.lon, "accuracy_m": 4}
-        entry = self.buffer.add(kind, alert_id, now, lambda seq: {**body, "seq": seq}, raised=raised)
+        entry = self.buffer.add(
+            kind, alert_id, now, lambda seq: {**body, "seq": seq}, raised=raised, media=media
+        )
         self.sender.wake()
         return entry
 
     async def report_and_wait(
-        self, kind: str, block: dict[str, Any], timeout_s: float = 8.0
+        self, kind: str, block: dict[str, Any], media: Media | None = None, timeout_s: float = 8.0
     ) -> tuple[str, Answer]:
         """Report, and return the alert's id with the console's answer; status 0 means that it still waits."""
-        entry = self.report(kind, block)
+        entry = self.report(kind, block, media)
         return entry.id, await self._answer(entry, timeout_s)
 
     async def _answer(self, entry: Buffered, timeout_s: float) -> Answer:

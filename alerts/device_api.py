@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from alerts import forbidden, refusals, schemas, services
 from alerts.drills import Tested
+from alerts.media.uploads import upload_of
 from alerts.models import Alert
 from alerts.schemas import AlertBody
 from alerts.wire import AcceptedWire, BulkRowWire
@@ -24,17 +25,17 @@ from trailers.signatures import Unspent
 MAX_BULK = 100
 
 
-def _accepted(alert: Alert | Tested) -> dict[str, Any]:
+def _accepted(alert: Alert | Tested, body: AlertBody) -> dict[str, Any]:
     """The contract's answer, made of what never changes: a repeat gets the same body.
 
-    ``upload`` is null: this version takes no clips and crops. A test alert is closed as soon as it passed.
+    A test alert is closed as soon as it passed.
     """
     return {
         "id": str(alert.pk),
         "received_at": clock.wire(alert.received_at),
         "state": "closed" if isinstance(alert, Tested) else "unacknowledged",
         "late": alert.late,
-        "upload": None,
+        "upload": None if isinstance(alert, Tested) else upload_of(alert, body),
     }
 
 
@@ -93,7 +94,7 @@ class AlertDoor(_CountedDoor):
         alert, new = services.receive_alert(
             actor=signed_by(request).trailer, body=body, unspent=unspent_of(request)
         )
-        return Response(_accepted(alert), status=201 if new else 200)
+        return Response(_accepted(alert, body), status=201 if new else 200)
 
 
 class BulkAlertDoor(_CountedDoor):

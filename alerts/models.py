@@ -134,6 +134,11 @@ class Alert(models.Model):
         self.outcome = outcome
         self.version += 1
 
+    def refuse_clip(self) -> None:
+        """Its clip was refused: the alert stands, and says so."""
+        self.flags = [*self.flags, "clip-refused"]
+        self.version += 1
+
 
 class AlertDetail(models.Model):
     """The sealed rest of an alert; ``epoch`` is the hour of capture whose key opens it."""
@@ -141,6 +146,39 @@ class AlertDetail(models.Model):
     alert = models.OneToOneField(Alert, on_delete=models.PROTECT, primary_key=True, related_name="detail")
     epoch = models.DateTimeField(db_index=True)
     sealed = models.BinaryField()
+
+
+class AlertMedia(models.Model):
+    """The clip of a shot or the crop of a plate, sealed under the hour of its capture; or why it was refused.
+
+    facts: what is told of it (length, envelope, size), sealed as well. A refused one has only a code.
+    """
+
+    class Kind(models.TextChoices):
+        CLIP = "clip"
+        CROP = "crop"
+
+    alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="media")
+    kind = models.CharField(max_length=4, choices=Kind.choices)
+    at = models.DateTimeField()
+    epoch = models.DateTimeField(db_index=True)
+    facts = models.BinaryField(null=True)
+    sealed = models.BinaryField(null=True)
+    code = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("alert", "kind"), name="media_once"),
+            models.CheckConstraint(condition=Q(kind__in=("clip", "crop")), name="media_kind_known"),
+            models.CheckConstraint(
+                condition=Q(code="", sealed__isnull=False, facts__isnull=False)
+                | Q(~Q(code=""), sealed__isnull=True, facts__isnull=True),
+                name="media_kept_or_refused",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.alert_id}"
 
 
 class AlertNote(models.Model):

@@ -13,12 +13,14 @@ from csoc.lib import clock
 from csoc.lib.errors import Refused, nothing_here
 from deployments.models import Deployment
 from deployments.selectors.installing import was_tested
-from deployments.selectors.terms import standing_since
+from deployments.selectors.terms import same_number, standing_since
 from trailers.models import Trailer
+from vault import epochs
 
 LATE_AFTER = timedelta(minutes=5)
 TOO_OLD_AFTER = timedelta(hours=48)
 FUTURE_BY = timedelta(seconds=30)
+UPLOAD_WITHIN = timedelta(minutes=15)
 HAND_BACK_WITHIN = timedelta(seconds=60)
 MODULE_OF = {Alert.Kind.GUNSHOT: "acoustic", Alert.Kind.ALPR_HIT: "alpr"}
 #: How the agent's own test alert calls its detector.
@@ -141,6 +143,35 @@ def is_self_test(body: AlertBody) -> bool:
     """Whether the agent itself raised it on request, with every sensor off."""
     detector = body.gunshot.detector if body.gunshot is not None else None
     return detector is not None and detector.model == SELF_TEST
+
+
+def upload_until(alert: Alert) -> datetime:
+    """Return until when the announced clip or crop of an alert is taken: never past its hour's key."""
+    key_gone = epochs.destroyed_at(epochs.epoch_of(alert.occurred_at))
+    return min(alert.received_at + UPLOAD_WITHIN, key_gone)
+
+
+def may_upload(trailer: Trailer, alert: Alert, standing: Deployment | None) -> None:
+    """The trailer brings what its own alert announced, and still stands there by right (H3).
+
+    Errors: Refused wrong-trailer 403, not-deployed 403.
+    """
+    if alert.trailer_id != trailer.pk:
+        raise Refused("wrong-trailer", "Another trailer raised this alert.", 403)
+    by_right = standing is not None and same_number(standing, alert.deployment)
+    if standing is None or not by_right or MODULE_OF[Alert.Kind(alert.kind)] not in standing.modules:
+        raise _not_deployed()
+
+
+def in_upload_window(alert: Alert, now: datetime) -> None:
+    """Errors: Refused too-old 410."""
+    if now >= upload_until(alert):
+        raise upload_over()
+
+
+def upload_over() -> Refused:
+    """Return the 410 for what came too late, and for what nothing is kept of any more."""
+    return Refused("too-old", "Nothing more of this alert is taken.", 410)
 
 
 def _speaks_for_itself(trailer: Trailer, body: AlertBody, now: datetime) -> None:

@@ -28,6 +28,14 @@ def push_all(alerts: Sequence[Alert]) -> None:
     )
 
 
+def push_media(alert: Alert) -> None:
+    """Say that its clip or crop has come, or was refused: a screen that shows it asks anew.
+
+    Not a new version: it may come while somebody presses "acknowledge", and changes nothing of what they saw.
+    """
+    realtime.push_on_commit("live", {"type": "media", "agency": alert.agency.code, "alert": str(alert.pk)})
+
+
 def event(alert: Alert, verb: str, at: datetime, person: Any = None, code: str = "") -> None:
     """Add one line to the alert's timeline."""
     AlertEvent.objects.create(alert=alert, at=at, verb=verb, person=person, code=code)

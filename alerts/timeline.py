@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.selectors import person_wire
+from alerts.media.refusing import REASONS
 from alerts.models import Alert, AlertEvent
 from csoc.lib import clock
 
@@ -30,7 +31,7 @@ def _row(event: AlertEvent) -> dict[str, Any]:
 
 def _words(event: AlertEvent) -> str:
     """What happened; a person's name stands before it when there is one."""
-    code = _CODES.get(event.code, lambda: event.code.replace("-", " "))()
+    code = REASONS.get(event.code) or _CODES.get(event.code, lambda: event.code.replace("-", " "))()
     match event.verb:
         case "alert.receive":
             return _("Received, signature valid")
@@ -41,6 +42,14 @@ def _words(event: AlertEvent) -> str:
             ) % {"n": n}
         case "alert.gap_end":
             return _("No longer waiting for the missing reports: %s") % code
+        case "clip.receive":
+            return _("Clip received, checked")
+        case "clip.refuse":
+            return _("Clip refused: %s") % code
+        case "crop.receive":
+            return _("Picture of the plate received")
+        case "crop.refuse":
+            return _("Picture of the plate refused: %s") % code
         case "alert.acknowledge":
             return _("acknowledged")
         case "alert.hand_back":

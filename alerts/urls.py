@@ -1,8 +1,9 @@
 """Addresses of alerts and the live board."""
 
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 
-from alerts import api, device_urls, views
+from alerts import api, device_urls, media_api, views
 
 urlpatterns = [
     path("live/", views.board, name="live"),
@@ -10,6 +11,10 @@ urlpatterns = [
     path("api/v1/live/snapshot/", api.Snapshot.as_view(), name="live-snapshot"),
     path("api/v1/live/shift/", api.StartShift.as_view(), name="live-shift"),
     *device_urls.urlpatterns,
+    path("api/v1/alerts/<uuid:alert_id>/clip", csrf_exempt(media_api.ClipDoor.as_view()), name="device-clip"),
+    path("api/v1/alerts/<uuid:alert_id>/crop", csrf_exempt(media_api.CropDoor.as_view()), name="device-crop"),
+    path("api/v1/alerts/<uuid:alert_id>/clip/", media_api.Clip.as_view(), name="alert-clip"),
+    path("api/v1/alerts/<uuid:alert_id>/crop/", media_api.Crop.as_view(), name="alert-crop"),
     path("api/v1/alerts/<uuid:alert_id>/acknowledge/", api.Acknowledge.as_view(), name="acknowledge"),
     path("api/v1/alerts/<uuid:alert_id>/hand-back/", api.HandBack.as_view(), name="hand-back"),
     path("api/v1/alerts/<uuid:alert_id>/close/", api.Close.as_view(), name="close"),

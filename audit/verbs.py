@@ -144,6 +144,19 @@ _ALERTS: dict[str, Verb] = {
     "alert.hand_off": Verb(_("handed off {object}"), _("hand off {object}")),
     "alert.close": Verb(_("closed {object}"), _("close {object}")),
     "alert.view": Verb(_("looked at the detail of {object}"), _("look at the detail of {object}")),
+    "clip.receive": Verb(_("sent the clip of {object}"), _("send the clip of {object}")),
+    "clip.refuse": Verb(_("sent a clip of {object} that was refused"), _("send the clip of {object}")),
+    "clip.play": Verb(_("listened to the clip of {object}"), _("listen to the clip of {object}")),
+    "crop.receive": Verb(
+        _("sent the picture of the plate of {object}"), _("send the picture of the plate of {object}")
+    ),
+    "crop.refuse": Verb(
+        _("sent a picture of the plate of {object} that was refused"),
+        _("send the picture of the plate of {object}"),
+    ),
+    "crop.view": Verb(
+        _("looked at the picture of the plate of {object}"), _("look at the picture of the plate of {object}")
+    ),
     "alert.simulate": Verb(_("staged an alert at {object} (demonstration)"), _("stage an alert at {object}")),
     "hotlist.import": Verb(_("imported {object}"), _("import {object}")),
     "hotlist.view": Verb(_("looked at {object}"), _("look at {object}")),

@@ -161,6 +161,14 @@ class Speaker:
         body = json.dumps(value).encode()
         return http.post(ALERTS, content=body, headers=self.signed(body))
 
+    def put(self, http: httpx.Client, alert: str, kind: str, data: bytes, media_type: str) -> httpx.Response:
+        """Sign and send the clip or crop of an alert."""
+        path = f"{ALERTS}{alert}/{kind}"
+        headers = self._signer.headers(
+            "PUT", path, created=int(time.time()), body=data, content_type=media_type
+        )
+        return http.put(path, content=data, headers=headers)
+
 
 def together(acts: list[Callable[[], Any]]) -> list[Any]:
     """Run each act in a thread of its own, all let go in the same moment; results in order.

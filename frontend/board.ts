@@ -159,6 +159,7 @@ async function fetchStatus(): Promise<void> {
 
 link.onMessage = (message: Message) => {
   video.onMessage(message);
+  if (message.type === "media") detail.mediaCame(message.alert);
   if (message.type === "break-glass") void fetchStatus();
   queueMicrotask(() => alarm.heartbeat());
 };
@@ -180,7 +181,7 @@ must("#show-table").addEventListener("click", () => showTable(must("#table").has
 must("#keys-button").addEventListener("click", toggleKeys);
 must("#keys-close").addEventListener("click", toggleKeys);
 listen({
-  j: () => move(1), k: () => move(-1), a: acknowledge, v: () => detail.openVideo(), y: () => detail.decide("confirm"), r: () => detail.decide("reject"),
+  j: () => move(1), k: () => move(-1), a: acknowledge, v: () => detail.openVideo(), p: () => detail.playClip(), y: () => detail.decide("confirm"), r: () => detail.decide("reject"),
   n: () => detail.focusNote(), m: showMap, t: () => showTable(must("#table").hasAttribute("hidden")), "/": () => queue.openFilter(), "?": toggleKeys, Escape: back,
 });
 setInterval(tick, 1000);

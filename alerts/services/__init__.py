@@ -12,6 +12,7 @@ from .acts import (
 from .erasure import delete_detail_of, delete_removed_entries, oldest_detail
 from .intake import Answer, receive_alert, receive_alerts
 from .lists import publish_hotlist
+from .media import receive_clip, receive_crop
 from .numbers import watch_numbers
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "publish_hotlist",
     "receive_alert",
     "receive_alerts",
+    "receive_clip",
+    "receive_crop",
     "start_shift",
     "verify_plate",
     "watch_numbers",

@@ -1,10 +1,13 @@
 """What the vault's purge takes away here, called by it within its own transaction and entry."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Min
 
-from alerts.models import AlertDetail, AlertNote, HotlistEntry
+from alerts.models import AlertDetail, AlertMedia, AlertNote, HotlistEntry
+
+_SEALED: tuple[Any, ...] = (AlertMedia, AlertDetail, AlertNote)
 
 
 def delete_detail_of(epoch: datetime) -> int:
@@ -12,9 +15,7 @@ def delete_detail_of(epoch: datetime) -> int:
 
     Older ones too: after a crash between keys and rows nothing else would find them.
     """
-    details, _by_model = AlertDetail.objects.filter(epoch__lte=epoch).delete()
-    notes, _by_model = AlertNote.objects.filter(epoch__lte=epoch).delete()
-    return details + notes
+    return sum(model.objects.filter(epoch__lte=epoch).delete()[0] for model in _SEALED)
 
 
 def delete_removed_entries(epoch: datetime) -> int:
@@ -25,5 +26,5 @@ def delete_removed_entries(epoch: datetime) -> int:
 
 def oldest_detail() -> datetime | None:
     """Return the oldest epoch that still has a sealed row, for the vault's watchdog."""
-    oldest = [model.objects.aggregate(oldest=Min("epoch"))["oldest"] for model in (AlertDetail, AlertNote)]
+    oldest = [model.objects.aggregate(oldest=Min("epoch"))["oldest"] for model in _SEALED]
     return min(filter(None, oldest), default=None)

@@ -1,12 +1,13 @@
 /** The panel at the right for the selected alert. It says what happened, then the one thing to do next. */
 import type { Acts } from "./acts";
 import { alertUrl, getJson, Problem } from "./api";
+import { ClipPart, clipOf } from "./clip";
 import { h, key, must, Part, setText, spinner } from "./dom";
 import { bearingDeg, distanceM } from "./geography";
 import { icon, mark } from "./icons";
 import type { Link } from "./link";
 import { FLAGS, M, OUTCOMES } from "./messages";
-import { PlatePart } from "./plate";
+import { cropOf, PlatePart } from "./plate";
 import { samePerson, type Store, trailerNumber } from "./store";
 import { ageSeconds, clock, countdown, duration, now, preciseClock, zonedClock } from "./time";
 import type { VideoDesk } from "./video";
@@ -15,6 +16,8 @@ import { titleOf, where } from "./words";
 
 const HAND_BACK_S = 60;
 const FETCH_AFTER_MS = 150;
+/** A push may be lost: while a clip or crop is awaited, the timeline tells whether it came. */
+const AWAITED_EVERY_MS = 10_000;
 
 export class DetailPanel {
   private readonly head = new Part(must("#detail-head"));
@@ -23,15 +26,18 @@ export class DetailPanel {
   private readonly times = new Part(must("#detail-timeline"));
   private readonly closing = new Part(must("#detail-close"));
   private readonly plate: PlatePart;
+  private readonly clip: ClipPart;
   private form: { kind: "hand-back" | "video"; alert: string } | null = null;
   private asked = new Set<string>();
   private failed = new Set<string>();
   private wanted = 0;
   private notes = new Map<string, string>();
   private noting: string | null = null;
+  private looked = 0;
 
   constructor(private readonly store: Store, private readonly link: Link, private readonly boot: Boot,
               private readonly acts: Acts, private readonly video: VideoDesk) {
+    this.clip = new ClipPart(store);
     this.plate = new PlatePart(store, acts, (alert) => this.fetchDetail(alert));
   }
 
@@ -47,6 +53,7 @@ export class DetailPanel {
     this.renderAct(alert, lost);
     this.plate.render(alert, lost, this.failed.has(alert.id), this.mayAct());
     this.renderVideo(alert, lost);
+    this.clip.render(alert, lost);
     this.renderTimeline(alert, lost);
     this.renderClose(alert, lost);
   }
@@ -56,6 +63,32 @@ export class DetailPanel {
     const left = document.querySelector("#hand-back-left");
     const alert = this.store.current();
     if (left && alert) setText(left, M.handBack(countdown(handBackLeft(alert))));
+    if (alert && this.link.usable()) this.lookForMedia(alert);
+  }
+
+  /** P */
+  playClip(): void {
+    this.clip.toggle();
+  }
+
+  /** A clip or crop came, or was refused: whoever has its alert open sees it, whoever opens it next as well. */
+  mediaCame(id: string): void {
+    const alert = this.store.find(id);
+    if (!alert || !this.store.details.has(id)) return;
+    if (this.store.selected === id) { void this.fetchDetail(alert); void this.fetchTimeline(alert); return; }
+    this.store.details.delete(id);
+    this.asked.delete(`${id}:${alert.version}`);
+  }
+
+  private lookForMedia(alert: Alert): void {
+    const detail = this.store.details.get(alert.id);
+    const told = detail && (clipOf(detail) ?? cropOf(detail));
+    if (told?.state !== "awaited" || performance.now() - this.looked < AWAITED_EVERY_MS || document.hidden) return;
+    this.looked = performance.now();
+    void this.fetchTimeline(alert).then(() => {
+      const came = this.store.timelines.get(alert.id)?.events.some((one) => /^(clip|crop)\./.test(one.verb));
+      if (came || Date.parse(told.until ?? "") <= now()) this.mediaCame(alert.id);
+    });
   }
 
   /** A */

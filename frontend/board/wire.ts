@@ -49,9 +49,24 @@ export type Message =
   | { type: "trailer"; trailer: Trailer }
   | { type: "heartbeat"; digest: string; at: string }
   | { type: "watchers"; alert: string }
+  | { type: "media"; alert: string }
   | { type: "break-glass"; break_glass: BreakGlass }
   | { type: "blank"; session: string; by: Person | string | null; at: string }
   | { type: "bye"; code: string | number };
+
+/** A clip or crop as it stands; `wave` is an envelope of 0 to 100, `reason` follows "refused: ". */
+export interface Told {
+  state: "awaited" | "missing" | "kept" | "refused";
+  until?: string;
+  url?: string;
+  code?: string;
+  reason?: string;
+  duration_ms?: number;
+  onset_ms?: number;
+  wave?: number[];
+  width?: number;
+  height?: number;
+}
 
 export interface GunshotDetail {
   kind: "gunshot";
@@ -61,6 +76,7 @@ export interface GunshotDetail {
   location?: { lat: number; lon: number; uncertainty_m: number } | null;
   bearing?: { deg_true: number; error_deg: number } | null;
   detector?: unknown;
+  clip?: Told | null;
   site?: string | null;
 }
 
@@ -74,6 +90,7 @@ export interface PlateDetail {
   vehicle?: { color?: string; make?: string; type?: string } | null;
   direction?: string | null;
   camera?: string | null;
+  crop?: Told | null;
   hotlist: { list_id: string; version: number; entry_id: string };
   listed?: { plate: string; jurisdiction: string; category: string } | null;
   list_age_s?: number | null;

@@ -189,7 +189,9 @@ class Console:
                 k.lower(): v.strip() for k, v in (line.split(":", 1) for line in head[1:] if ":" in line)
             }
             raw = await reader.readexactly(int(headers.get("content-length", "0")))
-            status, body, etag = self._answer(method, path, headers, raw if method == "POST" else None)
+            status, body, etag = self._answer(
+                method, path, headers, raw if method in ("POST", "PUT") else None
+            )
         except Exception as error:
             status, body, etag = 500, {"broken": repr(error)}, ""
         data = b"" if status == 304 else json.dumps(body).encode()
@@ -203,7 +205,7 @@ class Console:
     def _answer(
         self, method: str, path: str, headers: dict[str, str], raw: bytes | None
     ) -> tuple[int, Any, str]:
-        body = json.loads(raw) if raw else None
+        body: Any = raw if method == "PUT" else json.loads(raw) if raw else None
         if path == "/api/v1/enrolment/":
             self.enrolments.append(body)
             keys = [{"kid": self.kid, "public_key": b64url(public_bytes(self.key))}]
@@ -218,7 +220,7 @@ class Console:
             return (304, None, etag) if headers.get("if-none-match") == etag else (200, self.desired, etag)
         if self.script:
             return (*self.script.pop(0), "")
-        return (*self._take(body), "")
+        return (201, None, "") if method == "PUT" else (*self._take(body), "")
 
     def _take(self, body: Any) -> tuple[int, Any]:
         if isinstance(body, list):

@@ -72,6 +72,8 @@ ALERT_CASES = {
     ),
     ("note", "POST"): Case("dispatcher", lambda s: _alert(s.taken(), "note", {"text": MARKER})),
     ("alert-detail", "GET"): Case("dispatcher", lambda s: _alert(s.noted(MARKER), "detail")),
+    ("alert-clip", "GET"): Case("dispatcher", lambda s: _alert(s.with_media("clip"), "clip")),
+    ("alert-crop", "GET"): Case("dispatcher", lambda s: _alert(s.with_media("crop"), "crop")),
     ("live-shift", "POST"): Case("dispatcher", lambda s: Ask("/api/v1/live/shift/", {})),
     ("live-view", "POST"): Case("dispatcher", lambda s: _alert(s.taken(), "live-view", REASON)),
     ("live-extend", "POST"): Case("dispatcher", lambda s: Ask(f"/api/v1/live/{s.view()}/extend/", REASON)),

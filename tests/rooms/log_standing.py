@@ -56,6 +56,24 @@ class Standing:
         """An alert that the dispatcher holds."""
         return self.place.acknowledged(self.place.hit())
 
+    def with_media(self, kind: str) -> str:
+        """One whose clip or crop has come."""
+        from agent import plates, sounds
+        from agent.media import clip, crop
+
+        media = clip(sounds.shots(1, 1, 0), 16_000)
+        if kind == "crop":
+            media = crop(plates.crop(1, "ZZDEM01"), plates.WIDTH, plates.HEIGHT)
+        place = self.place
+        body = place.gunshot() if kind == "clip" else place.hit()
+        body[body["kind"]][kind] = media.notice()
+        path = f"{place.accepted(body)['upload'][kind]}"
+        types = {"clip": "audio/wav", "crop": "image/jpeg"}
+        headers = place.device.headers(path, media.data, "PUT", content_type=types[kind])
+        answer = place.http.put(path, content=media.data, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return str(body["id"])
+
     def noted(self, text: str) -> str:
         """One with a note."""
         alert = self.taken()

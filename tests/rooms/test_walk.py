@@ -49,6 +49,7 @@ UNGUARDED = {
     "live-session": "one's own view: its end and who else watches",
     "deployments": "list of one's own agency, without evidence",
     "device-alerts": "a signed device; its service records", "device-alerts-bulk": "as device-alerts",
+    "device-clip": "as device-alerts", "device-crop": "as device-alerts",
     "device-enrolment": "its service records", "device-keys": "its service records",
     "device-desired": "the trailer's own state, fetched every few seconds",
     "media-auth": "the gateway's secret; the view was recorded when it opened",
@@ -160,7 +161,7 @@ def test_another_agencys_objects_are_not_there(place: Place, role: str) -> None:
     place.sql("UPDATE alerts_alert SET agency_id = %s WHERE id = %s", [other, alert])
     for name in ("acknowledge", "close", "hand-back", "verify-plate", "note", "live-view"):
         assert person.post(f"/api/v1/alerts/{alert}/{name}/", {"version": 2}).status_code == 404, name
-    for name in ("detail", "timeline"):
+    for name in ("detail", "timeline", "clip", "crop"):
         assert person.get(f"/api/v1/alerts/{alert}/{name}/").status_code == 404, name
     assert alert not in person.get("/api/v1/live/snapshot/").text
     if role == "supervisor":
