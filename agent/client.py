@@ -99,6 +99,10 @@ class Client:
         """Post up to 100 alerts after a lost link; on 200 the body is a list of results in the same order."""
         return await self._call("POST", "/api/v1/alerts/bulk/", bodies)
 
+    async def post_points(self, points: list[dict[str, Any]]) -> Answer:
+        """Post up to 200 points of telemetry; 202 with how many were new."""
+        return await self._call("POST", "/api/v1/telemetry/", points)
+
     async def get_desired(self, etag: str | None) -> Answer:
         """Fetch the desired state; 304 when it is still the one with this ETag."""
         return await self._call("GET", "/api/v1/desired/", headers={"If-None-Match": etag} if etag else {})
