@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, transaction
 import audit
 from alerts import forbidden, schemas, selectors, services
 from alerts.models import Alert, AlertDetail
+from csoc.lib import forbidden as words
 from csoc.lib.errors import Refused
 from tests.scene import Scene, standing
 

@@ -37,7 +37,7 @@ GRANT UPDATE ON trailers_telemetry, trailers_trailerwarning TO csoc_app;
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0006_idempotency"),
-        ("trailers", "0002_standing"),
+        ("trailers", "0003_missing_reports"),
     ]
 
     operations = [
