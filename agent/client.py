@@ -103,6 +103,10 @@ class Client:
         """Put the clip or the crop that an accepted alert announced."""
         return await self._signed("PUT", f"/api/v1/alerts/{alert_id}/{kind}", data, {}, media_type)
 
+    async def post_points(self, points: list[dict[str, Any]]) -> Answer:
+        """Post up to 200 points of telemetry; 202 with how many were new."""
+        return await self._call("POST", "/api/v1/telemetry/", points)
+
     async def get_desired(self, etag: str | None) -> Answer:
         """Fetch the desired state; 304 when it is still the one with this ETag."""
         return await self._call("GET", "/api/v1/desired/", headers={"If-None-Match": etag} if etag else {})

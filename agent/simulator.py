@@ -12,16 +12,15 @@ import argparse
 import asyncio
 import json
 import logging
-import math
 import random
 import signal
 import sys
-import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent import control, media, plates, selftest, sounds
+from agent import control, media, plates, selftest, sounds, weather
 from agent.client import Answer
 from agent.fence import Fix
 from agent.identity import console_keys
@@ -29,6 +28,7 @@ from agent.incidents import Director, destination
 from agent.media import Media
 from agent.ports import Spoken
 from agent.simptz import SimulatedPtz
+from agent.telemetry import Reads
 from agent.trailer import MODULE, Config, SensorsOff, TrailerAgent, preload
 
 log = logging.getLogger("agent.simulator")
@@ -59,7 +59,16 @@ class SimulatedTrailer(TrailerAgent):
         config.fix = self.receive
         config.ptz = SimulatedPtz(config.clock)
         config.speaker = SilentSpeaker()
+        config.power = self._measured(weather.power)
+        config.site = self._measured(weather.site)
+        config.health = self._measured(weather.health)
+        config.battery_soc_pct = lambda: config.power()["battery_soc_pct"]
+        self._index = index
         super().__init__(config)
+
+    def _measured(self, of: Callable[[int, datetime, float, float], dict[str, Any]]) -> Reads:
+        """What an invented adapter says at this moment and place."""
+        return lambda: of(self._index, self.clock.now(), *self._place)
 
     def receive(self) -> Fix:
         """A steady receiver: every fix within 4 m of the place, as a good one in the open has it."""
@@ -93,7 +102,6 @@ class Simulator:
                         private_key_file=base / row["private_key_file"], console_url=console_url,
                         console_keys=keys, state_dir=state_dir / row["trailer"], authority=authority,
                         label=row.get("label") or row["trailer"], lat=row["lat"], lon=row["lon"],
-                        battery_soc_pct=battery(len(self.agents)),
                     ),
                     index=len(self.agents),
                 )  # fmt: skip
@@ -183,12 +191,6 @@ class Simulator:
         except SensorsOff as off:
             return 502, {"code": str(off)}
         return read_reply(alert_id, answer)
-
-
-def battery(index: int) -> Callable[[], float]:
-    """Return a believable state of charge: its own level per trailer, drifting over an hour."""
-    level, began = 64.0 + 31.0 * ((index * 0.618) % 1.0), time.monotonic()
-    return lambda: round(level + 4.0 * math.sin((time.monotonic() - began) / 1800.0 + index), 1)
 
 
 def read_wish(body: bytes) -> tuple[str, str, int | None]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from agent import selftest
+from agent import selftest, telemetry
 from agent.buffer import Buffer, Buffered
 from agent.channel import PATH, Channel, Hooks
 from agent.client import Answer, Client
@@ -29,6 +29,7 @@ from agent.signing import Signer, load_private_key
 from agent.speaker import Loudspeaker
 from agent.store import Store
 from agent.streams import CannotStream, DeadMan, Publishes, Streams
+from agent.telemetry import Figures, Gauge, Points, Reads
 from agent.turret import Turret
 from agent.verbs import Verbs
 
@@ -93,6 +94,10 @@ class Config:
     fix: Callable[[], Fix | None] = unknown
     channel_url: str = ""
     battery_soc_pct: Callable[[], float | None] = unknown
+    #: What the power controller, the site's sensors and the cabinet say, by the contract's names.
+    power: Reads = telemetry.nothing
+    site: Reads = telemetry.nothing
+    health: Reads = telemetry.nothing
     publisher: Callable[[], Publishes] = make_publisher
     #: Hardware that this trailer has; what it has not is answered `unsupported`.
     ptz: Ptz | None = None
@@ -133,6 +138,9 @@ class TrailerAgent:
         self.client = Client(config.console_url, signer, self.clock)
         orders = Orders(self.stop_sensing, self.faults.add, self._accepted, self._refresh)
         self.sender = Sender(self.client, self.buffer, orders)
+        gauge = Gauge(config.power, config.site, config.health)
+        points = Points(store, config.state_dir, config.trailer)
+        self.figures = Figures(points, gauge, self.client, self.buffer, orders)
         dead_man = DeadMan(self.clock)
         self.streams = Streams(config.publisher, dead_man, config.label or config.trailer)
         self.turret = Turret(config.ptz, lambda: self.desired, self.may_watch, self.clock, self.streams.mask)
@@ -237,7 +245,7 @@ class TrailerAgent:
         afterwards."""
         parts = (
             self.channel.run(), self.sender.run(), self.sender.media.run(), self._follow_desired(),
-            self._follow_position(), self._watch(), self._follow_camera(),
+            self._follow_position(), self._watch(), self._follow_camera(), self.figures.run(),
         )  # fmt: skip
         tasks = [asyncio.create_task(part) for part in parts]
         try:
@@ -317,9 +325,12 @@ class TrailerAgent:
     async def _self_test(self, args: Mapping[str, Any]) -> str | None:
         """Raise the test alert of an installation and wait for its answer; returns why it failed, or None.
 
+        Without arguments it looks at itself instead, and raises nothing.
         Under a deployment it would ring as a real one, so there it is not raised; nor away from the place it
         is about. One that the console did not take in time is forgotten: late, it would test nothing.
         """
+        if not args:
+            return self._look_at_itself()
         deployment = selftest.deployment_of(args)
         if deployment is None:
             return "bad-args"
@@ -341,6 +352,18 @@ class TrailerAgent:
         self.store.set_counter(self._off(module), self.desired.version)
         await self._settle()
         self._refresh()
+
+    def _look_at_itself(self) -> str | None:
+        """Return the code of the first part that does not answer, None when all do."""
+        self.take_fix()
+        found = (
+            (self.halted, self.halted is None),
+            ("no-fix", self._fix is not None),
+            ("no-power", self.figures.gauge.answers("power")),
+            ("no-site", self.figures.gauge.answers("site")),
+            ("no-store", self.figures.measure() > 0),
+        )
+        return next((code for code, fine in found if not fine), None)
 
     async def _deactivate(self, args: Mapping[str, Any]) -> None:
         """Every sensor off, as the console commands; a command about another deployment is about the past."""

@@ -1,6 +1,10 @@
 """App configuration."""
 
+from typing import Any
+
 from django.apps import AppConfig
+
+from csoc.lib import events
 
 
 class AlertsConfig(AppConfig):
@@ -20,3 +24,11 @@ class AlertsConfig(AppConfig):
 
         vault.register_purgeable("alert_detail", services.delete_detail_of, services.oldest_detail)
         vault.register_purgeable("hotlist_removed", services.delete_removed_entries)
+        events.on("device.refused", _count)
+
+
+def _count(*, trailer: Any, code: str) -> None:
+    """A signed refusal at a lower app's door counts like one at the alerts' own."""
+    from alerts import refusals
+
+    refusals.count_refusal(actor=trailer, code=code)

@@ -62,6 +62,10 @@ _TRAILERS: dict[str, Verb] = {
     "trailer.desired": Verb(_("changed what {object} should do"), _("change what {object} should do")),
     "trailer.command": Verb(_("sent a command to {object}"), _("send a command to {object}")),
     "trailer.command_ack": Verb(_("answered {object}"), _("answer {object}")),
+    "trailer.warning_acknowledge": Verb(
+        _("acknowledged a technical warning of {object}"), _("acknowledge a technical warning of {object}")
+    ),
+    "telemetry.expire": Verb(_("deleted old telemetry"), _("delete old telemetry")),
     "trailer.refuse": Verb(_("sent requests that were refused"), _("send requests")),
     "key.rotate": Verb(_("rotated the key of {object}"), _("rotate the key of {object}")),
     "key.revoke": Verb(_("revoked a key of {object}"), _("revoke a key of {object}")),

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from csoc.lib import schedule
+from csoc.lib.limits import Limits
 
 #: The secret that demo and test runs fall back to. Production refuses to start with it.
 DEMO_SECRET_KEY = "demo-only-not-secret-" + "0" * 40
@@ -73,6 +74,8 @@ class Env(BaseSettings):
     owner_link_h: int = Field(default=72, ge=1, le=336)
     #: Database connections that one process may hold.
     pool_max: int = Field(default=24, ge=2, le=200)
+    #: From which figures a trailer's technicians are warned: JSON, see csoc/lib/limits.py.
+    fleet_limits: Limits = Limits()
 
     @property
     def is_demo(self) -> bool:

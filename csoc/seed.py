@@ -28,7 +28,7 @@ from accounts.models import User
 from accounts.services import acting
 from alerts.models import Hotlist
 from alerts.services import publish_hotlist
-from csoc import seed_facts
+from csoc import seed_facts, seed_telemetry
 from csoc.lib import clock
 from csoc.lib.keyfiles import load_or_create_ed25519
 from csoc.seed_installing import install
@@ -106,6 +106,7 @@ def make() -> Path:
     users: dict[str, User] = {role: entry.pop("user") for role, entry in people.items()}
     seed_facts.make(users)
     rows = [_trailer_row(plan, users) for plan in PLANS]
+    _figures()
     hotlist = _hotlist(users["technician"])
     samples = [
         {key: row[key] for key in ("plate", "jurisdiction", "entry_id", "category")} for row in ENTRIES
@@ -121,6 +122,13 @@ def make() -> Path:
             "system.seed", audit.Ref("system", "demonstration", users["administrator"].person.agency.code)
         )
     return _write(Path(settings.DATA_DIR) / "seed.json", seed)
+
+
+def _figures() -> None:
+    """What trailers measured before anybody looked; the simulator counts its trailers in this order."""
+    for index, plan in enumerate(sorted(PLANS, key=lambda plan: not plan.simulated)):
+        trailer = Trailer.objects.get(number=plan.number)
+        seed_telemetry.make(trailer, index, plan.lat, plan.lon, speaks=plan.simulated)
 
 
 def _write(path: Path, value: Any) -> Path:

@@ -27,6 +27,7 @@ AUDIT_WITNESSES = (ENV.audit_witnesses or DATA_DIR / "witnesses.txt").resolve()
 RECORD_KEYS_DIR = ENV.record_keys_folder.resolve()
 RETENTION_SCHEDULE = ENV.retention_schedule
 AUDIT_WITNESS_EVERY_S = ENV.audit_witness_every_s
+FLEET_LIMITS = ENV.fleet_limits
 
 _public_host = urlsplit(PUBLIC_URL).hostname or "localhost"
 ALLOWED_HOSTS = [_public_host, *[h.strip() for h in ENV.allowed_hosts.split(",") if h.strip()]]
@@ -278,6 +279,8 @@ CELERY_BEAT_SCHEDULE = {
     "nonces": {"task": "trailers.tasks.sweep_nonces", "schedule": 60.0, "options": {"expires": 55}},
     "commands": {"task": "trailers.tasks.expire_commands", "schedule": 30.0, "options": {"expires": 25}},
     "links": {"task": "trailers.tasks.show_lost", "schedule": 10.0, "options": {"expires": 9}},
+    "warnings": {"task": "trailers.tasks.judge_fleet", "schedule": 15.0, "options": {"expires": 14}},
+    "telemetry": {"task": "trailers.tasks.forget_telemetry", "schedule": 600.0, "options": {"expires": 590}},
     "deployments": {
         "task": "deployments.tasks.end_due_deployments",
         "schedule": 5.0,

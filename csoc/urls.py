@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("audit.urls")),
     path("", include("vault.urls")),
     path("api/v1/", include("trailers.urls")),
+    path("fleet/", include("trailers.fleet.urls")),
     path("", include("deployments.urls")),
     path("", include("alerts.urls")),
     path("", include("live.urls")),

@@ -1,4 +1,4 @@
-"""The trailer's own routes: enrolment, key rotation, desired state."""
+"""The trailer's own routes: enrolment, key rotation, desired state, telemetry."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from rest_framework.response import Response
 
 import audit
 from accounts.selectors import client_ip
-from csoc.lib import clock
+from csoc.lib import clock, events, forbidden
+from csoc.lib.errors import Refused
 
-from . import consolekey, selectors, services
-from .doors import DeviceView, UnsignedDeviceView
-from .models import DesiredState, TrailerKey
+from . import consolekey, points, selectors, services
+from .doors import DeviceView, UnsignedDeviceView, signed_by
+from .models import DesiredState, Trailer, TrailerKey
+from .points import Point, Taken
 from .schemas import Enrolment, KeyRotation, convert
 
 
@@ -71,3 +73,31 @@ class DesiredView(DeviceView):
         answer["ETag"] = etag
         answer["Cache-Control"] = "no-store"
         return answer
+
+
+class TelemetryView(DeviceView):
+    """`POST /api/v1/telemetry/`: 202 with how many were new; works without a deployment (H3)."""
+
+    max_bytes = 131_072
+    trailer: Trailer | None = None
+
+    def check_permissions(self, request: Request) -> None:
+        """From here on the signature holds: remember whose it is."""
+        super().check_permissions(request)
+        self.trailer = signed_by(request).trailer
+
+    @extend_schema(request=list[Point], responses={202: Taken})
+    def post(self, request: Request) -> Response:
+        """Take up to 200 points."""
+        value = self.read(request)
+        forbidden.check_words(value)
+        taken = points.take_points(
+            trailer=signed_by(request).trailer, points=points.points_of(value), at=clock.now()
+        )
+        return Response({"accepted": taken.accepted, "duplicate": taken.duplicate}, status=202)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Tell of a signed refusal by its code, then answer it."""
+        if isinstance(exc, Refused) and exc.status < 500 and self.trailer is not None:
+            events.emit("device.refused", trailer=self.trailer, code=exc.code)
+        return super().handle_exception(exc)

@@ -9,10 +9,16 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Role
 from accounts.policies import require_role
+from accounts.selectors import person_wire
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 
-from .models import EnrolmentToken, Trailer, TrailerKey
+from .models import Command, EnrolmentToken, Trailer, TrailerKey, TrailerWarning
+
+#: Who sees how trailers are; none of it is about an alert.
+FLEET_READERS = (Role.TECHNICIAN, Role.SUPERVISOR, Role.ADMINISTRATOR)
+#: What a technician may ask a trailer by itself.
+QUESTIONS = ("self.test", "ping")
 
 
 def may_register(actor: Any) -> None:
@@ -68,3 +74,35 @@ def token_usable(token: EnrolmentToken, at: datetime) -> None:
         raise Refused(
             "token-expired", _("This token ended at %(when)s. Ask for a new one.") % {"when": when}, 410
         )
+
+
+def may_see_fleet(actor: Any) -> None:
+    """Technicians, and those who confirm or revoke keys beside them."""
+    require_role(actor, *FLEET_READERS)
+
+
+def may_acknowledge_warning(actor: Any, trailer: Trailer, warning: TrailerWarning | None, level: str) -> None:
+    """A technician of the trailer's agency takes on what stands open, as it was shown; the first one wins."""
+    require_role(actor, Role.TECHNICIAN)
+    same_agency(actor, trailer)
+    if warning is None:
+        raise Refused("warning-over", _("This warning is over. Nothing has to be done."), 409)
+    if warning.acknowledged_by is not None:
+        at = clock.wire(warning.acknowledged_at)
+        sentence = _("%(name)s took this on at %(at)s.") % {"name": warning.acknowledged_by.name, "at": at}
+        raise Refused("already-acknowledged", sentence, 409, by=person_wire(warning.acknowledged_by), at=at)
+    if warning.level != level:
+        raise Refused("warning-changed", _("It has changed since you looked. Read it again."), 409)
+
+
+def may_ask(actor: Any, trailer: Trailer, name: str, at: datetime) -> None:
+    """A technician asks one question at a time."""
+    require_role(actor, Role.TECHNICIAN)
+    same_agency(actor, trailer)
+    if name not in QUESTIONS:
+        raise Refused("schema", _("A trailer can be asked for a self-test or a ping."), 422)
+    waiting = Command.objects.filter(
+        trailer=trailer, name__in=QUESTIONS, state__in=("queued", "sent", "received"), expires_at__gt=at
+    )
+    if waiting.exists():
+        raise Refused("asked", _("It was asked already and has not answered yet."), 409)

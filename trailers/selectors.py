@@ -5,15 +5,24 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
 import audit
 from accounts.selectors import roles_of
 from csoc.lib import clock
-from csoc.lib.errors import Refused
+from csoc.lib.errors import Refused, nothing_here
 
-from .models import MODULES, Command, DesiredState, ModuleChange, Trailer, TrailerKey, TrailerStatus
+from .models import (
+    MODULES,
+    Command,
+    DesiredState,
+    ModuleChange,
+    Trailer,
+    TrailerKey,
+    TrailerStatus,
+    TrailerWarning,
+)
 
 # Three missed heartbeats.
 LOST_AFTER = timedelta(seconds=90)
@@ -27,6 +36,30 @@ def trailers_visible_to(user: Any) -> QuerySet[Trailer]:
     if not roles_of(user):
         return found.none()
     return found.filter(agency_id=user.person.agency_id)
+
+
+def fleet_trailer(user: Any, name: str) -> Trailer:
+    """Return one of the trailers that `user` may see, with its condition. Errors: Refused 404 `not-found`."""
+    digits = name.removeprefix("TRL-")
+    if not (name.startswith("TRL-") and digits.isascii() and digits.isdecimal() and len(digits) == 4):
+        raise nothing_here()
+    found = trailers_visible_to(user).select_related("condition").filter(number=int(digits)).first()
+    if found is None:
+        raise nothing_here()
+    return found
+
+
+def warnings_waiting(user: Any) -> int:
+    """Return how many technical warnings of the user's agency nobody has taken on."""
+    waiting = TrailerWarning.objects.filter(ended_at=None, acknowledged_at=None)
+    return waiting.filter(trailer__agency_id=user.person.agency_id).count()
+
+
+def warning_counts(user: Any) -> dict[str, int]:
+    """Return how many technical warnings stand, by level: what a board says of them, quietly."""
+    standing = TrailerWarning.objects.filter(ended_at=None, trailer__agency_id=user.person.agency_id)
+    found = dict(standing.values_list("level").annotate(n=Count("pk")))
+    return {level: found.get(level, 0) for level in ("red", "amber")}
 
 
 def get_trailer(name: str) -> Trailer:

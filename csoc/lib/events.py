@@ -18,6 +18,8 @@ NAMES = {
     "user.right_lost": ("user",),
     "key.revoke": ("trailer",),
     "trailer.moved": ("trailer",),
+    # A signed device was refused at a door of a lower app: counted with the refusals of alerts.
+    "device.refused": ("trailer", "code"),
     # ``login``: the truncated session hash that the audit log names a sign-in by.
     "session.end": ("login",),
 }

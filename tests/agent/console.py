@@ -81,6 +81,8 @@ class Console:
     alerts: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, Any], Any]] = field(default_factory=list)
     script: list[tuple[int, Any]] = field(default_factory=list)
+    points: list[dict[str, Any]] = field(default_factory=list)
+    points_script: list[tuple[int, Any]] = field(default_factory=list)
     desired_script: list[tuple[int, Any]] = field(default_factory=list)
     desired: dict[str, Any] = field(default_factory=dict)
     refuse_channel: tuple[int, Any] | None = None
@@ -218,9 +220,17 @@ class Console:
         if path == "/api/v1/desired/":
             etag = f'"{self.desired["version"]}"'
             return (304, None, etag) if headers.get("if-none-match") == etag else (200, self.desired, etag)
+        if path == "/api/v1/telemetry/":
+            return self._take_points(body)
         if self.script:
             return (*self.script.pop(0), "")
         return (201, None, "") if method == "PUT" else (*self._take(body), "")
+
+    def _take_points(self, body: list[dict[str, Any]]) -> tuple[int, Any, str]:
+        if self.points_script:
+            return (*self.points_script.pop(0), "")
+        self.points += body
+        return 202, {"accepted": len(body), "duplicate": 0}, ""
 
     def _take(self, body: Any) -> tuple[int, Any]:
         if isinstance(body, list):
@@ -234,4 +244,8 @@ class Console:
 
     def posts(self) -> list[Any]:
         """Return the bodies of the alert requests so far."""
-        return [body for method, _, _, body in self.requests if method == "POST"]
+        return [
+            body
+            for method, path, _, body in self.requests
+            if method == "POST" and path != "/api/v1/telemetry/"
+        ]

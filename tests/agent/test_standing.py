@@ -139,7 +139,7 @@ async def test_a_refused_or_unanswered_self_test_says_so_and_is_not_kept(tmp_pat
 
 async def test_under_a_deployment_or_without_a_name_no_test_is_raised(tmp_path):
     async with deployed(tmp_path) as (console, _):
-        for args, code in (({"deployment": "DEP-2026-0001"}, "deployed"), ({}, "bad-args")):
+        for args, code in (({"deployment": "DEP-2026-0001"}, "deployed"), ({"deployment": 7}, "bad-args")):
             ack = (await console.tell(console.command("self.test", args=args)))[-1]
             assert (ack["status"], ack["code"]) == ("failed", code)
         assert console.alerts == {}

@@ -82,6 +82,12 @@ ALERT_CASES = {
         "dispatcher", lambda s: Ask("/demo/simulate/", {"trailer": "TRL-0007", "kind": "gunshot"})
     ),
 }
+FLEET_CASES = {
+    ("fleet-warning", "POST"): Case(
+        "technician", lambda s: Ask(f"{s.low_battery()}warnings/battery/", form={"level": "red"})
+    ),
+    ("fleet-ask", "POST"): Case("technician", lambda s: Ask(f"{s.low_battery()}ask/", form={"what": "ping"})),
+}
 PEOPLE_CASES = {
     ("access", "GET"): Case("administrator", lambda s: Ask(f"/access/?q={s.person(MARKER) and MARKER}")),
     ("access-add", "GET"): Case("administrator", lambda s: Ask("/access/add/")),
@@ -453,6 +459,7 @@ CASES: dict[tuple[str, str], Case] = (
     | OWNER_CASES
     | INSTALLATION_CASES
     | ALERT_CASES
+    | FLEET_CASES
     | PEOPLE_CASES
     | LOG_CASES
     | GLASS_CASES

@@ -108,6 +108,19 @@ class Standing:
                     services.open_installation(actor=users["technician"], deployment_id=found.pk)
         return str(found.name)
 
+    def low_battery(self) -> str:
+        """The page of a fresh trailer whose battery is low."""
+        from accounts.services import acting
+        from csoc.lib import clock
+        from trailers import points, services
+
+        technician = self.place.scene.users["technician"]
+        with self.place.inside(), acting(technician):
+            trailer = services.create_trailer(label="Lot", unit=technician.person.unit, actor=technician)
+            low = points.Point(str(clock.wire(clock.now())), 1, power=points.Power(battery_soc_pct=20))
+            points.take_points(trailer=trailer, points=[low], at=clock.now())
+        return f"/fleet/{trailer.name}/"
+
     def person(self, name: str, *, left: bool = False) -> int:
         """The number of a fresh person on staff, or of one who left."""
         return int(self._fresh_user(name, left=left).person.number)

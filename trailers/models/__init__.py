@@ -1,18 +1,23 @@
 """The register's tables, one file per subject."""
 
 from .channel import MODULES, Command, DesiredState, ModuleChange, TrailerStatus
+from .fleet import FIGURES, Condition, Telemetry, TrailerWarning
 from .keys import EnrolmentToken, Nonce, TrailerKey
 from .register import CAPABILITIES, Trailer
 
 __all__ = [
     "CAPABILITIES",
+    "FIGURES",
     "MODULES",
     "Command",
+    "Condition",
     "DesiredState",
     "EnrolmentToken",
     "ModuleChange",
     "Nonce",
+    "Telemetry",
     "Trailer",
     "TrailerKey",
     "TrailerStatus",
+    "TrailerWarning",
 ]
