@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import random
@@ -98,6 +99,16 @@ class Client:
     async def post_bulk(self, bodies: list[dict[str, Any]]) -> Answer:
         """Post up to 100 alerts after a lost link; on 200 the body is a list of results in the same order."""
         return await self._call("POST", "/api/v1/alerts/bulk/", bodies)
+
+    async def post_key(self, body: dict[str, Any]) -> Answer:
+        """Offer the next key, signed with the present one."""
+        return await self._call("POST", "/api/v1/keys/", body)
+
+    def signed_by(self, signer: Signer) -> Client:
+        """Return one that signs with another key, on the same clock and connections; it needs no close."""
+        other = copy.copy(self)
+        other.signer = signer
+        return other
 
     async def get_desired(self, etag: str | None) -> Answer:
         """Fetch the desired state; 304 when it is still the one with this ETag."""

@@ -14,6 +14,8 @@ urlpatterns = [
     path("", include("audit.urls")),
     path("", include("vault.urls")),
     path("api/v1/", include("trailers.urls")),
+    path("", include("alerts.fleet_urls")),
+    path("", include("trailers.routes_keys")),
     path("", include("deployments.urls")),
     path("", include("alerts.urls")),
     path("", include("live.urls")),

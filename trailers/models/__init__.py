@@ -1,7 +1,8 @@
 """The register's tables, one file per subject."""
 
 from .channel import MODULES, Command, DesiredState, ModuleChange, TrailerStatus
-from .keys import EnrolmentToken, Nonce, TrailerKey
+from .keys import EnrolmentToken, Nonce, RevokeReason, TrailerKey
+from .refusals import RefusalHour
 from .register import CAPABILITIES, Trailer
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "EnrolmentToken",
     "ModuleChange",
     "Nonce",
+    "RefusalHour",
+    "RevokeReason",
     "Trailer",
     "TrailerKey",
     "TrailerStatus",

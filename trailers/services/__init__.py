@@ -4,11 +4,12 @@
 from ..commands import send_command
 from ..desired import announce_hotlist, set_desired
 from ..reports import heartbeat, record_ack, record_hello
-from .keys import confirm_key, enrol, issue_enrolment_token, revoke_key, rotate_key
-from .register import create_trailer
+from .keys import confirm_key, enrol, issue_enrolment_token, revoke_key, rotate_key, warn_of_key_ends
+from .register import change_trailer, create_trailer
 
 __all__ = [
     "announce_hotlist",
+    "change_trailer",
     "confirm_key",
     "create_trailer",
     "enrol",
@@ -20,4 +21,5 @@ __all__ = [
     "rotate_key",
     "send_command",
     "set_desired",
+    "warn_of_key_ends",
 ]
