@@ -85,9 +85,7 @@ CAST = (
         "users",
         _("Break-glass: one alert or deployment to read"),
     ),
-    Member(
-        "technician", "Jo Beaulieu", "6034", Role.TECHNICIAN, "truck", _("Own account; no other page yet")
-    ),
+    Member("technician", "Jo Beaulieu", "6034", Role.TECHNICIAN, "truck", _("Enrolment, keys, refusals")),
     Member(
         "administrator",
         "Sam Achterberg",

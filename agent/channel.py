@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,7 @@ class Hooks:
     linked: Callable[[], None]
     lost: Callable[[], Awaitable[None]]
     refused: Callable[[str], None]
+    welcomed: Callable[[Mapping[str, Any]], None]
 
 
 class Channel:
@@ -142,6 +143,11 @@ class Channel:
         if reason in ("key-revoked", "wrong-trailer"):
             self.hooks.refused(reason)
 
+    async def open_again(self) -> None:
+        """Close the socket, so that the next one is opened with the key that signs now."""
+        if self._socket is not None:
+            await self._socket.close(1000, "key renewed")
+
     async def say(self, kind: str, **more: Any) -> None:
         """Send what the trailer says of itself now: ``hello``, ``hb`` or ``state``."""
         await self.send({"t": kind, "at": wire(self.clock.now()), **more, **self.hooks.status()})
@@ -186,6 +192,8 @@ class Channel:
         kind = message.get("t")
         if kind == "cmd":
             await self._command(message)
+        elif kind == "welcome":
+            self.hooks.welcomed(message)
         elif kind == "desired-changed":
             self.hooks.desired_changed()
         elif kind == "hotlist-changed":

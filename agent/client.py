@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import random
@@ -106,6 +107,16 @@ class Client:
     async def post_points(self, points: list[dict[str, Any]]) -> Answer:
         """Post up to 200 points of telemetry; 202 with how many were new."""
         return await self._call("POST", "/api/v1/telemetry/", points)
+
+    async def post_key(self, body: dict[str, Any]) -> Answer:
+        """Offer the next key, signed with the present one."""
+        return await self._call("POST", "/api/v1/keys/", body)
+
+    def signed_by(self, signer: Signer) -> Client:
+        """Return one that signs with another key, on the same clock and connections; it needs no close."""
+        other = copy.copy(self)
+        other.signer = signer
+        return other
 
     async def get_desired(self, etag: str | None) -> Answer:
         """Fetch the desired state; 304 when it is still the one with this ETag."""

@@ -22,6 +22,7 @@ from agent.clock import AgentClock, Floor, wire
 from agent.commands import Gate
 from agent.desired import MODULES, Desired, DesiredFile, read
 from agent.fence import Fence, Fix
+from agent.keyturn import KeyTurn
 from agent.media import Media
 from agent.ports import Cannot, Ptz, Speaker
 from agent.sender import Orders, Sender
@@ -104,6 +105,8 @@ class Config:
     speaker: Speaker | None = None
     volume_ceiling_pct: int = 100
     clock: AgentClock = field(default_factory=AgentClock)
+    #: Whether the agent renews its own key: only one that keeps its identity in ``state_dir`` can.
+    renews_key: bool = False
 
     def socket_url(self) -> str:
         """Return the channel's URL: the console's own, unless one was given."""
@@ -149,6 +152,11 @@ class TrailerAgent:
         )
         gate = Gate(store, config.trailer, config.console_keys, self.buffer.raised, self.clock)
         self.channel = Channel(config.socket_url(), self.client, gate, dead_man, self._hooks())
+        self.key_turn = (
+            KeyTurn(config.state_dir, self.client, lambda: self.streams.live, self.channel.open_again)
+            if config.renews_key
+            else None
+        )
         self._refetch = asyncio.Event()
         reached = store.counter(self._reached)
         self.floor = Floor(self.clock, datetime.fromtimestamp(reached, UTC) if reached else None)
@@ -175,6 +183,7 @@ class TrailerAgent:
             linked=self._linked,
             lost=self.turret.lost,
             refused=self._refused,
+            welcomed=self._welcomed,
         )
 
     @property
@@ -243,10 +252,11 @@ class TrailerAgent:
     async def run(self) -> None:
         """Run until cancelled, or until the console revoked the key; sensors and stream are off
         afterwards."""
-        parts = (
+        parts = [
             self.channel.run(), self.sender.run(), self.sender.media.run(), self._follow_desired(),
             self._follow_position(), self._watch(), self._follow_camera(), self.figures.run(),
-        )  # fmt: skip
+            *([self.key_turn.run()] if self.key_turn else []),
+        ]  # fmt: skip
         tasks = [asyncio.create_task(part) for part in parts]
         try:
             while self.halted != "key-revoked" and not any(task.done() for task in tasks):
@@ -401,6 +411,11 @@ class TrailerAgent:
     def _accepted(self) -> None:
         """An accepted alert proves that the device works: only a wrong identity remains a fault."""
         self.faults &= {"wrong-trailer"}
+
+    def _welcomed(self, message: Mapping[str, Any]) -> None:
+        """The console says how long the key is good that opened this channel."""
+        if self.key_turn is not None:
+            self.key_turn.learn(message.get("key"))
 
     def _linked(self) -> None:
         """The channel opened: whatever waited may go, and the desired state may have changed meanwhile."""

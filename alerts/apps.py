@@ -31,4 +31,4 @@ def _count(*, trailer: Any, code: str) -> None:
     """A signed refusal at a lower app's door counts like one at the alerts' own."""
     from alerts import refusals
 
-    refusals.count_refusal(actor=trailer, code=code)
+    refusals.count_refusals(actor=trailer, code=code, numbers=[None])

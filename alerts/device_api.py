@@ -56,20 +56,14 @@ def _count(trailer: Trailer, refused: Iterable[tuple[str, Any]]) -> None:
 
 
 class _CountedDoor(DeviceView):
-    """A door whose act spends the nonce, and whose signed refusals are counted.
+    """A door whose act spends the nonce, and whose signed refusals become entries as well.
 
     A badly signed request has no trailer to count for.
     """
 
     authentication_classes = [UnspentSignature]
-    trailer: Trailer | None = None
     #: The parsed body, once there is one.
     value: Any = None
-
-    def check_permissions(self, request: Request) -> None:
-        """From here on the signature holds: remember whose it is."""
-        super().check_permissions(request)
-        self.trailer = signed_by(request).trailer
 
     def handle_exception(self, exc: Exception) -> Response:
         """Count a refusal by its code, then answer it; a copy of a request is told before anything else."""
@@ -78,9 +72,14 @@ class _CountedDoor(DeviceView):
                 unspent_of(self.request).spend()
             except Refused as replayed:
                 exc = replayed
-            if exc.code != "replayed-nonce":
-                _count(self.trailer, [(exc.code, self.value)])
         return super().handle_exception(exc)
+
+    def count(self, refused: Refused) -> None:
+        """Count a row of its minute, written to the log when the minute is over; a copy counted itself."""
+        if self.trailer is None:
+            super().count(refused)
+        elif refused.code != "replayed-nonce":
+            _count(self.trailer, [(refused.code, self.value)])
 
 
 class AlertDoor(_CountedDoor):

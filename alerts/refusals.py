@@ -8,6 +8,8 @@ from django.db import connection, transaction
 import audit
 from alerts.models import Alert, RefusalCount, SeenNumber
 from csoc.lib import clock
+from trailers import counters
+from trailers.counters import Count
 from trailers.models import Trailer
 from trailers.selectors import trailer_ref
 
@@ -34,21 +36,26 @@ def count_refusals(*, actor: Trailer, code: str, numbers: Sequence[int | None]) 
 
 @transaction.atomic
 def write_refusals(*, actor: audit.Actor) -> int:
-    """Write the entries of finished minutes; returns how many. Idempotent: a row is written once."""
+    """Write the entries of finished minutes, and keep their numbers by the hour; returns how many.
+
+    Idempotent: a row is written once.
+    """
     done = clock.now() - timedelta(minutes=1)
     rows = (
         RefusalCount.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("trailer__agency")
         .filter(minute__lte=done)
     )
-    written = 0
+    written = []
     for row in rows:
         audit.record(
             "alert.refuse", trailer_ref(row.trailer), outcome=audit.Outcome("denied", row.code, n=row.n)
         )
         row.delete()
-        written += 1
-    return written
+        written.append(Count(row.trailer_id, row.code, row.n, row.minute))
+    # In the same transaction: a minute counts once, before in its row and then in its hour.
+    counters.add(written)
+    return len(written)
 
 
 @transaction.atomic

@@ -69,6 +69,9 @@ _TRAILERS: dict[str, Verb] = {
     "trailer.refuse": Verb(_("sent requests that were refused"), _("send requests")),
     "key.rotate": Verb(_("rotated the key of {object}"), _("rotate the key of {object}")),
     "key.revoke": Verb(_("revoked a key of {object}"), _("revoke a key of {object}")),
+    "key.ends": Verb(_("warned of the end of {object}"), _("warn of the end of {object}")),
+    "key.view": Verb(_("looked at the keys of {object}"), _("look at the keys of {object}")),
+    "refusal.view": Verb(_("looked at what trailers were refused"), _("look at what trailers were refused")),
 }
 
 _DEPLOYMENTS: dict[str, Verb] = {

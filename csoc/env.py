@@ -72,6 +72,8 @@ class Env(BaseSettings):
     owner_phone: str = Field(default="", max_length=40)
     #: Hours in which an owner has to answer.
     owner_link_h: int = Field(default=72, ge=1, le=336)
+    #: Days for which a trailer's key is good. Agents rotate theirs when two thirds have passed.
+    trailer_key_days: int = Field(default=365, ge=45, le=1826)
     #: Database connections that one process may hold.
     pool_max: int = Field(default=24, ge=2, le=200)
     #: From which figures a trailer's technicians are warned: JSON, see csoc/lib/limits.py.

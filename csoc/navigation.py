@@ -15,7 +15,8 @@ from audit.exports.pages import waiting_for
 from audit.reviewing.selectors import open_count
 from deployments.pages.listing import READERS as DEPLOYMENT_READERS
 from deployments.pages.listing import waiting_for as deployments_waiting
-from trailers.policies import FLEET_READERS
+from trailers.keylists import waiting_for as keys_waiting
+from trailers.policies import FLEET_READERS, KEEPERS
 from trailers.selectors import warnings_waiting
 from vault.views import READERS
 
@@ -57,6 +58,8 @@ PAGES = (
         deployments_waiting,
     ),
     Page(_("Fleet"), "truck", "fleet", frozenset(FLEET_READERS), warnings_waiting),
+    Page(_("Enrolment"), "plug-zap", "enrolment", frozenset(KEEPERS), keys_waiting),
+    Page(_("Refusals"), "shield-ban", "refusals", frozenset(KEEPERS)),
     Page(_("Audit"), "scroll-text", "audit", _OFFICER),
     Page(_("Exports"), "package-check", "audit-exports", _SECOND, _exports_waiting),
     Page(_("Keys and witnesses"), "key", "audit-witnesses", _OFFICER),

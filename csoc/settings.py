@@ -28,6 +28,7 @@ RECORD_KEYS_DIR = ENV.record_keys_folder.resolve()
 RETENTION_SCHEDULE = ENV.retention_schedule
 AUDIT_WITNESS_EVERY_S = ENV.audit_witness_every_s
 FLEET_LIMITS = ENV.fleet_limits
+TRAILER_KEY_DAYS = ENV.trailer_key_days
 
 _public_host = urlsplit(PUBLIC_URL).hostname or "localhost"
 ALLOWED_HOSTS = [_public_host, *[h.strip() for h in ENV.allowed_hosts.split(",") if h.strip()]]
@@ -278,6 +279,12 @@ CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "vault.tasks.purge", "schedule": 120.0, "options": {"expires": 110}},
     "nonces": {"task": "trailers.tasks.sweep_nonces", "schedule": 60.0, "options": {"expires": 55}},
     "commands": {"task": "trailers.tasks.expire_commands", "schedule": 30.0, "options": {"expires": 25}},
+    "key-ends": {"task": "trailers.tasks.warn_of_key_ends", "schedule": 600.0, "options": {"expires": 590}},
+    "refusals-old": {
+        "task": "trailers.tasks.forget_refusals",
+        "schedule": 3600.0,
+        "options": {"expires": 3500},
+    },
     "links": {"task": "trailers.tasks.show_lost", "schedule": 10.0, "options": {"expires": 9}},
     "warnings": {"task": "trailers.tasks.judge_fleet", "schedule": 15.0, "options": {"expires": 14}},
     "telemetry": {"task": "trailers.tasks.forget_telemetry", "schedule": 600.0, "options": {"expires": 590}},

@@ -29,7 +29,8 @@ SILENT_AFTER_S = 90.0
 
 _LOOK = """
 SELECT t.id, s.channel, d.version, d.hotlist_min_version, k.keyid,
-       k.state = 'active' AND (k.valid_until IS NULL OR k.valid_until > %(now)s),
+       CASE WHEN k.state = 'revoked' THEN 'key-revoked'
+            WHEN k.state = 'active' AND k.valid_until > %(now)s THEN '' ELSE 'key-ended' END,
        EXISTS (SELECT 1 FROM trailers_command c
                WHERE c.trailer_id = t.id AND c.state = 'queued' AND c.expires_at > %(now)s)
 FROM trailers_trailer t
@@ -125,8 +126,9 @@ class Switchboard:
     async def _attend(self, line: Line, row: Facts | None) -> None:
         if line.name not in self.lines:
             return
-        if row is None or not row.key_holds:
-            await line.hang_up("key-revoked")
+        if row is None or row.key_fault:
+            # Only a revoked key stops a trailer for good: one that has ended may have a successor.
+            await line.hang_up(row.key_fault if row else "key-revoked")
         elif row.channel != line.name:
             await line.hang_up("replaced")
         elif time.monotonic() - line.heard_at > SILENT_AFTER_S:
@@ -155,7 +157,7 @@ class Facts:
     channel: str
     desired_version: int
     hotlist_min_version: int
-    key_holds: bool
+    key_fault: str
     waiting: bool
 
 
@@ -169,8 +171,8 @@ def _read(lines: list[Line]) -> dict[tuple[int, str], Facts]:
     with connection.cursor() as cursor:
         cursor.execute(_LOOK, values)
         return {
-            (trailer, keyid): Facts(channel, desired, hotlist, holds, waiting)
-            for trailer, channel, desired, hotlist, keyid, holds, waiting in cursor.fetchall()
+            (trailer, keyid): Facts(channel, desired, hotlist, fault, waiting)
+            for trailer, channel, desired, hotlist, keyid, fault, waiting in cursor.fetchall()
         }
 
 

@@ -20,6 +20,7 @@ from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
@@ -29,7 +30,8 @@ from csoc.lib import strictjson
 from csoc.lib.errors import Refused
 from csoc.lib.ids import uuid7
 
-from . import signatures
+from . import counters, signatures
+from .models import Trailer
 from .signatures import Message, SignedBy, Unspent
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
@@ -173,12 +175,36 @@ class UnsignedDeviceView(APIView):
         """Return the parsed body. Errors: BadJson 400."""
         return strictjson.loads(request._request.body, max_depth=self.max_depth)
 
+    def handle_exception(self, exc: Exception) -> Response:
+        """Count a refusal by its code, then answer it."""
+        if isinstance(exc, Refused):
+            self.count(exc)
+        return super().handle_exception(exc)
+
+    def count(self, refused: Refused) -> None:
+        """Count what was refused to somebody unknown."""
+        counters.count_refused(refused.code)
+
 
 class DeviceView(UnsignedDeviceView):
     """The base of every signed route; `request.auth` is the `SignedBy`, `self.read(request)` the body."""
 
     authentication_classes = [DeviceSignature]
     permission_classes = [IsTrailer]
+    #: Whose signature holds; None before, and when none did.
+    trailer: Trailer | None = None
+
+    def check_permissions(self, request: Request) -> None:
+        """From here on the signature holds: remember whose it is."""
+        super().check_permissions(request)
+        self.trailer = signed_by(request).trailer
+
+    def count(self, refused: Refused) -> None:
+        """Count against the trailer; what was refused at the signature is counted there."""
+        if self.trailer is not None:
+            counters.count_refused(refused.code, self.trailer.pk)
+        elif refused.status in (413, 415):
+            counters.count_refused(refused.code)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Size, media type, signature, digest."""

@@ -8,7 +8,7 @@ from django.db import connection
 import audit
 from csoc.lib import clock
 
-from . import commands, reports, services, watch
+from . import commands, counters, reports, services, watch
 from .signatures import NONCE_KEPT
 
 
@@ -42,3 +42,16 @@ def judge_fleet() -> int:
 def forget_telemetry() -> int:
     """Delete points that are older than 30 days. Returns how many."""
     return services.forget_telemetry(actor=audit.system("telemetry"))
+
+
+def warn_of_key_ends() -> int:
+    """Tell once of each key that ends in 30, 14 or 3 days, or has expired. Returns how many."""
+    actor = audit.system("keys")
+    with audit.acting_as(actor):
+        return services.warn_of_key_ends(actor=actor)
+
+
+@shared_task
+def forget_refusals() -> int:
+    """Delete what was refused over 30 days ago. Returns how many hours."""
+    return counters.forget_old(clock.now())

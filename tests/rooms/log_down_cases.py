@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tests.contract.place import ALERTS
-from tests.rooms import applicant_cases, deciding_cases, facts_cases, owner_cases
+from tests.rooms import applicant_cases, deciding_cases, facts_cases, keys_cases, owner_cases
 from tests.rooms.log_standing import Standing
 
 MARKER = "PLANTED-MARKER-7Q"
@@ -258,6 +258,42 @@ INSTALLATION_CASES = {
         "technician", lambda s: Ask(_install_api(s, "complete/"), {})
     ),
 }
+
+
+def _waits(standing: Standing, act: str, **form: Any) -> Ask:
+    address, fingerprint = keys_cases.waiting(standing, MARKER)
+    sent = {"fingerprint": fingerprint} if act == "confirm" else {"reason": "lost"}
+    return Ask(f"{address}{act}/", form=sent if form.get("sent") else None)
+
+
+def _code(standing: Standing) -> Ask:
+    address, form = keys_cases.code(standing, MARKER)
+    return Ask(address, form=form)
+
+
+KEY_CASES = {
+    ("trailer-new", "GET"): Case("technician", lambda s: Ask("/fleet/new/")),
+    ("trailer-new", "POST"): Case(
+        "technician", lambda s: Ask("/fleet/new/", form=keys_cases.particulars(s, MARKER))
+    ),
+    ("trailer-edit", "GET"): Case(
+        "technician", lambda s: Ask(keys_cases.keys(s, MARKER).replace("keys/", "edit/"))
+    ),
+    ("trailer-edit", "POST"): Case(
+        "technician",
+        lambda s: Ask(
+            keys_cases.keys(s, "Before").replace("keys/", "edit/"), form=keys_cases.particulars(s, MARKER)
+        ),
+    ),
+    ("enrolment", "GET"): Case("technician", lambda s: Ask("/fleet/enrolment/")),
+    ("trailer-keys", "GET"): Case("technician", lambda s: Ask(keys_cases.keys(s, MARKER))),
+    ("trailer-code", "POST"): Case("technician", _code),
+    ("trailer-key-confirm", "GET"): Case("technician-2", lambda s: _waits(s, "confirm")),
+    ("trailer-key-confirm", "POST"): Case("technician-2", lambda s: _waits(s, "confirm", sent=True)),
+    ("trailer-key-revoke", "GET"): Case("technician-2", lambda s: _waits(s, "revoke")),
+    ("trailer-key-revoke", "POST"): Case("technician-2", lambda s: _waits(s, "revoke", sent=True)),
+    ("refusals", "GET"): Case("technician", lambda s: Ask("/fleet/refusals/?period=7d")),
+}
 MATRIX, SENSITIVE, AREA = "/deployments/matrix/", "/deployments/places/", "/deployments/area/"
 FACTS_CASES = {
     ("matrix", "GET"): Case("privacy-officer", lambda s: Ask(MATRIX)),
@@ -456,6 +492,7 @@ CASES: dict[tuple[str, str], Case] = (
     | DEPLOYMENT_API_CASES
     | APPLICANT_CASES
     | FACTS_CASES
+    | KEY_CASES
     | OWNER_CASES
     | INSTALLATION_CASES
     | ALERT_CASES

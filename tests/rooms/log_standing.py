@@ -19,8 +19,10 @@ from tests.audit.exports.living import Living
 from tests.contract.place import ALERTS, Place
 
 _numbers = itertools.count(1)
-#: Rows that every request may touch: who is signed in, and rate limits.
-OWN_ROWS = {"django_session", "accounts_cache", "usersessions_usersession", "audit_inbox"}
+#: Rows that every request may touch: who is signed in, rate limits, numbers of refusals counted before.
+OWN_ROWS = {
+    "django_session", "accounts_cache", "usersessions_usersession", "audit_inbox", "trailers_refusalhour",
+}  # fmt: skip
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '^audit_log_[0-9]'"
 BREAKAGES = {
     "no right to insert": (

@@ -2,7 +2,8 @@
 
 from .channel import MODULES, Command, DesiredState, ModuleChange, TrailerStatus
 from .fleet import FIGURES, Condition, Telemetry, TrailerWarning
-from .keys import EnrolmentToken, Nonce, TrailerKey
+from .keys import EnrolmentToken, Nonce, RevokeReason, TrailerKey
+from .refusals import RefusalHour
 from .register import CAPABILITIES, Trailer
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "EnrolmentToken",
     "ModuleChange",
     "Nonce",
+    "RefusalHour",
+    "RevokeReason",
     "Telemetry",
     "Trailer",
     "TrailerKey",
