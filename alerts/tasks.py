@@ -5,6 +5,7 @@ from celery import shared_task
 import audit
 from accounts import idempotency
 from alerts import refusals
+from alerts.handoff import sending
 
 
 @shared_task
@@ -16,3 +17,9 @@ def write_refusals() -> int:
         written = refusals.write_refusals(actor=actor)
     idempotency.forget_old()
     return written
+
+
+@shared_task
+def send_hand_offs() -> int:
+    """Send what waits for the CAD; returns how many it took."""
+    return sending.send_due(actor=audit.system("hand-off"))
