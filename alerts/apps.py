@@ -17,12 +17,15 @@ class AlertsConfig(AppConfig):
         import vault
         from accounts import break_glass
         from alerts import selectors, services
+        from alerts.handoff import selectors as handed_off
+        from alerts.handoff import sending
         from deployments import reporting
 
         break_glass.register("alert", selectors.thing_of)
         reporting.register("alerts", selectors.outcomes_of)
 
         vault.register_purgeable("alert_detail", services.delete_detail_of, services.oldest_detail)
+        vault.register_purgeable("hand_off", sending.end_expired, handed_off.oldest_document)
         vault.register_purgeable("hotlist_removed", services.delete_removed_entries)
         events.on("device.refused", _count)
 

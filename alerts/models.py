@@ -12,8 +12,21 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import Agency, Person, Unit
+from alerts.handoff.models import HandOff
 from deployments.models import Deployment
 from trailers.models import Trailer
+
+__all__ = [
+    "CATEGORIES",
+    "Alert",
+    "AlertDetail",
+    "AlertEvent",
+    "AlertNote",
+    "HandOff",
+    "Hotlist",
+    "HotlistEntry",
+    "RefusalCount",
+]
 
 CATEGORIES = (
     "stolen_vehicle",

@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 from accounts.models import Role, User
 from accounts.policies import require_role
 from accounts.selectors import person_wire
-from alerts.models import Alert
+from alerts.handoff.targets import targets
+from alerts.models import Alert, HandOff
 from alerts.schemas import AlertBody, schema_error
 from csoc.lib import clock
 from csoc.lib.errors import Refused, nothing_here
@@ -23,6 +24,8 @@ FUTURE_BY = timedelta(seconds=30)
 UPLOAD_WITHIN = timedelta(minutes=15)
 HAND_BACK_WITHIN = timedelta(seconds=60)
 MODULE_OF = {Alert.Kind.GUNSHOT: "acoustic", Alert.Kind.ALPR_HIT: "alpr"}
+#: Messages about one alert to one target, corrections included.
+MOST_HAND_OFFS = 20
 #: How the agent's own test alert calls its detector.
 SELF_TEST = "self-test"
 VIEWERS = (Role.DISPATCHER, Role.SUPERVISOR)
@@ -203,3 +206,39 @@ def _senses(deployment: Deployment, body: AlertBody) -> bool:
     if body.occurred < begun - FUTURE_BY:
         begun = standing_since(deployment)
     return body.occurred >= begun - FUTURE_BY
+
+
+def may_hand_off(
+    actor: User, alert: Alert, version: int, target: str, note: str, earlier: list[HandOff]
+) -> None:
+    """An acknowledged alert is handed off once to each target; whoever has seen that may correct it.
+
+    ``already-handed-off`` wins over ``stale-version``: a person who raced somebody else learns the name.
+    """
+    _may_act(actor, alert)
+    if target not in {choice.id for choice in targets()}:
+        raise Refused("no-such-target", _("There is no such target. Choose one of the list."), 422)
+    if alert.state == Alert.State.CLOSED:
+        name = alert.closed_by.name if alert.closed_by else ""
+        raise Refused("already-closed", _("%s closed it already.") % name, 409)
+    if alert.state != Alert.State.ACKNOWLEDGED:
+        raise Refused("not-acknowledged", _("Acknowledge the alert first."), 403)
+    if alert.version != version and earlier:
+        raise _handed_off(earlier[-1])
+    same_version(alert, version)
+    if alert.plate_decision == Alert.PlateDecision.REJECT:
+        raise Refused("plate-rejected", _("The plate was rejected: there is nothing to hand off."), 409)
+    if earlier and not note.strip():
+        raise Refused("note-needed", _("It was handed off before. Say in the note what this corrects."), 422)
+    if len(earlier) >= MOST_HAND_OFFS:
+        raise Refused("too-many", _("It was corrected too often. Hand over by radio."), 409)
+
+
+def _handed_off(last: HandOff) -> Refused:
+    at = clock.wire(last.at)
+    return Refused(
+        "already-handed-off",
+        _("Handed off by %(name)s at %(at)s. Look again: you can send a correction.")
+        % {"name": last.person.name, "at": at},
+        409, by=person_wire(last.person), at=at,
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from celery import shared_task
 import audit
 from accounts import idempotency
 from alerts import refusals, services
+from alerts.handoff import sending
 
 
 @shared_task
@@ -24,3 +25,8 @@ def watch_numbers() -> int:
     actor = audit.system("intake")
     with audit.acting_as(actor):
         return services.watch_numbers(actor=actor)
+
+
+def send_hand_offs() -> int:
+    """Send what waits for the CAD; returns how many it took."""
+    return sending.send_due(actor=audit.system("hand-off"))

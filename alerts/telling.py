@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import audit
+from alerts.handoff.models import HandOff
 from alerts.models import Alert, AlertEvent
 from alerts.selectors import alert_wire
 from csoc.lib import realtime
@@ -39,3 +40,11 @@ def push_media(alert: Alert) -> None:
 def event(alert: Alert, verb: str, at: datetime, person: Any = None, code: str = "") -> None:
     """Add one line to the alert's timeline."""
     AlertEvent.objects.create(alert=alert, at=at, verb=verb, person=person, code=code)
+
+
+def push_hand_off(row: HandOff) -> None:
+    """Tell every board of the agency that a hand-off is somewhere else now, after commit; it asks where."""
+    alert = row.alert
+    realtime.push_on_commit(
+        "live", {"type": "hand-off", "agency": alert.agency.code, "alert": str(alert.pk), "state": row.state}
+    )

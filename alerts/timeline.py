@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.selectors import person_wire
+from alerts.handoff.targets import name_of
 from alerts.media.refusing import REASONS
 from alerts.models import Alert, AlertEvent
 from csoc.lib import clock
@@ -58,6 +59,12 @@ def _words(event: AlertEvent) -> str:
             return _("wrote a note")
         case "alert.verify_plate":
             return _("compared the plate: %s") % code
+        case "alert.hand_off":
+            return _("handed it off: %s") % name_of(event.code)
+        case "alert.hand_off_end" if event.code == "delivered":
+            return _("%s took the hand-off") % name_of("cad")
+        case "alert.hand_off_end":
+            return _("%s did NOT take the hand-off. Hand over by radio.") % name_of("cad")
         case "alert.close":
             return _("closed it: %s") % code
         case "video.live.open":

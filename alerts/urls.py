@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from alerts import api, device_urls, media_api, views
+from alerts.handoff import api as handoff_api
 
 urlpatterns = [
     path("live/", views.board, name="live"),
@@ -19,6 +20,22 @@ urlpatterns = [
     path("api/v1/alerts/<uuid:alert_id>/hand-back/", api.HandBack.as_view(), name="hand-back"),
     path("api/v1/alerts/<uuid:alert_id>/close/", api.Close.as_view(), name="close"),
     path("api/v1/alerts/<uuid:alert_id>/verify-plate/", api.VerifyPlate.as_view(), name="verify-plate"),
+    path("api/v1/alerts/<uuid:alert_id>/hand-off/", handoff_api.HandOffs.as_view(), name="hand-off"),
+    path(
+        "api/v1/alerts/<uuid:alert_id>/hand-off/preview/",
+        handoff_api.Preview.as_view(),
+        name="hand-off-preview",
+    ),
+    path(
+        "api/v1/alerts/<uuid:alert_id>/hand-off/<uuid:receipt>/cap.xml",
+        handoff_api.Document.as_view(form="cap.xml"),
+        name="hand-off-cap",
+    ),
+    path(
+        "api/v1/alerts/<uuid:alert_id>/hand-off/<uuid:receipt>/eido.json",
+        handoff_api.Document.as_view(form="eido.json"),
+        name="hand-off-eido",
+    ),
     path("api/v1/alerts/<uuid:alert_id>/note/", api.Note.as_view(), name="note"),
     path("api/v1/alerts/<uuid:alert_id>/detail/", api.Detail.as_view(), name="alert-detail"),
     path("api/v1/alerts/<uuid:alert_id>/timeline/", api.Timeline.as_view(), name="alert-timeline"),

@@ -149,6 +149,12 @@ _ALERTS: dict[str, Verb] = {
     "alert.shelve": Verb(_("shelved {object}"), _("shelve {object}")),
     "alert.escalate": Verb(_("escalated {object}"), _("escalate {object}")),
     "alert.hand_off": Verb(_("handed off {object}"), _("hand off {object}")),
+    "alert.hand_off_end": Verb(
+        _("delivered the hand-off of {object}"), _("deliver the hand-off of {object}")
+    ),
+    "alert.hand_off_download": Verb(
+        _("downloaded the hand-off of {object}"), _("download the hand-off of {object}")
+    ),
     "alert.close": Verb(_("closed {object}"), _("close {object}")),
     "alert.view": Verb(_("looked at the detail of {object}"), _("look at the detail of {object}")),
     "clip.receive": Verb(_("sent the clip of {object}"), _("send the clip of {object}")),

@@ -156,6 +156,14 @@ OWNER_CHANNEL = ENV.owner_channel
 OWNER_PHONE = ENV.owner_phone
 OWNER_LINK_H = ENV.owner_link_h
 
+#: The service's CAD: one URL, one address that is dialled for it, or none (docs/cad.md).
+CAD_URL = ENV.cad_url
+CAD_ADDRESS = ENV.cad_address
+CAD_TOKEN_FILE = ENV.cad_token_file
+CAD_CA_FILE = ENV.cad_ca_file
+CAD_FORMAT = ENV.cad_format
+CAD_NAME = ENV.cad_name
+
 DATABASES = {
     "default": _database(ENV.database_url, pool_max=ENV.pool_max),
     # audit.commit writes here: its entry must stand even when the caller's transaction rolls back.
@@ -296,6 +304,7 @@ CELERY_BEAT_SCHEDULE = {
     "owner-mail": {"task": "deployments.tasks.send_owner_mail", "schedule": 5.0, "options": {"expires": 5}},
     "refusals": {"task": "alerts.tasks.write_refusals", "schedule": 30.0, "options": {"expires": 25}},
     "numbers": {"task": "alerts.tasks.watch_numbers", "schedule": 10.0, "options": {"expires": 9}},
+    "hand-offs": {"task": "alerts.tasks.send_hand_offs", "schedule": 2.0, "options": {"expires": 2}},
     "views": {"task": "live.tasks.end_due_sessions", "schedule": 5.0, "options": {"expires": 5}},
     "exports": {"task": "audit.tasks.tend_exports", "schedule": 30.0, "options": {"expires": 25}},
     "reviews": {"task": "audit.tasks.raise_reviews", "schedule": 5.0, "options": {"expires": 5}},

@@ -10,6 +10,7 @@ from .acts import (
     verify_plate,
 )
 from .erasure import delete_detail_of, delete_removed_entries, oldest_detail
+from .handing_off import hand_off_alert
 from .intake import Answer, receive_alert, receive_alerts
 from .lists import publish_hotlist
 from .media import receive_clip, receive_crop
@@ -24,6 +25,7 @@ __all__ = [
     "delete_detail_of",
     "delete_removed_entries",
     "hand_back_alert",
+    "hand_off_alert",
     "oldest_detail",
     "publish_hotlist",
     "receive_alert",

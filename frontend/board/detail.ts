@@ -3,6 +3,7 @@ import type { Acts } from "./acts";
 import { alertUrl, getJson, Problem } from "./api";
 import { ClipPart, clipOf } from "./clip";
 import { h, key, must, Part, setText, spinner } from "./dom";
+import type { HandOffDesk } from "./handoff";
 import { bearingDeg, distanceM } from "./geography";
 import { icon, mark } from "./icons";
 import type { Link } from "./link";
@@ -36,7 +37,7 @@ export class DetailPanel {
   private looked = 0;
 
   constructor(private readonly store: Store, private readonly link: Link, private readonly boot: Boot,
-              private readonly acts: Acts, private readonly video: VideoDesk) {
+              private readonly acts: Acts, private readonly video: VideoDesk, private readonly handOff: HandOffDesk) {
     this.clip = new ClipPart(store);
     this.plate = new PlatePart(store, acts, (alert) => this.fetchDetail(alert));
   }
@@ -45,7 +46,7 @@ export class DetailPanel {
     const alert = this.store.current();
     must<HTMLElement>("#detail-alert").hidden = !alert;
     must<HTMLElement>("#detail-shift").hidden = Boolean(alert);
-    if (!alert) { this.form = null; return; }
+    if (!alert) { this.form = null; this.handOff.clear(); return; }
     if (this.form && (this.form.alert !== alert.id || alert.state !== "acknowledged" || (this.form.kind === "video" && this.video.isOpenFor(alert.id)))) this.form = null;
     const lost = this.link.state() === "lost" || this.link.state() === "ended";
     this.want(alert, lost);
@@ -54,6 +55,8 @@ export class DetailPanel {
     this.plate.render(alert, lost, this.failed.has(alert.id), this.mayAct());
     this.renderVideo(alert, lost);
     this.clip.render(alert, lost);
+    this.handOff.render(alert, lost);
+    must<HTMLElement>("#detail-actions").hidden ||= this.form !== null;
     this.renderTimeline(alert, lost);
     this.renderClose(alert, lost);
   }
@@ -62,6 +65,7 @@ export class DetailPanel {
   tick(): void {
     const left = document.querySelector("#hand-back-left");
     const alert = this.store.current();
+    if (alert) this.handOff.tick(alert);
     if (left && alert) setText(left, M.handBack(countdown(handBackLeft(alert))));
     if (alert && this.link.usable()) this.lookForMedia(alert);
   }
@@ -315,8 +319,7 @@ export class DetailPanel {
       note.addEventListener("input", () => this.notes.set(alert.id, note.value));
       const choose = (outcome: Outcome) => (): void => { void this.acts.close(this.store.find(alert.id) ?? alert, outcome, note.value.trim()); };
       return [
-        h("div", "spread", h("h3", null, M.close), this.video.isOpenFor(alert.id) ? h("span", "small t3", M.endsVideo) : null,
-          noting ? null : h("button", { type: "button", class: "btn btn-quiet btn-note", onclick: () => this.focusNote() }, M.noteWord, key("N"))),
+        h("div", "spread", h("h3", null, M.close), this.video.isOpenFor(alert.id) ? h("span", "small t3", M.endsVideo) : null),
         noting ? h("div", "field", h("label", { for: "close-note", class: "small" }, M.note), note) : null,
         h("div", "outcomes", ...OUTCOMES.map(([outcome, word]) =>
           h("button", { type: "button", class: "btn", "data-outcome": outcome, "data-focus": `outcome-${outcome}`, "aria-disabled": busy ? "true" : null, onclick: choose(outcome) }, word))),

@@ -48,6 +48,7 @@ export type Message =
   | { type: "alert"; alert: Alert }
   | { type: "trailer"; trailer: Trailer }
   | { type: "heartbeat"; digest: string; at: string }
+  | { type: "hand-off"; alert: string; state: string }
   | { type: "watchers"; alert: string }
   | { type: "media"; alert: string }
   | { type: "break-glass"; break_glass: BreakGlass }
@@ -114,7 +115,26 @@ export interface Status {
   purge: { at: string; ok: boolean; oldest: string | null } | null;
   audit: { sealed_at: string | null; waiting: number; owed: number };
   break_glass: BreakGlass[];
+  cad: { waiting_since: string | null; failed: number };
 }
+
+export interface Receipt {
+  id: string;
+  target: "cad" | "file";
+  name: string;
+  state: "queued" | "sent" | "delivered" | "failed";
+  attempts: number;
+  fault: string;
+  number: number;
+  by: Person;
+  at: string;
+  settled_at: string | null;
+  files: Record<string, string>;
+}
+
+export interface HandOffs { targets: { id: string; name: string }[]; receipts: Receipt[] }
+
+export interface Preview { version: number; rows: { name: string; words: string }[] }
 
 export interface BreakGlass { id: string; object: { type: string; id: string }; person: Person; reason: string; expires_at: string; ended_at: string | null }
 

@@ -70,6 +70,13 @@ ALERT_CASES = {
     ("verify-plate", "POST"): Case(
         "dispatcher", lambda s: _alert(s.taken(), "verify-plate", {"version": 2, "decision": "confirm"})
     ),
+    ("hand-off", "POST"): Case(
+        "dispatcher",
+        lambda s: _alert(s.taken(), "hand-off", {"version": 2, "target": "file", "note": MARKER}),
+    ),
+    ("hand-off-preview", "GET"): Case("dispatcher", lambda s: _alert(s.taken(), "hand-off/preview")),
+    ("hand-off-cap", "GET"): Case("dispatcher", lambda s: Ask(s.handed_off(MARKER)["cap.xml"])),
+    ("hand-off-eido", "GET"): Case("dispatcher", lambda s: Ask(s.handed_off(MARKER)["eido.json"])),
     ("note", "POST"): Case("dispatcher", lambda s: _alert(s.taken(), "note", {"text": MARKER})),
     ("alert-detail", "GET"): Case("dispatcher", lambda s: _alert(s.noted(MARKER), "detail")),
     ("alert-clip", "GET"): Case("dispatcher", lambda s: _alert(s.with_media("clip"), "clip")),

@@ -83,6 +83,13 @@ class Standing:
         assert answer.status_code == 200, answer.text
         return alert
 
+    def handed_off(self, note: str) -> dict[str, str]:
+        """The files of one that was handed off."""
+        body = {"version": 2, "target": "file", "note": note}
+        answer = self.place.person("dispatcher").post(f"{ALERTS}{self.taken()}/hand-off/", body)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json()["files"])
+
     def view(self) -> str:
         """The dispatcher's open live view."""
         answer = self.place.person("dispatcher").post(

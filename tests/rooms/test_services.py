@@ -25,6 +25,7 @@ WITHOUT_ACTOR = {
 WRITERS = {
     "alerts/fastpath.py": "the one statement of intake, for receive_alert and receive_alerts",
     "alerts/refusals.py": "entries of counted refusals and owed entries",
+    "alerts/handoff/sending.py": "what became of a hand-off, by the receiver's answer",
     "alerts/staging.py": "a person stages an alert in a demonstration",
     "trailers/reports.py": "how a command ended, as its trailer says",
     "deployments/parts/ending.py": "how a deployment ends and a consent is taken back, for several services",

@@ -64,6 +64,8 @@ UNGUARDED = {
     "deployment-link-state": "how far a link is, and not to whom it went; the page that asks is guarded",
     "owner-progress": "whether the owner's own page would say something else by now: a digest",
     "demo-mailbox": "demonstration; what would have been sent",
+    "demo-cad": "demonstration; what the outbox sent, already recorded", "demo-cad-receive": "as demo-cad",
+    "hand-off": "how far each hand-off is: states and names of staff, no content",
     "demo-sign-in": "demonstration; its service records",
 }  # fmt: skip
 
@@ -162,9 +164,9 @@ def test_another_agencys_objects_are_not_there(place: Place, role: str) -> None:
     place.sql("INSERT INTO accounts_agency (code, name) VALUES ('OTHER', 'Elsewhere') ON CONFLICT DO NOTHING")
     other = place.sql("SELECT id FROM accounts_agency WHERE code = 'OTHER'")[0][0]
     place.sql("UPDATE alerts_alert SET agency_id = %s WHERE id = %s", [other, alert])
-    for name in ("acknowledge", "close", "hand-back", "verify-plate", "note", "live-view"):
+    for name in ("acknowledge", "close", "hand-back", "verify-plate", "note", "live-view", "hand-off"):
         assert person.post(f"/api/v1/alerts/{alert}/{name}/", {"version": 2}).status_code == 404, name
-    for name in ("detail", "timeline", "clip", "crop"):
+    for name in ("detail", "timeline", "clip", "crop", "hand-off", "hand-off/preview"):
         assert person.get(f"/api/v1/alerts/{alert}/{name}/").status_code == 404, name
     assert alert not in person.get("/api/v1/live/snapshot/").text
     if role == "supervisor":
