@@ -1,5 +1,6 @@
 """Sealing and opening what an alert says of people: plate, list reference, vehicle, confidence, notes."""
 
+import hashlib
 import hmac
 import os
 from datetime import datetime
