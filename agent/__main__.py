@@ -8,9 +8,10 @@ import hashlib
 import logging
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from agent import VERSION
+from agent import VERSION, hardware
 from agent.client import Refusal
 from agent.identity import enrol_trailer, load_config
 from agent.signing import load_private_key, public_bytes
@@ -35,7 +36,8 @@ def parser() -> argparse.ArgumentParser:
     first = verbs.add_parser("enrol", help="bring a fresh key with a one-use token")
     first.add_argument("--token", required=True, help="from a technician, valid for 30 minutes")
     first.add_argument("--serial", default="unknown", help="serial number of the trailer's computer")
-    verbs.add_parser("run", help="sense, report and obey until stopped")
+    last = verbs.add_parser("run", help="sense, report and obey until stopped")
+    last.add_argument("--hardware", type=Path, help="TOML file: what this trailer has beside its sensors")
     return top
 
 
@@ -63,6 +65,11 @@ async def run(arguments: argparse.Namespace) -> int:
         config = load_config(arguments.state, arguments.console, arguments.authority)
     except (FileNotFoundError, ValueError, KeyError) as error:
         print(f"Not enrolled yet, or the identity is damaged: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    try:
+        config = replace(config, **hardware.read(arguments.hardware)) if arguments.hardware else config
+    except ValueError as error:
+        print(f"The hardware file is wrong: {error}", file=sys.stderr)
         return EXIT_REFUSED
     agent = TrailerAgent(config)
     loading = asyncio.ensure_future(preload())
