@@ -7,9 +7,10 @@ import asyncio
 import logging
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from agent import VERSION
+from agent import VERSION, hardware
 from agent.client import Refusal
 from agent.identity import enrol_trailer, fingerprint_groups, load_config, own_key
 from agent.trailer import TrailerAgent, preload
@@ -36,7 +37,8 @@ def parser() -> argparse.ArgumentParser:
     )
     first.add_argument("--serial", default="unknown", help="serial number of the trailer's computer")
     verbs.add_parser("fingerprint", help="show whose key this is, for the second person to compare")
-    verbs.add_parser("run", help="sense, report and obey until stopped")
+    last = verbs.add_parser("run", help="sense, report and obey until stopped")
+    last.add_argument("--hardware", type=Path, help="TOML file: what this trailer has beside its sensors")
     return top
 
 
@@ -74,6 +76,11 @@ async def run(arguments: argparse.Namespace) -> int:
         config = load_config(arguments.state, arguments.console, arguments.authority)
     except (FileNotFoundError, ValueError, KeyError) as error:
         print(f"Not enrolled yet, or the identity is damaged: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    try:
+        config = replace(config, **hardware.read(arguments.hardware)) if arguments.hardware else config
+    except ValueError as error:
+        print(f"The hardware file is wrong: {error}", file=sys.stderr)
         return EXIT_REFUSED
     agent = TrailerAgent(config)
     loading = asyncio.ensure_future(preload())
