@@ -32,6 +32,11 @@ def count_refusals(*, actor: Trailer, code: str, numbers: Sequence[int | None]) 
     )
 
 
+def count_two_places(*, trailer: Trailer) -> None:
+    """Count that a trailer's key spoke from two places at once; told beside refusals."""
+    count_refusal(actor=trailer, code="key-in-two-places")
+
+
 @transaction.atomic
 def write_refusals(*, actor: audit.Actor) -> int:
     """Write the entries of finished minutes; returns how many. Idempotent: a row is written once."""
