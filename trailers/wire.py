@@ -23,19 +23,19 @@ class EnrolledWire(Struct):
     time: str
 
 
-class PointWire(Struct):
+class StandingPoint(Struct):
     """Where the trailer is to stand, WGS 84 degrees."""
 
     lat: float | None
     lon: float | None
 
 
-class StandingWire(Struct):
+class StandingDeployment(Struct):
     """The deployment in force; ``until`` is RFC 3339 UTC."""
 
     id: str
     until: str
-    point: PointWire
+    point: StandingPoint
     heading_deg: float | None
     geofence_m: int
 
@@ -44,7 +44,7 @@ class DesiredWire(Struct):
     """What the trailer is to do; without a deployment every module is off."""
 
     version: int
-    deployment: StandingWire | None
+    deployment: StandingDeployment | None
     modules: dict[str, bool]
     forbidden_sectors: list[Any]
     presets: list[Any]
