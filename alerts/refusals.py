@@ -34,7 +34,7 @@ def count_refusals(*, actor: Trailer, code: str, numbers: Sequence[int | None]) 
 
 def count_two_places(*, trailer: Trailer) -> None:
     """Count that a trailer's key spoke from two places at once; told beside refusals."""
-    count_refusal(actor=trailer, code="key-in-two-places")
+    count_refusals(actor=trailer, code="key-in-two-places", numbers=[None])
 
 
 @transaction.atomic
