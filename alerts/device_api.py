@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +16,7 @@ from alerts.schemas import AlertBody
 from alerts.wire import AcceptedWire, BulkRowWire
 from csoc.lib import clock
 from csoc.lib.errors import BadJson, Refused
+from csoc.lib.wire import list_of
 from deployments.services import record_failed_test
 from trailers.doors import DeviceView, UnspentSignature, signed_by, unspent_of
 from trailers.models import Trailer
@@ -102,7 +102,7 @@ class BulkAlertDoor(_CountedDoor):
     max_bytes = 1_000_000
     max_depth = 6
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses=BulkRowWire)
+    @extend_schema(request=list_of(AlertBody), responses={200: list_of(BulkRowWire)})
     def post(self, request: Request) -> Response:
         """Take up to 100 alerts."""
         values = self.read(request)

@@ -34,6 +34,11 @@ def count_refusals(*, actor: Trailer, code: str, numbers: Sequence[int | None]) 
     )
 
 
+def count_two_places(*, trailer: Trailer) -> None:
+    """Count that a trailer's key spoke from two places at once; told beside refusals."""
+    count_refusals(actor=trailer, code="key-in-two-places", numbers=[None])
+
+
 @transaction.atomic
 def write_refusals(*, actor: audit.Actor) -> int:
     """Write the entries of finished minutes, and keep their numbers by the hour; returns how many.

@@ -326,7 +326,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     # Our structs carry their own enumerations; the hook that names them expects serializers.
-    "POSTPROCESSING_HOOKS": [],
+    "POSTPROCESSING_HOOKS": ["csoc.openapi.with_refusals"],
     "DESCRIPTION": "The console's own interface (people) and the trailer contract (devices).",
     "SERVE_INCLUDE_SCHEMA": False,
 }

@@ -19,6 +19,7 @@ from .doors import DeviceView, UnsignedDeviceView, signed_by
 from .models import DesiredState, Trailer, TrailerKey
 from .points import Point, Taken
 from .schemas import Enrolment, KeyRotation, convert
+from .wire import DesiredWire, EnrolledWire
 
 
 def _enrolled(key: TrailerKey) -> dict[str, Any]:
@@ -30,12 +31,12 @@ def _enrolled(key: TrailerKey) -> dict[str, Any]:
     }
 
 
-@extend_schema(exclude=True)
 class EnrolmentView(UnsignedDeviceView):
     """`POST /api/v1/enrolment/`: once, unsigned; the token and the proof stand for the signature."""
 
     max_bytes = 4096
 
+    @extend_schema(auth=[], request=Enrolment, responses={201: EnrolledWire})
     def post(self, request: Request) -> Response:
         """Answer 201 with the keyid; the key is active once a second person has confirmed it."""
         caller = audit.Actor("anonymous", "anonymous", ip=client_ip(request._request))
@@ -43,12 +44,12 @@ class EnrolmentView(UnsignedDeviceView):
         return Response(_enrolled(key), status=201)
 
 
-@extend_schema(exclude=True)
 class KeysView(DeviceView):
     """`POST /api/v1/keys/`: the next key, signed with the one before it."""
 
     max_bytes = 4096
 
+    @extend_schema(request=KeyRotation, responses={200: EnrolledWire, 201: EnrolledWire})
     def post(self, request: Request) -> Response:
         """Answer 201, or 200 when this key had been taken already."""
         wanted = convert(self.read(request), KeyRotation)
@@ -56,10 +57,10 @@ class KeysView(DeviceView):
         return Response(_enrolled(key), status=201 if fresh else 200)
 
 
-@extend_schema(exclude=True)
 class DesiredView(DeviceView):
     """`GET /api/v1/desired/`: what the trailer is to do, with an ETag."""
 
+    @extend_schema(responses={200: DesiredWire, 304: None})
     def get(self, request: Request) -> HttpResponse:
         """Answer 200 with the whole state, or 304 when the trailer has it."""
         desired, now = DesiredState.objects.get(trailer=request.auth.trailer), clock.now()

@@ -18,14 +18,17 @@ from weakref import WeakKeyDictionary
 from channels.db import database_sync_to_async
 from django.db import connection
 
-from csoc.lib import clock, realtime
+from csoc.lib import clock, events, realtime
 
 from . import commands, consolekey
+from .models import Trailer
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
 SILENT_AFTER_S = 90.0
+#: A socket that was heard so lately was no dead one when another took its place.
+ALIVE_S = 45.0
 
 _LOOK = """
 SELECT t.id, s.channel, d.version, d.hotlist_min_version, k.keyid,
@@ -131,6 +134,8 @@ class Switchboard:
             await line.hang_up(row.key_fault if row else "key-revoked")
         elif row.channel != line.name:
             await line.hang_up("replaced")
+            if time.monotonic() - line.heard_at < ALIVE_S:
+                await database_sync_to_async(_two_places, thread_sensitive=False)(line.trailer_id)
         elif time.monotonic() - line.heard_at > SILENT_AFTER_S:
             await line.hang_up("silent")
         else:
@@ -148,6 +153,11 @@ class Switchboard:
                 claim = database_sync_to_async(commands.claim_queued, thread_sensitive=False)
                 for message in await claim(line.trailer_id, line.name):
                     await line.send(consolekey.signed(message))
+
+
+def _two_places(trailer_id: int) -> None:
+    """Tell those above that a key spoke on two sockets: once may be a lost link, often is a second device."""
+    events.emit("trailer.two_places", trailer=Trailer.objects.select_related("agency").get(pk=trailer_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,45 @@ def test_two_devices_that_call_themselves_one_trailer(place: Place, clock: Any) 
         assert Trailer.objects.filter(number=trailer.number).count() == 1
 
 
+def test_a_key_on_two_sockets_the_newer_wins_and_it_is_counted(place: Place) -> None:
+    """The older is told ``bye`` and closed; the technician reads how often; nothing of it is an alert."""
+    from tests.contract.conformance import Kit
+    from tests.contract.conformance.channel import goodbye, greeted
+
+    def counted() -> int:
+        query = "SELECT coalesce(sum(n), 0) FROM alerts_refusalcount WHERE code = 'key-in-two-places'"
+        return int(place.sql(query)[0][0])
+
+    kit, before = Kit(place.url, place.device.signer, place.scene.deployment.name), counted()
+    with kit.channel() as older:
+        greeted(older)
+        with kit.channel() as newer:
+            greeted(newer)
+            assert goodbye(older) == {"t": "bye", "code": "replaced"}
+            eventually(lambda: counted() == before + 1)
+            newer.send(json.dumps({"t": "hb"}))
+    # One after the other is a trailer that came back.
+    for _time in range(2):
+        with kit.channel() as line:
+            greeted(line)
+    kit.close()
+    assert counted() == before + 1
+
+
+def test_a_key_that_signs_from_two_addresses_is_one_trailer(place: Place) -> None:
+    """Requests are judged by the signature alone; a nonce that one place spent is spent in the other."""
+    raw = json.dumps(place.gunshot()).encode()
+    headers = place.device.headers(ALERTS, raw)
+    statuses = []
+    for address in ("127.0.0.1", "127.0.0.2"):
+        transport = httpx.HTTPTransport(local_address=address)
+        with httpx.Client(base_url=place.url, timeout=30, trust_env=False, transport=transport) as http:
+            statuses.append(http.post(ALERTS, content=raw, headers=headers).status_code)
+            again = place.device.headers(ALERTS, raw)
+            statuses.append(http.post(ALERTS, content=raw, headers=again).status_code)
+    assert statuses == [201, 200, 401, 200]
+
+
 # -- replayed ------------------------------------------------------------------------------------------
 
 
