@@ -1,7 +1,5 @@
 """App configuration."""
 
-from typing import Any
-
 from django.apps import AppConfig
 
 from csoc.lib import events
@@ -28,11 +26,4 @@ class AlertsConfig(AppConfig):
         vault.register_purgeable("alert_detail", services.delete_detail_of, services.oldest_detail)
         vault.register_purgeable("hand_off", sending.end_expired, handed_off.oldest_document)
         vault.register_purgeable("hotlist_removed", services.delete_removed_entries)
-        events.on("device.refused", _count)
-
-
-def _count(*, trailer: Any, code: str) -> None:
-    """A signed refusal at a lower app's door counts like one at the alerts' own."""
-    from alerts import refusals
-
-    refusals.count_refusals(actor=trailer, code=code, numbers=[None])
+        events.on("device.refused", refusals.count_one)

@@ -34,6 +34,11 @@ def count_refusals(*, actor: Trailer, code: str, numbers: Sequence[int | None]) 
     )
 
 
+def count_one(*, trailer: Trailer, code: str) -> None:
+    """Count a signed refusal at a door of a lower app like one at the alerts' own."""
+    count_refusals(actor=trailer, code=code, numbers=[None])
+
+
 def count_two_places(*, trailer: Trailer) -> None:
     """Count that a trailer's key spoke from two places at once; told beside refusals."""
     count_refusals(actor=trailer, code="key-in-two-places", numbers=[None])
