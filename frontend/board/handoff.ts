@@ -28,7 +28,6 @@ export class HandOffDesk {
   private polledAt = 0;
 
   constructor(private readonly store: Store, private readonly link: Link, private readonly boot: Boot, private readonly note: () => void) {
-    this.dialog.addEventListener("close", () => { this.open = null; });
     this.dialog.addEventListener("cancel", (event) => { event.preventDefault(); this.close(); });
   }
 
@@ -70,6 +69,8 @@ export class HandOffDesk {
     this.open = { alert: alert.id, preview: null, target: "", note: "", cad: "", said: "", sending: false, key: "", intent: "" };
     this.build(alert);
     this.dialog.showModal();
+    // Words first: the target is chosen already, and Enter sends from here.
+    this.dialog.querySelector<HTMLElement>("#hand-off-note")?.focus();
     void this.load(alert.id);
   }
 
@@ -145,7 +146,7 @@ export class HandOffDesk {
       this.targets(open, known?.targets ?? []),
       h("div", "ho-fields",
         h("div", "field", h("label", { for: "hand-off-note" }, last ? M.handOffWhat : M.note), h("div", { class: "hint", id: "hand-off-note-hint" }, M.handOffNoteHint), note),
-        h("div", "field", h("label", { for: "hand-off-cad" }, M.cad), h("div", { class: "hint", id: "hand-off-cad-hint" }, M.cadHint), cad)),
+        h("div", "field", h("label", { for: "hand-off-cad" }, M.cad), h("div", { class: "hint", id: "hand-off-cad-hint" }, M.handOffCadHint), cad)),
       h("section", { class: "ho-sent", tabindex: 0, "aria-label": M.handOffSent }, h("h3", "head", M.handOffSent),
         open.preview ? h("dl", "kv", ...open.preview.rows.flatMap((row) => [h("dt", null, row.name), h("dd", null, row.words)])) : h("p", "t3", open.said ? M.handOffNothing : M.handOffFetching)),
       h("p", "small t3", M.handOffNever),
