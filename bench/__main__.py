@@ -23,7 +23,13 @@ from tools import bench_options
 #: What each word measures. In `all` the board is still empty for the video, and nothing follows the flood.
 PARTS: dict[str, tuple[Callable[[Run], None], ...]] = {
     "all": (video.measure, intake.paced, push.measure, intake.saturated),
-    "intake": (intake.paced, intake.saturated),
+    "intake": (
+        intake.signature,
+        intake.paced,
+        push.last_of_200,
+        intake.saturated,
+        intake.memory,
+    ),
     "push": (push.measure,),
     "video": (video.measure,),
     "races": (races.measure,),
