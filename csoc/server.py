@@ -19,6 +19,7 @@ import re
 from typing import Any, ClassVar, NamedTuple
 
 import daphne.http_protocol
+import daphne.ws_protocol
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
 from django.conf import settings
@@ -26,6 +27,8 @@ from django.http.cookie import parse_cookie
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy
 from twisted.internet import reactor
+
+from csoc.slow_readers import BoundedSocket
 
 #: The one route whose bodies may be long (a trailer's catch-up), and everybody else's limit: a hundred
 #: strangers may not fill the memory before any check runs.
@@ -233,6 +236,7 @@ def main() -> None:
 
     refuse_unsafe_role()
     daphne.http_protocol.WebRequest = BoundedRequest
+    daphne.ws_protocol.WebSocketFactory.protocol = BoundedSocket
     where = {"file_descriptor": options.fd} if options.fd is not None else vars(options)
     endpoints = build_endpoint_description_strings(
         host=where.get("host"), port=where.get("port"), file_descriptor=where.get("file_descriptor")
