@@ -1,6 +1,6 @@
 """What is handed off: one list of facts, from which both documents and the preview are made.
 
-Data minimisation (docs/adr/0015): never the clip, the crop, the plate's owner or the list's reference to a
+Data minimisation (docs/adr/0016): never the clip, the crop, the plate's owner or the list's reference to a
 person, nor the address of the protected property. The plate only after a person compared and confirmed it.
 """
 

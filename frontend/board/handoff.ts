@@ -15,7 +15,7 @@ import { titleOf } from "./words";
 const POLL_MS = 2000;
 const PENDING_AFTER_MS = 150;
 
-interface Open { alert: string; preview: Preview | null; target: string; note: string; cad: string; said: string; sending: boolean; key: string; intent: string }
+interface Open { alert: string; preview: Preview | null; target: string; note: string; cad: string; said: string; failed: boolean; sending: boolean; key: string; intent: string }
 
 export class HandOffDesk {
   /** The receipt became another one: the timeline has a new line. */
@@ -28,7 +28,6 @@ export class HandOffDesk {
   private polledAt = 0;
 
   constructor(private readonly store: Store, private readonly link: Link, private readonly boot: Boot, private readonly note: () => void) {
-    this.dialog.addEventListener("close", () => { this.open = null; });
     this.dialog.addEventListener("cancel", (event) => { event.preventDefault(); this.close(); });
   }
 
@@ -67,9 +66,11 @@ export class HandOffDesk {
     const alert = this.store.current();
     if (!alert || !this.link.usable() || !this.boot.can.acknowledge || this.open) return;
     if (alert.state !== "acknowledged") return must<HTMLElement>("#detail-actions").querySelector<HTMLElement>("[data-focus]")?.focus();
-    this.open = { alert: alert.id, preview: null, target: "", note: "", cad: "", said: "", sending: false, key: "", intent: "" };
+    this.open = { alert: alert.id, preview: null, target: "", note: "", cad: "", said: "", failed: false, sending: false, key: "", intent: "" };
     this.build(alert);
     this.dialog.showModal();
+    // Words first: the target is chosen already, and Enter sends from here.
+    this.dialog.querySelector<HTMLElement>("#hand-off-note")?.focus();
     void this.load(alert.id);
   }
 
@@ -119,9 +120,11 @@ export class HandOffDesk {
       if (this.open !== open) return;
       this.store.handOffs.set(id, known);
       open.preview = preview;
+      open.failed = false;
       open.target ||= known.targets[0]?.id ?? "";
     } catch (error) {
       if (this.open !== open) return;
+      open.failed = true;
       open.said = error instanceof Problem && error.message ? error.message : M.handOffNoPreview;
     }
     this.build(alert);
@@ -145,9 +148,9 @@ export class HandOffDesk {
       this.targets(open, known?.targets ?? []),
       h("div", "ho-fields",
         h("div", "field", h("label", { for: "hand-off-note" }, last ? M.handOffWhat : M.note), h("div", { class: "hint", id: "hand-off-note-hint" }, M.handOffNoteHint), note),
-        h("div", "field", h("label", { for: "hand-off-cad" }, M.cad), h("div", { class: "hint", id: "hand-off-cad-hint" }, M.cadHint), cad)),
+        h("div", "field", h("label", { for: "hand-off-cad" }, M.cad), h("div", { class: "hint", id: "hand-off-cad-hint" }, M.handOffCadHint), cad)),
       h("section", { class: "ho-sent", tabindex: 0, "aria-label": M.handOffSent }, h("h3", "head", M.handOffSent),
-        open.preview ? h("dl", "kv", ...open.preview.rows.flatMap((row) => [h("dt", null, row.name), h("dd", null, row.words)])) : h("p", "t3", open.said ? M.handOffNothing : M.handOffFetching)),
+        open.preview ? h("dl", "kv", ...open.preview.rows.flatMap((row) => [h("dt", null, row.name), h("dd", null, row.words)])) : h("p", "t3", open.failed ? M.handOffNothing : M.handOffFetching)),
       h("p", "small t3", M.handOffNever),
       open.said ? h("p", { class: "d-refusal fault", role: "alert" }, open.said) : null,
       h("div", "row", h("button", { class: "btn btn-primary", id: "hand-off-do", "aria-disabled": open.preview && !open.sending ? null : "true" }, open.sending ? spinner() : null, open.sending ? M.handOffSending : last ? M.handOffCorrect : M.handOff, key("Enter")),
@@ -193,6 +196,8 @@ export class HandOffDesk {
       open.sending = false;
       open.said = problem?.status ? problem.message || M.failed : M.handOffNoAnswer;
       if (this.open !== open) return;
+      // What was read is no longer what is: nothing is sent before the new text has been shown.
+      if (problem?.status === 409) open.preview = null;
       this.build(alert);
       if (problem?.status === 409) { void this.link.refresh(); await this.load(open.alert); }
     } finally {

@@ -187,6 +187,7 @@ export const M = {
   handOffNoPreview: "What would be sent could not be fetched. Close and press C again.",
   handOffNever: "Never sent: the clip, the crop, the plate’s owner, the protected address. Your note is sent as you write it.",
   handOffNoteHint: "Sent with it; kept in the audit log until 48 h after capture",
+  handOffCadHint: "Leave empty if none yet",
   handOffWhat: "What does this correct?",
   handOffLast: (name: string, at: string, to: string) => `${name} handed it off to ${to} at ${at}. This corrects that message and refers to it.`,
   handOffSending: "Handing off…",
