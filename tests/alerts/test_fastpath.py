@@ -119,7 +119,7 @@ def test_both_ways_store_the_same(scene: Scene, clock: Any, monkeypatch: pytest.
         for ready, body in zip((real, lambda _trailer, some, _now: [None] * len(some)), bodies, strict=True):
             monkeypatch.setattr(fastpath, "_ready", ready)
             [(alert, _new)] = post(scene, body)
-            row = Alert.objects.filter(pk=alert.pk).values().get()
+            row: dict[str, Any] = dict(Alert.objects.filter(pk=alert.pk).values().get())
             counts = [model.objects.filter(alert=alert).count() for model in (AlertDetail, AlertEvent)]
             kept.append(({key: row[key] for key in row if key not in own}, counts))
         assert kept[0] == kept[1], late_s
