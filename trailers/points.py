@@ -100,6 +100,10 @@ class Point(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     replayed: bool | None = None
 
 
+# As in trailers/schemas.py.
+msgspec.json.Decoder(list[Point])
+
+
 class Taken(msgspec.Struct, frozen=True):
     """How many points were new, and how many were known."""
 
