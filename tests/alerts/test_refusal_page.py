@@ -150,8 +150,8 @@ def test_what_is_due_is_written_by_the_next_device_request_and_not_inside_a_tran
     counters.count_refused("bad-signature")
     assert written == [], "this test runs inside a transaction"
     monkeypatch.setattr(counters, "connection", SimpleNamespace(in_atomic_block=False))
-    assert said(scene, scene.gunshot()).status_code == 201
-    assert written == [1]
+    assert said(scene, scene.gunshot() | {"other": 1}).status_code == 422
+    assert written
 
 
 def test_the_page_shows_who_sends_what_and_what_to_do(scene: Scene, clock: Any) -> None:
