@@ -18,6 +18,8 @@ from ..history import Stretch
 
 #: A line breaks where nothing was measured for more than so many steps.
 GAP_STEPS = 2.5
+#: Room for a word beside a mark, in the plot's units.
+WORD = 60.0
 
 
 class Spark(NamedTuple):
@@ -45,7 +47,7 @@ class Plot:
     bottom: int
     soc: str
     sun: str
-    generator: list[tuple[float, float]]
+    generator: list[tuple[float, float, float, str]]
     across: list[Tick]
     up: list[Tick]
     now_x: float
@@ -86,17 +88,21 @@ def plot(
     sun_w = max(200, int(-(-most_w // 100) * 100))
     soc = [(row.at + step / 2, row.soc_pct) for row in rows if row.soc_pct is not None]
     coming = [point for point in ahead.points if point[0] <= end] if ahead else []
+    stop_x = x(ahead.stops_at) if ahead and ahead.stops_at and ahead.stops_at <= end else None
+    across = [
+        tick for tick in _hours(begin, end, x, width) if stop_x is None or abs(tick.at - stop_x) > WORD * 0.6
+    ]
     return Plot(
         width=width, height=height, bottom=bottom,
         soc=_line(soc, x, y, step),
         sun=_area([(row.at + step / 2, row.solar_w) for row in rows if row.solar_w is not None], x,
                   lambda watts: bottom - watts / sun_w * (bottom - 22) * 0.55, step, bottom),
         generator=_columns([row.at for row in rows if row.generator], x, step),
-        across=_hours(begin, end, x, width), up=[Tick(y(pct), str(pct)) for pct in (0, 25, 50, 75, 100)],
+        across=across, up=[Tick(y(pct), str(pct)) for pct in (0, 25, 50, 75, 100)],
         now_x=round(x(at), 1), now_y=round(y(soc[-1][1]), 1) if soc else None,
         coming=_line(coming, x, y, timedelta(hours=1)),
         stop_y=round(y(stop_pct), 1) if ahead else None, stop_pct=stop_pct,
-        stop_x=round(x(ahead.stops_at), 1) if ahead and ahead.stops_at and ahead.stops_at <= end else None,
+        stop_x=None if stop_x is None else round(stop_x, 1),
         stop_text=_clock(ahead.stops_at) if ahead and ahead.stops_at else "", sun_most_w=sun_w,
     )  # fmt: skip
 
@@ -151,15 +157,19 @@ def _area(
 
 def _columns(
     moments: list[datetime], x: Callable[[datetime], float], step: timedelta
-) -> list[tuple[float, float]]:
-    """Return where the machine ran, neighbours as one column: x and width."""
+) -> list[tuple[float, float, float, str]]:
+    """Return where the machine ran, neighbours as one column: x, width, and where its word stands.
+
+    The word ends above the column, clear of "now" at its right; at the plot's left edge it begins there.
+    """
     runs: list[list[datetime]] = []
     for moment in moments:
         if runs and moment - runs[-1][-1] <= step * 1.5:
             runs[-1].append(moment)
         else:
             runs.append([moment])
-    return [(round(x(run[0]), 1), round(x(run[-1] + step) - x(run[0]), 1)) for run in runs]
+    columns = [(round(x(run[0]), 1), round(x(run[-1] + step) - x(run[0]), 1)) for run in runs]
+    return [(at, wide, at + 8, "end") if at > WORD else (at, wide, at, "start") for at, wide in columns]
 
 
 def _clock(moment: datetime) -> str:
