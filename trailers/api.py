@@ -13,6 +13,7 @@ import audit
 from accounts.selectors import client_ip
 from csoc.lib import clock, events, forbidden
 from csoc.lib.errors import Refused
+from csoc.lib.wire import list_of
 
 from . import consolekey, points, selectors, services
 from .doors import DeviceView, UnsignedDeviceView, signed_by
@@ -87,7 +88,7 @@ class TelemetryView(DeviceView):
         super().check_permissions(request)
         self.trailer = signed_by(request).trailer
 
-    @extend_schema(request=list[Point], responses={202: Taken})
+    @extend_schema(request=list_of(Point), responses={202: Taken})
     def post(self, request: Request) -> Response:
         """Take up to 200 points."""
         value = self.read(request)
