@@ -70,6 +70,7 @@ class DeviceSignatureScheme(OpenApiAuthenticationExtension):  # type: ignore[no-
     """RFC 9421 signature of a trailer."""
 
     target_class = "trailers.doors.DeviceSignature"
+    match_subclasses = True
     name = "trailerSignature"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
