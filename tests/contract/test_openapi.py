@@ -39,6 +39,14 @@ Finding = tuple[str, str, int]
 #: (failure, operation, status) -> why it is none; "" stands for any operation, 0 for any status.
 EXPLAINED: dict[Finding, str] = {
     ("RejectedPositiveData", "", 422): RULES,
+    (
+        "RejectedPositiveData",
+        "",
+        415,
+    ): "a request without any body names no media type, and is refused for that",
+    ("AcceptedNegativeData", "POST /api/v1/alerts/bulk/", 200): (
+        "each alert of an array is judged by itself (trailer-api): the answer is 200 with a 422 in its row"
+    ),
     ("RejectedPositiveData", "", 400): (
         "JSON Schema cannot say what strict JSON leaves out: control characters in texts and keys, numbers"
         " that no double holds, nesting over five levels (bad-json)"
