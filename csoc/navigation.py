@@ -61,7 +61,7 @@ PAGES = (
     Page(_("Fleet"), "truck", "fleet", frozenset(FLEET_READERS), warnings_waiting),
     Page(_("Enrolment"), "plug-zap", "enrolment", frozenset(KEEPERS), keys_waiting),
     Page(_("Refusals"), "shield-ban", "refusals", frozenset(KEEPERS)),
-    Page(_("Plate lists"), "filter", "hotlists", frozenset(VIEWERS), lists_waiting),
+    Page(_("Plate lists"), "list-checks", "hotlists", frozenset(VIEWERS), lists_waiting),
     Page(_("Audit"), "scroll-text", "audit", _OFFICER),
     Page(_("Exports"), "package-check", "audit-exports", _SECOND, _exports_waiting),
     Page(_("Keys and witnesses"), "key", "audit-witnesses", _OFFICER),
