@@ -7,7 +7,7 @@ import json
 import logging
 import random
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,6 +21,8 @@ log = logging.getLogger("agent.client")
 
 RESIGN_LIMIT = 3
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 1.0, 60.0
+#: A list of two million entries, not packed.
+MAX_LIST_BYTES = 400_000_000
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 
 
@@ -121,6 +123,40 @@ class Client:
     async def get_desired(self, etag: str | None) -> Answer:
         """Fetch the desired state; 304 when it is still the one with this ETag."""
         return await self._call("GET", "/api/v1/desired/", headers={"If-None-Match": etag} if etag else {})
+
+    async def get_hotlist(self, since: int | None, etag: str | None, file: BinaryIO) -> Answer:
+        """Fetch the plate list, whole or since a version; 304: nothing new.
+
+        ``file`` is memory, and gets the bytes as they come, still packed: nothing of it touches the disk.
+        """
+        path = "/api/v1/hotlist/" + (f"?since={since}" if since is not None else "")
+        headers = {"If-None-Match": etag} if etag else {}
+        answer = await self._download(path, headers, file)
+        for _ in range(RESIGN_LIMIT):
+            if judge(answer.status, answer.code).act is not Act.RESIGN:
+                break
+            self.learn_time(answer)
+            answer = await self._download(path, headers, file)
+        return answer
+
+    async def _download(self, path: str, headers: dict[str, str], file: BinaryIO) -> Answer:
+        url = self.console_url + path
+        signed = self.signer.headers("GET", url, created=int(self.clock.now().timestamp()), body=None)
+        try:
+            async with self._http.stream("GET", url, headers={**headers, **signed}) as response:
+                if response.status_code != 200:
+                    await response.aread()
+                    return read_answer(response)
+                size = 0
+                async for piece in response.aiter_raw():
+                    size += len(piece)
+                    if size > MAX_LIST_BYTES:
+                        return Answer(0)
+                    file.write(piece)
+                return Answer(200, etag=response.headers.get("etag"))
+        except httpx.HTTPError as error:
+            log.info("no answer from the console: %s", type(error).__name__)
+            return Answer(0)
 
     async def close(self) -> None:
         """Close the connections."""

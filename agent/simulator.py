@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from agent import control, media, plates, selftest, sounds, weather
+from agent.buffer import Buffered
 from agent.client import Answer
 from agent.fence import Fix
 from agent.identity import console_keys
 from agent.incidents import Director, destination
-from agent.media import Media
 from agent.ports import Spoken
 from agent.simptz import SimulatedPtz
 from agent.telemetry import Reads
@@ -36,6 +36,8 @@ log = logging.getLogger("agent.simulator")
 SEED = 20260427
 #: At which the demonstration's trailers are enrolled.
 RATE_HZ = 16_000
+#: How often and how long apart a plate is tried while the trailer fetches its list.
+LIST_TRIES, LIST_TRY_S = 30, 0.2
 PRESET_S = 6.0
 
 
@@ -108,7 +110,7 @@ class Simulator:
         # The story is told by those that are deployed from the start.
         self.told_by = sum(bool(row.get("deployment", True)) for row in seed["trailers"] if row["simulated"])
         hotlist = seed.get("hotlist") or {"samples": []}
-        self.director = Director(SEED, list(hotlist["samples"]), hotlist)
+        self.director = Director(SEED, list(hotlist["samples"]))
 
     async def run(self, port: int, quiet: bool) -> None:
         """Run every trailer, the control port and, unless quiet, the incidents, until cancelled."""
@@ -145,23 +147,23 @@ class Simulator:
                 if agent.sensing(planned.kind)
             ]
             if able:
-                able[0].report(planned.kind, *self._sense(able[0], planned.kind, None))
+                self._happen(able[0], planned.kind, None)
 
     async def _any_sensing(self, agents: list[TrailerAgent]) -> None:
         """Wait for the first deployment: the story begins when somebody can read it."""
         while not any(agent.sensing("gunshot") and agent.connected for agent in agents):
             await asyncio.sleep(0.5)
 
-    def _sense(self, agent: TrailerAgent, kind: str, rounds: int | None) -> tuple[dict[str, Any], Media]:
-        """Invent what a sensor noticed, with the sound or the picture of it."""
+    def _happen(self, agent: TrailerAgent, kind: str, rounds: int | None) -> Buffered | None:
+        """Let something happen, with its sound or picture; None: a plate that stands on no entry."""
         self._sensed += 1
         if kind == "alpr_hit":
-            block = self.director.alpr_hit()
-            picture = plates.crop(SEED + self._sensed, self.director.seen(block))
-            return block, media.crop(picture, plates.WIDTH, plates.HEIGHT)
+            read = self.director.plate_read()
+            picture = plates.crop(SEED + self._sensed, self.director.seen(read))
+            return agent.read_plate(read, media.crop(picture, plates.WIDTH, plates.HEIGHT))
         block = self.director.gunshot(agent.config.lat or 0.0, agent.config.lon or 0.0, rounds)
         sound = sounds.shots(SEED + self._sensed, block["rounds"], block.get("span_ms", 0))
-        return block, media.clip(sound, RATE_HZ)
+        return agent.report(kind, block, media.clip(sound, RATE_HZ))
 
     async def handle(self, method: str, path: str, body: bytes) -> control.Reply:
         """Answer one control request."""
@@ -184,13 +186,24 @@ class Simulator:
         agent = self.agents.get(trailer)
         if agent is None:
             return 404, {"code": "unknown-trailer"}
-        if kind == "alpr_hit" and not self.director.samples:
-            return 502, {"code": "no-hotlist"}
         try:
-            alert_id, answer = await agent.report_and_wait(kind, *self._sense(agent, kind, rounds))
+            entry = await self._seen(agent, kind, rounds)
         except SensorsOff as off:
             return 502, {"code": str(off)}
-        return read_reply(alert_id, answer)
+        if entry is None:
+            return 502, {"code": "no-hotlist"}
+        return read_reply(entry.id, await agent.answer_to(entry))
+
+    async def _seen(self, agent: TrailerAgent, kind: str, rounds: int | None) -> Buffered | None:
+        """Raise it. A plate waits for the list that is on its way; one that was misread is read again."""
+        for _try in range(LIST_TRIES):
+            if kind != "alpr_hit" or self.director.samples:
+                entry = self._happen(agent, kind, rounds)
+                if entry is not None or kind != "alpr_hit":
+                    return entry
+                agent.keeper.wake()
+            await asyncio.sleep(LIST_TRY_S)
+        return None
 
 
 def read_wish(body: bytes) -> tuple[str, str, int | None]:

@@ -22,9 +22,11 @@ from agent.clock import AgentClock, Floor, wire
 from agent.commands import Gate
 from agent.desired import MODULES, Desired, DesiredFile, read
 from agent.fence import Fence, Fix
+from agent.hotlist import PlateList
 from agent.keyturn import KeyTurn
+from agent.listkeeper import ListKeeper
 from agent.media import Media
-from agent.ports import Cannot, Ptz, Speaker
+from agent.ports import Cannot, PlateRead, Ptz, Speaker
 from agent.sender import Orders, Sender
 from agent.signing import Signer, load_private_key
 from agent.speaker import Loudspeaker
@@ -139,7 +141,11 @@ class TrailerAgent:
             config.authority or authority_of(config.console_url),
         )
         self.client = Client(config.console_url, signer, self.clock)
-        orders = Orders(self.stop_sensing, self.faults.add, self._accepted, self._refresh)
+        self.plates = PlateList(config.state_dir, config.trailer, config.console_keys)
+        self.keeper = ListKeeper(
+            self.plates, self.client, lambda: self._on("alpr"), self.faults.add, self._list_refused
+        )
+        orders = Orders(self.stop_sensing, self.faults.add, self._accepted, self.keeper.wake)
         self.sender = Sender(self.client, self.buffer, orders)
         gauge = Gauge(config.power, config.site, config.health)
         points = Points(store, config.state_dir, config.trailer)
@@ -179,7 +185,7 @@ class TrailerAgent:
             status=self.status,
             run=verbs.run,
             desired_changed=self._refresh,
-            hotlist_changed=lambda: None,
+            hotlist_changed=self.keeper.wake,
             linked=self._linked,
             lost=self.turret.lost,
             refused=self._refused,
@@ -247,6 +253,7 @@ class TrailerAgent:
             "faults": sorted(faults)[:20],
             "modules": modules,
             "desired_version": version,
+            "hotlist_version": self.plates.version,
         }
 
     async def run(self) -> None:
@@ -255,6 +262,7 @@ class TrailerAgent:
         parts = [
             self.channel.run(), self.sender.run(), self.sender.media.run(), self._follow_desired(),
             self._follow_position(), self._watch(), self._follow_camera(), self.figures.run(),
+            self.keeper.run(),
             *([self.key_turn.run()] if self.key_turn else []),
         ]  # fmt: skip
         tasks = [asyncio.create_task(part) for part in parts]
@@ -277,6 +285,41 @@ class TrailerAgent:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.client.close()
         self.store.close()
+
+    def read_plate(self, read: Mapping[str, Any], media: Media | None = None) -> Buffered | None:
+        """Compare what a plate reader read with the list; a hit is buffered like any alert.
+
+        ``read`` is the contract's ``alpr_hit`` without ``match`` and ``hotlist``. None: it stands on no
+        entry, and nothing of it is kept or logged. Raises ``SensorsOff``.
+        """
+        if not self.sensing("alpr_hit"):
+            raise SensorsOff(self.halted or "not-deployed")
+        hit = self.plates.match(str(read["plate"]), str(read["jurisdiction"]), self.clock.now())
+        if hit is None:
+            return None
+        match = "exact" if hit.exact else "lookalike"
+        return self.report("alpr_hit", {**read, "match": match, "hotlist": hit.reference()}, media)
+
+    async def on_read(self, read: PlateRead) -> None:
+        """Take a read of a vendor's reader (``agent.adapters``); one while sensors are off is gone.
+
+        Its crop stays behind: this version sends none.
+        """
+        block: dict[str, Any] = {
+            "plate": read.plate, "jurisdiction": read.jurisdiction, "confidence": read.confidence,
+        }  # fmt: skip
+        optional = {
+            "char_confidence": list(read.char_confidence), "camera": read.camera, "direction": read.direction,
+            "vehicle": dict(read.vehicle),
+        }  # fmt: skip
+        with suppress(SensorsOff):
+            self.read_plate(block | {name: value for name, value in optional.items() if value})
+
+    def _list_refused(self, code: str) -> None:
+        """The list was refused: what concerns the deployment or the key is asked for again."""
+        if code in ("key-revoked", "wrong-trailer"):
+            self.stop_sensing(code)
+        self._refresh()
 
     def report(self, kind: str, block: dict[str, Any], media: Media | None = None) -> Buffered:
         """Buffer one alert as it happens and let the sender have it; raises ``SensorsOff``.
@@ -320,6 +363,10 @@ class TrailerAgent:
         """Report, and return the alert's id with the console's answer; status 0 means that it still waits."""
         entry = self.report(kind, block, media)
         return entry.id, await self._answer(entry, timeout_s)
+
+    async def answer_to(self, entry: Buffered, timeout_s: float = 8.0) -> Answer:
+        """Return the console's answer to a buffered alert; status 0 means that it still waits."""
+        return await self._answer(entry, timeout_s)
 
     async def _answer(self, entry: Buffered, timeout_s: float) -> Answer:
         try:
@@ -389,6 +436,7 @@ class TrailerAgent:
     def _forget_desired(self) -> None:
         """Sensors off from this moment; the version stays known, so that the console is told no lower one."""
         self._desired_file.forget()
+        self.plates.forget()
         self.desired, self._etag = Desired(version=self.desired.version), None
 
     def stop_sensing(self, code: str) -> None:
@@ -453,7 +501,10 @@ class TrailerAgent:
         if self.desired.deployment not in (None, desired.deployment):
             # What that deployment let it keep may no longer be sent, so it may no longer be kept.
             self.sender.purge("not-deployed")
+            self.plates.forget()
         self.desired, self._etag = desired, answer.etag
+        # Its list may be another one, or cut otherwise.
+        self.keeper.wake()
         await self._settle()
 
     async def _settle(self) -> None:
@@ -500,4 +551,5 @@ class TrailerAgent:
             if (now := self.clock.monotonic()) >= kept:
                 kept = now + KEEP_TIME_S
                 self.store.set_counter(self._reached, int(self.floor.now().timestamp()))
+            self.keeper.tend()
             await self._settle()

@@ -13,6 +13,15 @@ from django.db.models import F, Q
 
 from accounts.models import Agency, Person, Unit
 from alerts.handoff.models import HandOff
+from alerts.list_models import (
+    CATEGORIES,
+    Hotlist,
+    HotlistChunk,
+    HotlistEntry,
+    HotlistServed,
+    HotlistUpload,
+    HotlistVersion,
+)
 from deployments.models import Deployment
 from trailers.models import Trailer
 
@@ -21,23 +30,20 @@ __all__ = [
     "Alert",
     "AlertDetail",
     "AlertEvent",
+    "AlertMedia",
     "AlertNote",
     "HandOff",
     "Hotlist",
+    "HotlistChunk",
     "HotlistEntry",
+    "HotlistServed",
+    "HotlistUpload",
+    "HotlistVersion",
+    "NumberCount",
+    "NumberGap",
     "RefusalCount",
+    "SeenNumber",
 ]
-
-CATEGORIES = (
-    "stolen_vehicle",
-    "stolen_plate",
-    "wanted_vehicle",
-    "amber_alert",
-    "missing_person_vehicle",
-    "firearm_investigation",
-    "extortion_investigation",
-    "other_authorised",
-)
 
 
 class Alert(models.Model):
@@ -215,65 +221,6 @@ class AlertEvent(models.Model):
 
     class Meta:
         ordering = ("at", "pk")
-
-
-class Hotlist(models.Model):
-    """A list of the authority, e.g. ``mto-on``; ``version`` only rises."""
-
-    agency = models.ForeignKey(Agency, on_delete=models.PROTECT)
-    list_id = models.CharField(max_length=32, unique=True)
-    version = models.PositiveBigIntegerField(default=0)
-    issued_at = models.DateTimeField(null=True)
-    imported_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = (
-            models.CheckConstraint(
-                condition=Q(list_id__regex=r"^[a-z0-9][a-z0-9-]{1,31}$"), name="hotlist_id_form"
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.list_id} {self.version}"
-
-
-class HotlistEntry(models.Model):
-    """One plate of a list, from the version that added it to the one that removed it."""
-
-    hotlist = models.ForeignKey(Hotlist, on_delete=models.CASCADE, related_name="entries")
-    entry_id = models.CharField(max_length=40)
-    plate = models.CharField(max_length=8)
-    folded = models.CharField(max_length=8)
-    jurisdiction = models.CharField(max_length=8)
-    category = models.CharField(max_length=32)
-    valid_to = models.DateTimeField()
-    added_in = models.PositiveBigIntegerField()
-    removed_in = models.PositiveBigIntegerField(null=True)
-    removed_at = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes = (
-            models.Index(
-                fields=("hotlist", "folded"), condition=Q(removed_in__isnull=True), name="entry_folded"
-            ),
-        )
-        constraints = (
-            models.UniqueConstraint(
-                fields=("hotlist", "entry_id"),
-                condition=Q(removed_in__isnull=True),
-                name="entry_current_once",
-            ),
-            models.CheckConstraint(condition=Q(plate__regex="^[A-Z0-9]{2,8}$"), name="entry_plate_form"),
-            models.CheckConstraint(condition=Q(category__in=CATEGORIES), name="entry_category_known"),
-            models.CheckConstraint(
-                condition=Q(removed_in__isnull=True) | Q(removed_in__gt=F("added_in")),
-                name="entry_removed_later",
-            ),
-        )
-
-    def stands_on(self, version: int) -> bool:
-        """True if the entry is on that version of its list."""
-        return self.added_in <= version and (self.removed_in is None or self.removed_in > version)
 
 
 class RefusalCount(models.Model):

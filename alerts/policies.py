@@ -8,7 +8,7 @@ from accounts.models import Role, User
 from accounts.policies import require_role
 from accounts.selectors import person_wire
 from alerts.handoff.targets import targets
-from alerts.models import Alert, HandOff
+from alerts.models import Alert, HandOff, HotlistUpload
 from alerts.schemas import AlertBody, schema_error
 from csoc.lib import clock
 from csoc.lib.errors import Refused, nothing_here
@@ -242,3 +242,53 @@ def _handed_off(last: HandOff) -> Refused:
         % {"name": last.person.name, "at": at},
         409, by=person_wire(last.person), at=at,
     )  # fmt: skip
+
+
+#: Why a second person does not let a list through.
+REFUSALS = ("wrong-file", "not-expected", "ask-authority", "withdrawn")
+
+
+def may_see_lists(actor: User) -> None:
+    """Figures of the lists, no plate of them: for those who work with the alerts."""
+    require_role(actor, *VIEWERS)
+
+
+def may_import(actor: User) -> None:
+    """A list is plates, so it is content: who may never see content does not bring one (ADR 18)."""
+    require_role(actor, Role.SUPERVISOR)
+
+
+def needs_second(before: int, after: int) -> bool:
+    """Whether a version is so much smaller or larger that one person may not put it in force alone."""
+    return before > 0 and (after * 2 < before or after > before * 10)
+
+
+def own_upload(actor: User, upload: HotlistUpload) -> HotlistUpload:
+    """Return the upload if this person began it; somebody else's pieces are not theirs to add to."""
+    may_import(actor)
+    if upload.started_by_id != actor.person_id:
+        raise nothing_here()
+    return upload
+
+
+def may_decide_upload(actor: User, upload: HotlistUpload, now: datetime) -> None:
+    """A second person, not a second sign-in, decides on what waits."""
+    may_import(actor)
+    if upload.started_by_id == actor.person_id:
+        raise Refused("own-request", _("You brought this list. Another supervisor has to look at it."))
+    if upload.state != HotlistUpload.State.WAITING or upload.expires_at <= now:
+        raise Refused("not-waiting", _("This list does not wait for anybody any more."), 409)
+
+
+def may_refuse_upload(actor: User, upload: HotlistUpload, code: str, words: str) -> None:
+    """Any supervisor refuses what waits; only who brought it takes it back, finished or not."""
+    may_import(actor)
+    mine = upload.started_by_id == actor.person_id
+    states = (HotlistUpload.State.WAITING, *((HotlistUpload.State.RECEIVING,) if mine else ()))
+    if upload.state not in states:
+        raise Refused("not-waiting", _("This list does not wait for anybody any more."), 409)
+    if code not in REFUSALS or (code == "withdrawn") != mine:
+        raise Refused("reason-missing", _("Choose why it is not taken."), 422, field="code")
+    if not mine and not 3 <= len(words.strip()) <= 1000:
+        sentence = _("Say in a sentence why it is not taken. It is kept with the entry.")
+        raise Refused("reason-missing", sentence, 422, field="words")

@@ -27,6 +27,13 @@ def watch_numbers() -> int:
         return services.watch_numbers(actor=actor)
 
 
+@shared_task
 def send_hand_offs() -> int:
     """Send what waits for the CAD; returns how many it took."""
     return sending.send_due(actor=audit.system("hand-off"))
+
+
+@shared_task
+def end_stale_uploads() -> int:
+    """End uploads of plate lists that nobody finished or decided within 24 h, with their sealed pieces."""
+    return services.end_stale_uploads(actor=audit.system("intake"))

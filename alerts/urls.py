@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from alerts import api, device_urls, media_api, views
+from alerts import api, device_urls, list_api, list_pages, media_api, views
 from alerts.handoff import api as handoff_api
 
 urlpatterns = [
@@ -39,4 +39,20 @@ urlpatterns = [
     path("api/v1/alerts/<uuid:alert_id>/note/", api.Note.as_view(), name="note"),
     path("api/v1/alerts/<uuid:alert_id>/detail/", api.Detail.as_view(), name="alert-detail"),
     path("api/v1/alerts/<uuid:alert_id>/timeline/", api.Timeline.as_view(), name="alert-timeline"),
+    path("api/v1/hotlist/", list_api.ListDownload.as_view(), name="device-hotlist"),
+    path("hotlists/", list_pages.lists, name="hotlists"),
+    path("hotlists/import/", list_pages.bring, name="hotlist-import"),
+    path("hotlists/uploads/<uuid:upload_id>/", list_pages.decide, name="hotlist-decide"),
+    path("hotlists/uploads/<uuid:upload_id>/approve/", list_pages.approve, name="hotlist-approve"),
+    path("hotlists/uploads/<uuid:upload_id>/refuse/", list_pages.refuse, name="hotlist-refuse"),
+    path("api/v1/hotlists/uploads/", list_api.Uploads.as_view(), name="hotlist-uploads"),
+    path("api/v1/hotlists/uploads/<uuid:upload_id>/", list_api.Upload.as_view(), name="hotlist-upload"),
+    path(
+        "api/v1/hotlists/uploads/<uuid:upload_id>/finish/", list_api.Finish.as_view(), name="hotlist-finish"
+    ),
+    path(
+        "api/v1/hotlists/uploads/<uuid:upload_id>/<int:number>/",
+        list_api.Piece.as_view(),
+        name="hotlist-piece",
+    ),
 ]

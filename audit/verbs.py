@@ -172,7 +172,15 @@ _ALERTS: dict[str, Verb] = {
     ),
     "alert.simulate": Verb(_("staged an alert at {object} (demonstration)"), _("stage an alert at {object}")),
     "hotlist.import": Verb(_("imported {object}"), _("import {object}")),
+    "hotlist.upload": Verb(_("began to upload {object}"), _("begin to upload {object}")),
+    "hotlist.request": Verb(
+        _("asked a second person to let {object} through"), _("ask a second person about {object}")
+    ),
+    "hotlist.approve": Verb(_("let {object} through as the second person"), _("let {object} through")),
+    "hotlist.refuse": Verb(_("did not let {object} through"), _("refuse {object}")),
+    "hotlist.lapse": Verb(_("destroyed {object}, on which nobody decided"), _("destroy {object}")),
     "hotlist.view": Verb(_("looked at {object}"), _("look at {object}")),
+    "hotlist.download": Verb(_("fetched {object}"), _("fetch {object}")),
     "search.run": Verb(_("searched {object}"), _("search {object}")),
     "video.live.open": Verb(_("opened live view of {object}"), _("open live view of {object}")),
     "video.live.join": Verb(_("joined the live view of {object}"), _("join the live view of {object}")),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import audit, deployments, hostile, intake, machine, memory, push, races, traces, video
+from bench import audit, deployments, hostile, hotlist, intake, machine, memory, push, races, traces, video
 from bench.run import Run
 from tests.running import RunningConsole
 from tools import bench_options
@@ -58,6 +58,8 @@ def main(words: list[str]) -> int:
         return audit.main(chosen)
     if chosen.part == "deployments":
         return deployments.main(chosen)
+    if chosen.part == "hotlist":
+        return hotlist.main(chosen)
     share = 5 if chosen.quick else 1
     if chosen.part in bench_options.OWN_COUNT:
         return alone(chosen, chosen.n // share)

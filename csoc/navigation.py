@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Role
 from accounts.selectors import actor_of, roles_of
+from alerts.list_figures import waiting_for as lists_waiting
 from alerts.policies import VIEWERS
 from audit.exports.pages import waiting_for
 from audit.reviewing.selectors import open_count
@@ -60,6 +61,7 @@ PAGES = (
     Page(_("Fleet"), "truck", "fleet", frozenset(FLEET_READERS), warnings_waiting),
     Page(_("Enrolment"), "plug-zap", "enrolment", frozenset(KEEPERS), keys_waiting),
     Page(_("Refusals"), "shield-ban", "refusals", frozenset(KEEPERS)),
+    Page(_("Plate lists"), "list-checks", "hotlists", frozenset(VIEWERS), lists_waiting),
     Page(_("Audit"), "scroll-text", "audit", _OFFICER),
     Page(_("Exports"), "package-check", "audit-exports", _SECOND, _exports_waiting),
     Page(_("Keys and witnesses"), "key", "audit-witnesses", _OFFICER),

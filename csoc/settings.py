@@ -305,6 +305,7 @@ CELERY_BEAT_SCHEDULE = {
     "refusals": {"task": "alerts.tasks.write_refusals", "schedule": 30.0, "options": {"expires": 25}},
     "numbers": {"task": "alerts.tasks.watch_numbers", "schedule": 10.0, "options": {"expires": 9}},
     "hand-offs": {"task": "alerts.tasks.send_hand_offs", "schedule": 2.0, "options": {"expires": 2}},
+    "list-uploads": {"task": "alerts.tasks.end_stale_uploads", "schedule": 60.0, "options": {"expires": 55}},
     "views": {"task": "live.tasks.end_due_sessions", "schedule": 5.0, "options": {"expires": 5}},
     "exports": {"task": "audit.tasks.tend_exports", "schedule": 30.0, "options": {"expires": 25}},
     "reviews": {"task": "audit.tasks.raise_reviews", "schedule": 5.0, "options": {"expires": 5}},
@@ -336,7 +337,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 6_000_000
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
-DATA_UPLOAD_MAX_NUMBER_FILES = 1
+#: A plate list and its manifest; every other form has one.
+DATA_UPLOAD_MAX_NUMBER_FILES = 2
 
 LEAFLET_CONFIG = {"TILES": [], "RESET_VIEW": False, "SCALE": None, "ATTRIBUTION_PREFIX": ""}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 PARTS = (
     "all", "intake", "push", "video", "races", "deployments", "audit", "hostile", "memory", "traces",
+    "hotlist",
 )  # fmt: skip
 #: Parts that count their own way: how many by default.
 OWN_COUNT = {"hostile": 25_000, "memory": 50_000, "traces": 10_000}
@@ -14,7 +15,8 @@ and stops it again. Exit code 1 when anything is FAIL. `audit` measures the log 
 an entry costs, how soon it is sealed, how fast an outsider verifies it. `deployments` runs the races of two
 people on one deployment, --n rounds, on a database of its own. `hostile` sends --n hostile bodies of
 --seed (25000) to every door, `traces` --n refused bodies with a marker (10000) and searches everything
-for it, `memory` posts --n alerts (50000) and watches the web process."""
+for it, `memory` posts --n alerts (50000) and watches the web process.
+`hotlist` imports a plate list of a million rows."""
 
 
 def read(words: list) -> argparse.Namespace:

@@ -44,6 +44,7 @@ def forget_telemetry() -> int:
     return services.forget_telemetry(actor=audit.system("telemetry"))
 
 
+@shared_task
 def warn_of_key_ends() -> int:
     """Tell once of each key that ends in 30, 14 or 3 days, or has expired. Returns how many."""
     actor = audit.system("keys")

@@ -85,6 +85,7 @@ class Console:
     points_script: list[tuple[int, Any]] = field(default_factory=list)
     desired_script: list[tuple[int, Any]] = field(default_factory=list)
     desired: dict[str, Any] = field(default_factory=dict)
+    lists: list[Any] = field(default_factory=list)
     refuse_channel: tuple[int, Any] | None = None
     enrolments: list[dict[str, Any]] = field(default_factory=list)
     inbox: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
@@ -196,7 +197,7 @@ class Console:
             )
         except Exception as error:
             status, body, etag = 500, {"broken": repr(error)}, ""
-        data = b"" if status == 304 else json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else b"" if status == 304 else json.dumps(body).encode()
         lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(data)}", "Connection: close"]
         if isinstance(body, dict) and "retry_after" in body:
             lines.append(f"Retry-After: {body['retry_after']}")
@@ -214,7 +215,8 @@ class Console:
             answer = {"trailer": self.trailer, "keyid": self.keyid, "console_keys": keys, "time": ""}
             return (201, answer, "") if len(self.enrolments) == 1 else (*problem("token-used", 410), "")
         self._check(method, path, headers, raw)
-        self.requests.append((method, path, headers, body))
+        if not path.startswith("/api/v1/hotlist/"):
+            self.requests.append((method, path, headers, body))
         if path == "/api/v1/desired/" and self.desired_script:
             return (*self.desired_script.pop(0), "")
         if path == "/api/v1/desired/":
@@ -222,6 +224,9 @@ class Console:
             return (304, None, etag) if headers.get("if-none-match") == etag else (200, self.desired, etag)
         if path == "/api/v1/telemetry/":
             return self._take_points(body)
+        if path.startswith("/api/v1/hotlist/"):
+            found = self.lists[-1] if self.lists else None
+            return found.answer(self, path, headers) if found else (*problem("not-found", 404), "")
         if self.script:
             return (*self.script.pop(0), "")
         return (201, None, "") if method == "PUT" else (*self._take(body), "")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tests.contract.place import ALERTS
-from tests.rooms import applicant_cases, deciding_cases, facts_cases, keys_cases, owner_cases
+from tests.rooms import applicant_cases, deciding_cases, facts_cases, keys_cases, list_cases, owner_cases
 from tests.rooms.log_standing import Standing
 
 MARKER = "PLANTED-MARKER-7Q"
@@ -94,6 +94,28 @@ FLEET_CASES = {
         "technician", lambda s: Ask(f"{s.low_battery()}warnings/battery/", form={"level": "red"})
     ),
     ("fleet-ask", "POST"): Case("technician", lambda s: Ask(f"{s.low_battery()}ask/", form={"what": "ping"})),
+}
+UPLOADS = "/api/v1/hotlists/uploads/"
+LIST_CASES = {
+    ("hotlists", "GET"): Case("supervisor", lambda s: Ask("/hotlists/")),
+    ("hotlist-import", "GET"): Case("supervisor", lambda s: Ask("/hotlists/import/")),
+    ("hotlist-import", "POST"): Case(
+        "supervisor", lambda s: Ask("/hotlists/import/", form={}, files=list_cases.both())
+    ),
+    ("hotlist-decide", "GET"): Case("supervisor", lambda s: Ask(f"/hotlists/uploads/{list_cases.waits(s)}/")),
+    ("hotlist-approve", "POST"): Case(
+        "supervisor", lambda s: Ask(f"/hotlists/uploads/{list_cases.waits(s)}/approve/", form={"before": "9"})
+    ),
+    ("hotlist-refuse", "POST"): Case(
+        "supervisor",
+        lambda s: Ask(
+            f"/hotlists/uploads/{list_cases.waits(s)}/refuse/", form={"code": "wrong-file", "words": MARKER}
+        ),
+    ),
+    ("hotlist-uploads", "POST"): Case("supervisor", lambda s: Ask(UPLOADS, list_cases.manifest())),
+    ("hotlist-finish", "POST"): Case(
+        "supervisor", lambda s: Ask(f"{UPLOADS}{list_cases.begun(s)}/finish/", {})
+    ),
 }
 PEOPLE_CASES = {
     ("access", "GET"): Case("administrator", lambda s: Ask(f"/access/?q={s.person(MARKER) and MARKER}")),
@@ -504,6 +526,7 @@ CASES: dict[tuple[str, str], Case] = (
     | INSTALLATION_CASES
     | ALERT_CASES
     | FLEET_CASES
+    | LIST_CASES
     | PEOPLE_CASES
     | LOG_CASES
     | GLASS_CASES

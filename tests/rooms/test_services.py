@@ -26,6 +26,7 @@ WRITERS = {
     "alerts/fastpath.py": "the one statement of intake, for receive_alert and receive_alerts",
     "alerts/refusals.py": "entries of counted refusals and owed entries",
     "alerts/handoff/sending.py": "what became of a hand-off, by the receiver's answer",
+    "alerts/handing_out.py": "a trailer fetches a list: committed before its first line leaves",
     "alerts/staging.py": "a person stages an alert in a demonstration",
     "trailers/reports.py": "how a command ended, as its trailer says",
     "deployments/parts/ending.py": "how a deployment ends and a consent is taken back, for several services",
