@@ -254,7 +254,7 @@ def may_see_lists(actor: User) -> None:
 
 
 def may_import(actor: User) -> None:
-    """A list is plates, so it is content: who may never see content does not bring one (ADR 18)."""
+    """A list is plates, so it is content: who may never see content does not bring one (ADR 17)."""
     require_role(actor, Role.SUPERVISOR)
 
 
