@@ -30,7 +30,7 @@ class Listed:
 
     def head(self, key: Ed25519PrivateKey, since: int | None, adds: int, dels: int) -> dict[str, Any]:
         """The first line."""
-        categories = {}
+        categories: dict[str, Any] = {}
         for name in sorted({entry[3] for entry in self.entries}):
             lines = [
                 rfc8785.dumps({"c": c, "e": e, "j": j, "k": k, "p": None, "to": TILL})
