@@ -164,6 +164,7 @@ def test_the_page_shows_who_sends_what_and_what_to_do(scene: Scene, clock: Any) 
     assert scene.trailer.name in told and "forbidden-field" in told and "Nobody known" in told
     assert "Switch the sensor off" in told and "PLANTED-MARKER" not in shown
     assert "by the hour" in told.lower() and "<rect" in shown
+    assert "3 refused since" in told
     clock.shift(2 * HOUR)
     rolled()
     assert "forbidden-field" in page(scene), "the same after its minute was written"
