@@ -94,6 +94,11 @@ class Table:
     totals: Counter[str]
     since: datetime
 
+    @property
+    def total(self) -> int:
+        """All refusals of the page; a template that asks a Counter for `total` gets a code of that name."""
+        return self.totals.total()
+
 
 def table(user: Any, period: Period, chosen: str, at: datetime) -> Table:
     """Return what was refused in the period to the trailers of the user's agency, and to nobody known.

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, IntegrityError, connection
 from prometheus_client import Counter
 from psycopg_pool import PoolTimeout
 
@@ -104,6 +104,9 @@ def write() -> None:
     taken = _waiting.take()
     try:
         add(taken)
+    except IntegrityError:
+        # One of their trailers is gone: numbers of nobody must not hold up everybody else's for ever.
+        log.warning("refusal counts of a trailer that is gone were dropped")
     except (DatabaseError, PoolTimeout) as error:
         log.warning("refusal counts wait: %s", type(error).__name__)
         for count in taken:

@@ -99,8 +99,11 @@ def test_a_key_from_its_code_to_its_end(desk: Callable[..., Desk], agent: Agent,
     picture(jo, "sheet-print")
     jo.page.emulate_media(media="screen")
 
-    told = agent.say("enrol", typed=jo.page.locator("#token").inner_text().lower())
-    assert f"Enrolled as {name}, key {name}:1." in told and agent.say("fingerprint") == told
+    copied = jo.page.locator("#token").inner_text()
+    assert "\n" not in copied.strip(), "pasted on the trailer, it must be one line"
+    told = agent.say("enrol", typed=copied.lower())
+    assert f"Enrolled as {name}, key {name}:1." in told
+    assert agent.say("fingerprint") in told
     print_of_it = told.split("Fingerprint: ")[1].splitlines()[0]
     # Shown once: loading it again asks the same press once more, and gets a sentence.
     jo.forgive("409")

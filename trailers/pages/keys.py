@@ -28,8 +28,8 @@ from trailers.pages.register import named, page_ref
 from trailers.services.keys import TOKEN_LIFE
 
 #: What a technician types on the trailer; the agent asks for the code, so that it stands in no history there.
-COMMAND = "python -m agent --state /var/lib/csrp-agent --console {console} enrol"
-PRINT_COMMAND = "python -m agent --state /var/lib/csrp-agent fingerprint"
+COMMAND = "csrp-agent --state /var/lib/csrp-agent --console {console} enrol"
+PRINT_COMMAND = "csrp-agent --state /var/lib/csrp-agent fingerprint"
 #: What the enrolment door may answer.
 ENROLMENT_CODES = ("token-unknown", "token-used", "token-expired", "bad-proof", "key-known", "schema")
 
@@ -111,7 +111,7 @@ def sheet(trailer: Trailer, token: str) -> dict[str, Any]:
 
 def _picture(token: str) -> SafeString:
     """Return the code as a QR in SVG, drawn here: nobody else is asked to draw it."""
-    drawn = segno.make_qr(token, error="m").svg_inline(scale=4, border=4, dark="#000", light="#fff")
+    drawn = segno.make_qr(token, error="m").svg_inline(border=4, dark="#000", light="#fff", omitsize=True)
     # Signs of our own alphabet, drawn by a library of ours: nothing that anybody typed.
     return mark_safe(drawn)
 

@@ -36,7 +36,11 @@ def new(request: HttpRequest) -> HttpResponse:
     """Ask for a trailer's particulars, and go on to its keys."""
     policies.may_register(request.user)
     sent = request.POST if request.method == "POST" else None
-    start = {"capabilities": ["acoustic", "alpr", "ptz", "speaker", "power"], "audio_rate_hz": 16_000}
+    start = {
+        "unit": request.user.person.unit_id,
+        "capabilities": ["acoustic", "alpr", "ptz", "speaker", "power"],
+        "audio_rate_hz": 16_000,
+    }
     form = TrailerForm(sent, agency=request.user.person.agency, initial=start)  # type: ignore[union-attr]
     if form.is_valid():
         trailer = _kept(form, services.create_trailer, actor=request.user)

@@ -73,13 +73,12 @@ def enrol(*, request: Enrolment, actor: audit.Actor) -> TrailerKey:
     public_key = decoded_key(request.public_key)
     _check_proof(request, public_key)
     with transaction.atomic(durable=False):
-        # The row lock is what lets one of two simultaneous enrolments win.
-        token = (
-            EnrolmentToken.objects.select_for_update(of=("self",))
-            .select_related("trailer__agency")
-            .filter(sha256=_sha256(request.token))
-            .first()
-        )
+        # Trailer first, then its code, as whoever makes a newer code does. The lock on the row is what lets
+        # one of two simultaneous enrolments win.
+        tokens = EnrolmentToken.objects.filter(sha256=_sha256(request.token))
+        trailers = tokens.values_list("trailer_id", flat=True)
+        Trailer.objects.select_for_update().filter(pk__in=list(trailers)).first()
+        token = tokens.select_for_update(of=("self",)).select_related("trailer__agency").first()
         if token is None:
             raise Refused("token-unknown", _("There is no such token."), 410)
         trailer = token.trailer
@@ -249,14 +248,22 @@ def warn_of_key_ends(*, actor: audit.Actor) -> int:
 
 
 def _all_locked(trailer_id: int) -> dict[int, TrailerKey]:
-    """Return every key of a trailer by its row id, locked in one order: two acts never wait in a ring."""
+    """Return every key of a trailer by its row id, locked in one order: two acts never wait in a ring.
+
+    Asked again until nothing is new: had it to wait for a rotation, the key that this one made is not among
+    what the first question saw.
+    """
     found = (
         TrailerKey.objects.select_for_update(of=("self",))
         .select_related("trailer", "trailer__agency", "trailer__unit")
         .filter(trailer_id=trailer_id)
         .order_by("pk")
     )
-    return {key.pk: key for key in found}
+    keys: dict[int, TrailerKey] = {}
+    while True:
+        seen, keys = len(keys), {key.pk: key for key in found.all()}
+        if len(keys) == seen:
+            return keys
 
 
 def _locked(key: TrailerKey) -> TrailerKey:
