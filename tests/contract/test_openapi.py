@@ -28,7 +28,7 @@ from tests.rooms.test_walk import ROLES
 SCHEMA = "/api/v1/schema/"
 #: Examples an operation and kind of data; the trailer's own routes are asked more.
 DEVICE_EXAMPLES = 12
-ROLE_EXAMPLES = 2
+ROLE_EXAMPLES = 1
 #: The rules of the contract that JSON Schema cannot say: a value of the right shape may still be refused.
 RULES = (
     "whether a value is allowed depends on more than its shape: the key that signed, the deployment in force,"
