@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 import audit
@@ -53,13 +53,6 @@ def warnings_waiting(user: Any) -> int:
     """Return how many technical warnings of the user's agency nobody has taken on."""
     waiting = TrailerWarning.objects.filter(ended_at=None, acknowledged_at=None)
     return waiting.filter(trailer__agency_id=user.person.agency_id).count()
-
-
-def warning_counts(user: Any) -> dict[str, int]:
-    """Return how many technical warnings stand, by level: what a board says of them, quietly."""
-    standing = TrailerWarning.objects.filter(ended_at=None, trailer__agency_id=user.person.agency_id)
-    found = dict(standing.values_list("level").annotate(n=Count("pk")))
-    return {level: found.get(level, 0) for level in ("red", "amber")}
 
 
 def get_trailer(name: str) -> Trailer:
