@@ -130,7 +130,8 @@ def _database(url: str, *, pool_max: int) -> dict[str, Any]:
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": query.pop("port", str(parts.port or "")),
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": False,
+        # A connection that died under us (a restart, a failover) is replaced before it is used.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             **query,
             "pool": {"min_size": 1, "max_size": pool_max, "timeout": 5, "max_lifetime": 1800},

@@ -5,13 +5,33 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from agent.hotlist import PlateList
 from agent.signing import unb64url
 from tests.alerts.lists import file_of, manifest_of, pieces, row, rows
 from tests.contract.place import Device, Place, verdict
+
+
+@pytest.fixture(scope="module")
+def standing_place(
+    servers: Any, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
+) -> Iterator[Place]:
+    """A console of its own: these tests replace the list that other tests' hits stand on."""
+    name = f"t_lists_{os.getpid()}"
+    servers.clone(name)
+    with (
+        django_db_blocker.unblock(),
+        Place(servers, name, tmp_path_factory.mktemp("lists") / "web.log") as made,
+    ):
+        yield made
+    servers.drop_database(name)
+
 
 LIST = "/api/v1/hotlist/"
 UPLOADS = "/api/v1/hotlists/uploads/"
