@@ -27,8 +27,7 @@ Moment = Annotated[
     Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z\Z"),
 ]
 # Above it two readers of JSON may mean two numbers (RFC 8785), so nothing could be compared.
-MAX_COUNTER = 2**53 - 1
-Counter = Annotated[int, Meta(ge=0, le=MAX_COUNTER)]
+Counter = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Jurisdiction = Annotated[str, Meta(pattern=r"^([A-Z]{2}-[A-Z0-9]{1,3}|unknown)\Z")]
 
 
@@ -160,10 +159,6 @@ class AlertBody(_Closed, kw_only=True, frozen=True):
         return datetime.fromisoformat(self.occurred_at.replace("Z", "+00:00")).astimezone(UTC)
 
 
-# msgspec reads a struct's types at its first conversion, and crashes the process when two threads are the
-# first to do so together: so it is done here, before there are threads.
-msgspec.json.Decoder(AlertBody)
-
 _POINTER = re.compile(r" - at `\$(.*)`$")
 _STEP = re.compile(r"\.([A-Za-z0-9_]+)|\[(\d+|\.\.\.)\]")
 
@@ -223,9 +218,3 @@ def id_of(value: Any) -> str | None:
         return str(UUID(value["id"])) if isinstance(value, dict) else None
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
-
-
-def seq_of(value: Any) -> int | None:
-    """Return the number of a parsed body that was refused, if it has one that a number may be."""
-    seq = value.get("seq") if isinstance(value, dict) else None
-    return seq if type(seq) is int and 0 <= seq <= MAX_COUNTER else None
