@@ -13,7 +13,6 @@ import re
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,17 +66,18 @@ class Browser:
         self.username = username
         if username is not None:
             # On a busy machine the console may ask to come again (503), as it would ask anybody.
-            until(lambda: self._sign_in(username), 60, "a sign-in that holds")
+            until(lambda: self._sign_in(username) != 503, 30, "a sign-in")
+            assert self.is_signed_in, username
 
-    def _sign_in(self, username: str) -> bool:
+    def _sign_in(self, username: str) -> int:
         found = _TOKEN.search(self.http.get("/accounts/login/").text)
         if found is None:
-            return self.is_signed_in
+            return 503
         answer = self.http.post(
             "/demo/sign-in/", json={"username": username}, headers={"X-CSRFToken": str(found[1])}
         )
         assert answer.status_code in (204, 503), answer.text
-        return answer.status_code == 204 and self.is_signed_in
+        return answer.status_code
 
     @property
     def is_signed_in(self) -> bool:
@@ -210,14 +210,7 @@ class Place:
             yield
 
     def person(self, role: str) -> Browser:
-        """The cast member with this username, signed in once for all tests of this process.
-
-        A session that ended unseen in an earlier test is said, with the console's own words, and made anew.
-        """
-        known = self._browsers.get(role)
-        if known is not None and not known.is_signed_in:
-            warnings.warn(f"{role} had been signed out; {self.log.read_text()[-2000:]}", stacklevel=2)
-            self.forget(role)
+        """The cast member with this username, signed in once."""
         if role not in self._browsers:
             self._browsers[role] = Browser(self.url, role)
         return self._browsers[role]
