@@ -1,5 +1,7 @@
 """Doors that belong to no app: health, and what an unknown address, a lost token or our own fault says."""
 
+import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -7,9 +9,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from csoc import health
+from csoc.lib import problems
 from csoc.lib.errors import Refused, nothing_here
 from csoc.lib.problems import refused, wants_json
 from vault.selectors import overdue
@@ -63,9 +67,24 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: our fault, said plainly, with nothing of the request in it."""
+    """500: our fault, said plainly, with nothing of the request in it; 503 where the database is away."""
+    away = problems.database_away(sys.exc_info()[1])
+    if away is not None:
+        return away if wants_json(request) else _without_person(request, json.loads(away.content))
     sentence = _("The console failed here. Nothing was changed. Try again, and tell your supervisor.")
     return _told(request, Refused("failed", sentence, 500))
+
+
+def _without_person(request: HttpRequest, told: dict[str, Any]) -> HttpResponse:
+    """A page for when nobody's session can be read: no navigation, and the theme from its cookie."""
+    shown = {
+        "sentence": told["detail"],
+        "request": {"COOKIES": request.COOKIES},
+        "local_time_zone": settings.LOCAL_TIME_ZONE,
+    }
+    answer = HttpResponse(render_to_string("refused.html", shown), status=told["status"])
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 def _told(request: HttpRequest, error: Refused) -> HttpResponse:

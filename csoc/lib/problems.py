@@ -88,6 +88,14 @@ def _known(error: Exception) -> HttpResponse | None:
     return None
 
 
+def database_away(error: BaseException | None) -> HttpResponse | None:
+    """Return the 503 of an error that means "no database", else None.
+
+    For what fails above every view, such as reading the session: there Django knows only 500.
+    """
+    return _known(error) if isinstance(error, OperationalError | PoolTimeout) else None
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF's handler: every known error becomes a problem document; unknown ones stay 500s."""
     return _known(error)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
+import psycopg
+
 from tests.contract.conftest import place, standing_place
-from tests.contract.place import Place
+from tests.contract.place import Place, verdict
 
 __all__ = ["place", "standing_place"]
 
@@ -21,6 +26,21 @@ def kill_connections(place: Place) -> int:
     return int(count)
 
 
+@contextlib.contextmanager
+def away(place: Place) -> Iterator[None]:
+    """Nobody reaches the console's database inside the block."""
+    switch = f'ALTER DATABASE "{place.database}" ALLOW_CONNECTIONS {{}}'
+    with psycopg.connect(place.servers.url("postgres", "postgres"), autocommit=True) as connection:
+        connection.execute(switch.format("false"))
+        try:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [place.database]
+            )
+            yield
+        finally:
+            connection.execute(switch.format("true"))
+
+
 def test_the_next_request_is_answered_and_the_session_stands(place: Place) -> None:
     dana = place.person("dispatcher")
     assert dana.get("/api/v1/live/snapshot/").status_code == 200
@@ -29,4 +49,15 @@ def test_the_next_request_is_answered_and_the_session_stands(place: Place) -> No
     assert answers == [200] * REQUESTS
     assert kill_connections(place) > 0
     assert place.device.post(place.gunshot()).status_code == 201, "an alert is not told to come again"
+    assert dana.is_signed_in
+
+
+def test_with_the_database_away_page_and_interface_say_so_and_come_back(place: Place) -> None:
+    dana = place.person("dispatcher")
+    with away(place):
+        assert verdict(dana.get("/api/v1/live/snapshot/")) == (503, "unavailable")
+        page = dana.get("/account/")
+        assert (page.status_code, page.headers["cache-control"]) == (503, "no-store")
+        assert "The database does not answer. Try again in a moment." in page.text
+        assert verdict(place.device.post(place.gunshot())) == (503, "unavailable")
     assert dana.is_signed_in
