@@ -1,4 +1,4 @@
-"""Connections that died under the web process: the next request is answered, and nobody is signed out."""
+"""Connections that died under the web process, and a database that is away: what people and trailers get."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from collections.abc import Iterator
 
 import psycopg
 
-from tests.contract.conftest import place, standing_place
 from tests.contract.place import Place, verdict
 
-__all__ = ["place", "standing_place"]
-
-#: More than the pool holds: each of its connections would answer one of these with 503.
+#: More than the pool holds: each of its dead connections would fail one of these.
 REQUESTS = 20
 
 
