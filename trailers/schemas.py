@@ -85,6 +85,10 @@ class AckMessage(msgspec.Struct, frozen=True):
     code: Annotated[str, msgspec.Meta(max_length=40, pattern="^[a-z0-9-]*$")] | None = None
 
 
+# Before there are threads: two that are the first to convert to a struct crash the process (msgspec).
+for _shape in (Enrolment, KeyRotation, Report, AckMessage):
+    msgspec.json.Decoder(_shape)
+
 _PATH = re.compile(r" - at `\$?([^`]*)`")
 _STEP = re.compile(r"\.([A-Za-z0-9_]+)|\[(\d+|\.\.\.)\]")
 S = TypeVar("S", bound=msgspec.Struct)
