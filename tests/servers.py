@@ -27,6 +27,7 @@ class TestServers:
         self._owned = owned
         self.template = template
         self.scratch = scratch
+        self._standing: set[str] = set()
 
     @classmethod
     def start(cls) -> TestServers:
@@ -69,13 +70,17 @@ class TestServers:
         return self._servers.redis_url(db)
 
     def clone(self, name: str) -> None:
-        """Make ``name`` afresh from the migrated template."""
+        """Make ``name`` afresh from the migrated template; this process may not have one of that name."""
+        # Dropping it would end the connections and the sessions of whoever uses the first one.
+        assert name not in self._standing, f"the database {name} is in use by another fixture"
         self.drop_database(name)
+        self._standing.add(name)
         self._servers.create_database(name, template=self.template)
 
     def drop_database(self, name: str) -> None:
         """Drop ``name``, ending whoever is still connected."""
         self._servers.drop_database(name)
+        self._standing.discard(name)
 
     def guard(self, database: str) -> None:
         """Put the guards of the audit log back (csoc/sql/guards.sql)."""

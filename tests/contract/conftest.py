@@ -1,7 +1,9 @@
-"""One standing console for each process that runs these tests."""
+"""One standing console for each process that runs these tests, and one more for those of ``tests/rooms``."""
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +12,18 @@ import pytest
 if TYPE_CHECKING:
     from tests.contract.place import Place
 
+_number = itertools.count(1)
+
 
 @pytest.fixture(scope="session")
 def standing_place(
     servers: Any, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Place]:
     """The console itself; tests ask for ``place``."""
-    import os
-
     from tests.contract.place import Place
 
-    name = f"t_contract_{os.getpid()}"
+    # Each conftest that imports this makes one of its own: the same name twice would drop the first.
+    name = f"t_contract_{os.getpid()}_{next(_number)}"
     servers.clone(name)
     with (
         django_db_blocker.unblock(),

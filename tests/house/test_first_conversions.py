@@ -1,8 +1,8 @@
 """Bodies are read by shapes whose types are known before there are threads.
 
-msgspec reads a struct's types at its first conversion. Two threads that are the first to do so together read what
-the other has not finished, and the process dies (SIGSEGV, seen once in six tries with eight threads): so no first
-conversion may be left for a request.
+msgspec reads a struct's types at its first conversion. Two threads that are the first to do so together
+read what the other has not finished, and the process dies (SIGSEGV, seen once in six tries with eight
+threads): so no first conversion may be left for a request.
 """
 
 from __future__ import annotations

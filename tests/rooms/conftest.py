@@ -1,4 +1,4 @@
-"""The standing console of tests/contract, for rules that show only from outside."""
+"""A standing console as tests/contract has one, for rules that show only from outside."""
 
 from tests.contract.conftest import place, standing_place
 

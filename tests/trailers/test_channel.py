@@ -100,7 +100,15 @@ def wait_until(true: Callable[[], Any], within_s: float = 5.0) -> None:
 def dial(web: str, device: Device, headers: dict[str, str] | None = None, protocol: str = "csrp.v1") -> Any:
     signed = headers if headers is not None else device.headers("GET", PATH)
     return connect(
-        web, additional_headers=signed, subprotocols=[protocol], compression=None, open_timeout=10, proxy=None
+        web,
+        additional_headers=signed,
+        subprotocols=[protocol],
+        compression=None,
+        open_timeout=10,
+        proxy=None,
+        # As a trailer's does, this end always reads. With a full queue it would not answer a Close, and the
+        # console cuts such a line after a second with what it had not read.
+        max_queue=None,
     )
 
 
