@@ -159,8 +159,8 @@ class AlertBody(_Closed, kw_only=True, frozen=True):
         return datetime.fromisoformat(self.occurred_at.replace("Z", "+00:00")).astimezone(UTC)
 
 
-# msgspec reads a struct's types at its first conversion, and crashes the process when two threads are the first
-# to do so together: so it is done here, before there are threads.
+# msgspec reads a struct's types at its first conversion, and crashes the process when two threads are the
+# first to do so together: so it is done here, before there are threads.
 msgspec.json.Decoder(AlertBody)
 
 _POINTER = re.compile(r" - at `\$(.*)`$")
