@@ -36,6 +36,9 @@ class Publishes(Protocol):
     async def stop(self) -> None:
         """Stop publishing; harmless when nothing runs."""
 
+    def mask(self, on: bool) -> None:
+        """Send darkness instead of the picture while ``on``; also before ``start``."""
+
 
 class CannotStream(Exception):
     """Why a stream did not start; ``args[0]`` is the ack's code."""
@@ -92,6 +95,7 @@ class Streams:
         self.label = label
         self.alert: str | None = None
         self.ended: str | None = None
+        self.masked = False
         self._publisher: Publishes | None = None
         self._starting: asyncio.Task[None] | None = None
 
@@ -113,6 +117,7 @@ class Streams:
         self.alert, self.ended = alert, None
         self.dead_man.lease(lease_s)
         publisher = self._publisher = self.factory()
+        publisher.mask(self.masked)
         self._starting = asyncio.ensure_future(publisher.start(whip_url, token, self.label))
         await self._finish_start(publisher, self._starting)
 
@@ -139,6 +144,12 @@ class Streams:
             raise CannotStream("not-streaming")
         self.alert = alert
         self.dead_man.lease(read_lease(args))
+
+    def mask(self, on: bool) -> None:
+        """Let nothing be seen while ``on``: the camera looks where it may not."""
+        self.masked = on
+        if self._publisher is not None:
+            self._publisher.mask(on)
 
     async def stop(self, why: str) -> None:
         """End the stream, also one that is still starting; harmless when there is none."""

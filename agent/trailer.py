@@ -9,22 +9,32 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from agent import selftest
+from agent import selftest, telemetry
 from agent.buffer import Buffer, Buffered
 from agent.channel import PATH, Channel, Hooks
 from agent.client import Answer, Client
-from agent.clock import AgentClock, wire
+from agent.clock import AgentClock, Floor, wire
 from agent.commands import Gate
 from agent.desired import MODULES, Desired, DesiredFile, read
 from agent.fence import Fence, Fix
+from agent.hotlist import PlateList
+from agent.keyturn import KeyTurn
+from agent.listkeeper import ListKeeper
+from agent.media import Media
+from agent.ports import Cannot, PlateRead, Ptz, Speaker
 from agent.sender import Orders, Sender
 from agent.signing import Signer, load_private_key
+from agent.speaker import Loudspeaker
 from agent.store import Store
-from agent.streams import DeadMan, Publishes, Streams
+from agent.streams import CannotStream, DeadMan, Publishes, Streams
+from agent.telemetry import Figures, Gauge, Points, Reads
+from agent.turret import Turret
+from agent.verbs import Verbs
 
 log = logging.getLogger("agent.trailer")
 
@@ -32,6 +42,7 @@ MODULE = {"gunshot": "acoustic", "alpr_hit": "alpr"}
 POLL_S = 60.0
 WATCH_S = 0.5
 FIX_S = 10.0
+KEEP_TIME_S = 60.0
 
 
 def unknown() -> None:
@@ -40,14 +51,23 @@ def unknown() -> None:
 
 async def preload() -> None:
     """Load the media libraries in a thread at the start, so that the first picture need not wait for them."""
-    publisher = await asyncio.to_thread(importlib.import_module, "agent.publisher")
+    try:
+        publisher = await asyncio.to_thread(importlib.import_module, "agent.publisher")
+    except ImportError:
+        log.warning("the media libraries are not installed: no picture can be sent")
+        return
     await asyncio.to_thread(publisher.warm_up)
 
 
 def make_publisher() -> Publishes:
-    """Return the camera's publisher; imported late because the media libraries take a second to load."""
-    from agent.publisher import Publisher
+    """Return the camera's publisher; imported late because the media libraries take a second to load.
 
+    Raises ``CannotStream`` where they are not installed.
+    """
+    try:
+        from agent.publisher import Publisher
+    except ImportError as error:
+        raise CannotStream("unsupported") from error
     return Publisher()
 
 
@@ -77,8 +97,18 @@ class Config:
     fix: Callable[[], Fix | None] = unknown
     channel_url: str = ""
     battery_soc_pct: Callable[[], float | None] = unknown
+    #: What the power controller, the site's sensors and the cabinet say, by the contract's names.
+    power: Reads = telemetry.nothing
+    site: Reads = telemetry.nothing
+    health: Reads = telemetry.nothing
     publisher: Callable[[], Publishes] = make_publisher
+    #: Hardware that this trailer has; what it has not is answered `unsupported`.
+    ptz: Ptz | None = None
+    speaker: Speaker | None = None
+    volume_ceiling_pct: int = 100
     clock: AgentClock = field(default_factory=AgentClock)
+    #: Whether the agent renews its own key: only one that keeps its identity in ``state_dir`` can.
+    renews_key: bool = False
 
     def socket_url(self) -> str:
         """Return the channel's URL: the console's own, unless one was given."""
@@ -111,27 +141,55 @@ class TrailerAgent:
             config.authority or authority_of(config.console_url),
         )
         self.client = Client(config.console_url, signer, self.clock)
-        orders = Orders(self.stop_sensing, self.faults.add, self._accepted, self._refresh)
+        self.plates = PlateList(config.state_dir, config.trailer, config.console_keys)
+        self.keeper = ListKeeper(
+            self.plates, self.client, lambda: self._on("alpr"), self.faults.add, self._list_refused
+        )
+        orders = Orders(self.stop_sensing, self.faults.add, self._accepted, self.keeper.wake)
         self.sender = Sender(self.client, self.buffer, orders)
-        self.streams = Streams(config.publisher, DeadMan(self.clock), config.label or config.trailer)
+        gauge = Gauge(config.power, config.site, config.health)
+        points = Points(store, config.state_dir, config.trailer)
+        self.figures = Figures(points, gauge, self.client, self.buffer, orders)
+        dead_man = DeadMan(self.clock)
+        self.streams = Streams(config.publisher, dead_man, config.label or config.trailer)
+        self.turret = Turret(config.ptz, lambda: self.desired, self.may_watch, self.clock, self.streams.mask)
+        self.loudspeaker = Loudspeaker(
+            config.speaker, lambda: self._on("speaker"), dead_man, config.volume_ceiling_pct
+        )
         gate = Gate(store, config.trailer, config.console_keys, self.buffer.raised, self.clock)
-        self.channel = Channel(config.socket_url(), self.client, gate, self.streams, self._hooks())
+        self.channel = Channel(config.socket_url(), self.client, gate, dead_man, self._hooks())
+        self.key_turn = (
+            KeyTurn(config.state_dir, self.client, lambda: self.streams.live, self.channel.open_again)
+            if config.renews_key
+            else None
+        )
         self._refetch = asyncio.Event()
+        reached = store.counter(self._reached)
+        self.floor = Floor(self.clock, datetime.fromtimestamp(reached, UTC) if reached else None)
         self.fence = Fence()
         self._fix: tuple[Fix, str] | None = None
         self._said: tuple[dict[str, str], int] | None = None
         self.take_fix()
 
     def _hooks(self) -> Hooks:
-        return Hooks(
-            status=self.status,
-            permitted=self.may_watch,
-            desired_changed=self._refresh,
-            hotlist_changed=lambda: None,
-            linked=self._linked,
-            refused=self._refused,
+        verbs = Verbs(
+            streams=self.streams,
+            turret=self.turret,
+            loudspeaker=self.loudspeaker,
+            may_watch=self.may_watch,
+            module_off=self._module_off,
             deactivate=self._deactivate,
             self_test=self._self_test,
+        )
+        return Hooks(
+            status=self.status,
+            run=verbs.run,
+            desired_changed=self._refresh,
+            hotlist_changed=self.keeper.wake,
+            linked=self._linked,
+            lost=self.turret.lost,
+            refused=self._refused,
+            welcomed=self._welcomed,
         )
 
     @property
@@ -141,7 +199,7 @@ class TrailerAgent:
 
     def deployed(self) -> bool:
         """Tell whether a deployment holds now, at the place it was authorised for."""
-        return self.halted is None and not self.fence.left and self.desired.deployed(self.clock.now())
+        return self.halted is None and not self.fence.left and self.desired.deployed(self.floor.now())
 
     def sensing(self, kind: str) -> bool:
         """Tell whether the sensor behind this kind of alert is on."""
@@ -152,12 +210,23 @@ class TrailerAgent:
         return self._on("ptz")
 
     def _on(self, module: str) -> bool:
-        return self.deployed() and self.desired.sensing(module, self.clock.now())
+        wanted = self.deployed() and self.desired.sensing(module, self.floor.now())
+        return wanted and self.desired.version > self.store.counter(self._off(module))
+
+    @property
+    def _reached(self) -> str:
+        """Name the counter that holds the latest time reached, in Unix seconds."""
+        return f"time:{self.config.trailer}"
+
+    def _off(self, module: str) -> str:
+        """Name the counter that holds the last desired version under which a command switched this off."""
+        return f"off:{self.config.trailer}:{module}"
 
     def modules(self) -> dict[str, str]:
         """Return module -> "on" or "off" as it is at this moment; a camera that still sends is on."""
         on = {module: self._on(module) for module in MODULES}
         on["ptz"] = on["ptz"] or self.streams.live
+        on["speaker"] = on["speaker"] or self.loudspeaker.live
         return {module: "on" if value else "off" for module, value in on.items()}
 
     def take_fix(self) -> None:
@@ -176,6 +245,7 @@ class TrailerAgent:
         modules, version = self.modules(), self.desired.version
         self._said = modules, version
         faults = self.faults | ({"off-point"} if self.fence.left else set())
+        faults |= {"buffer-full"} if self.buffer.full else set()
         return {
             "position": fix and fix.wire(),
             "fix_at": fix_at,
@@ -183,15 +253,18 @@ class TrailerAgent:
             "faults": sorted(faults)[:20],
             "modules": modules,
             "desired_version": version,
+            "hotlist_version": self.plates.version,
         }
 
     async def run(self) -> None:
         """Run until cancelled, or until the console revoked the key; sensors and stream are off
         afterwards."""
-        parts = (
-            self.channel.run(), self.sender.run(), self._follow_desired(), self._follow_position(),
-            self._watch(),
-        )  # fmt: skip
+        parts = [
+            self.channel.run(), self.sender.run(), self.sender.media.run(), self._follow_desired(),
+            self._follow_position(), self._watch(), self._follow_camera(), self.figures.run(),
+            self.keeper.run(),
+            *([self.key_turn.run()] if self.key_turn else []),
+        ]  # fmt: skip
         tasks = [asyncio.create_task(part) for part in parts]
         try:
             while self.halted != "key-revoked" and not any(task.done() for task in tasks):
@@ -204,22 +277,71 @@ class TrailerAgent:
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         await self.streams.stop("agent ends")
+        with suppress(Cannot):
+            await self.loudspeaker.stop()
+        await self.turret.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.client.close()
         self.store.close()
 
-    def report(self, kind: str, block: dict[str, Any]) -> Buffered:
+    def read_plate(self, read: Mapping[str, Any], media: Media | None = None) -> Buffered | None:
+        """Compare what a plate reader read with the list; a hit is buffered like any alert.
+
+        ``read`` is the contract's ``alpr_hit`` without ``match`` and ``hotlist``. None: it stands on no
+        entry, and nothing of it is kept or logged. Raises ``SensorsOff``.
+        """
+        if not self.sensing("alpr_hit"):
+            raise SensorsOff(self.halted or "not-deployed")
+        hit = self.plates.match(str(read["plate"]), str(read["jurisdiction"]), self.clock.now())
+        if hit is None:
+            return None
+        match = "exact" if hit.exact else "lookalike"
+        return self.report("alpr_hit", {**read, "match": match, "hotlist": hit.reference()}, media)
+
+    async def on_read(self, read: PlateRead) -> None:
+        """Take a read of a vendor's reader (``agent.adapters``); one while sensors are off is gone.
+
+        Its crop stays behind: this version sends none.
+        """
+        block: dict[str, Any] = {
+            "plate": read.plate, "jurisdiction": read.jurisdiction, "confidence": read.confidence,
+        }  # fmt: skip
+        optional = {
+            "char_confidence": list(read.char_confidence), "camera": read.camera, "direction": read.direction,
+            "vehicle": dict(read.vehicle),
+        }  # fmt: skip
+        with suppress(SensorsOff):
+            self.read_plate(block | {name: value for name, value in optional.items() if value})
+
+    def _list_refused(self, code: str) -> None:
+        """The list was refused: what concerns the deployment or the key is asked for again."""
+        if code in ("key-revoked", "wrong-trailer"):
+            self.stop_sensing(code)
+        self._refresh()
+
+    def report(self, kind: str, block: dict[str, Any], media: Media | None = None) -> Buffered:
         """Buffer one alert as it happens and let the sender have it; raises ``SensorsOff``.
 
-        ``block`` is the contract's object of that kind. The alert is durable when this returns.
+        ``block`` is the contract's object of that kind; ``media`` its clip or crop, announced in it and sent
+        after it. Both are durable when this returns.
         """
         if not self.sensing(kind):
             raise SensorsOff(self.halted or "not-deployed")
-        return self._raise(kind, block, self.desired.deployment or "")
+        if media is not None:
+            block = {**block, media.kind: media.notice()}
+        return self._raise(kind, block, self.desired.deployment or "", media=media)
 
-    def _raise(self, kind: str, block: dict[str, Any], deployment: str, *, raised: bool = True) -> Buffered:
+    def _raise(
+        self,
+        kind: str,
+        block: dict[str, Any],
+        deployment: str,
+        *,
+        raised: bool = True,
+        media: Media | None = None,
+    ) -> Buffered:
         now = self.clock.now()
         alert_id = str(uuid.uuid4())
         body = {
@@ -229,16 +351,22 @@ class TrailerAgent:
         }  # fmt: skip
         if self.config.lat is not None:
             body["position"] = {"lat": self.config.lat, "lon": self.config.lon, "accuracy_m": 4}
-        entry = self.buffer.add(kind, alert_id, now, lambda seq: {**body, "seq": seq}, raised=raised)
+        entry = self.buffer.add(
+            kind, alert_id, now, lambda seq: {**body, "seq": seq}, raised=raised, media=media
+        )
         self.sender.wake()
         return entry
 
     async def report_and_wait(
-        self, kind: str, block: dict[str, Any], timeout_s: float = 8.0
+        self, kind: str, block: dict[str, Any], media: Media | None = None, timeout_s: float = 8.0
     ) -> tuple[str, Answer]:
         """Report, and return the alert's id with the console's answer; status 0 means that it still waits."""
-        entry = self.report(kind, block)
+        entry = self.report(kind, block, media)
         return entry.id, await self._answer(entry, timeout_s)
+
+    async def answer_to(self, entry: Buffered, timeout_s: float = 8.0) -> Answer:
+        """Return the console's answer to a buffered alert; status 0 means that it still waits."""
+        return await self._answer(entry, timeout_s)
 
     async def _answer(self, entry: Buffered, timeout_s: float) -> Answer:
         try:
@@ -254,9 +382,12 @@ class TrailerAgent:
     async def _self_test(self, args: Mapping[str, Any]) -> str | None:
         """Raise the test alert of an installation and wait for its answer; returns why it failed, or None.
 
+        Without arguments it looks at itself instead, and raises nothing.
         Under a deployment it would ring as a real one, so there it is not raised; nor away from the place it
         is about. One that the console did not take in time is forgotten: late, it would test nothing.
         """
+        if not args:
+            return self._look_at_itself()
         deployment = selftest.deployment_of(args)
         if deployment is None:
             return "bad-args"
@@ -271,7 +402,27 @@ class TrailerAgent:
         self.buffer.remove(entry.id)
         return None if answer.ok else answer.code or "unavailable"
 
-    def _deactivate(self, args: Mapping[str, Any]) -> None:
+    async def _module_off(self, module: str) -> None:
+        """One sensor off until a newer desired state says otherwise, also across a restart."""
+        if module not in MODULES:
+            raise Cannot("bad-args")
+        self.store.set_counter(self._off(module), self.desired.version)
+        await self._settle()
+        self._refresh()
+
+    def _look_at_itself(self) -> str | None:
+        """Return the code of the first part that does not answer, None when all do."""
+        self.take_fix()
+        found = (
+            (self.halted, self.halted is None),
+            ("no-fix", self._fix is not None),
+            ("no-power", self.figures.gauge.answers("power")),
+            ("no-site", self.figures.gauge.answers("site")),
+            ("no-store", self.figures.measure() > 0),
+        )
+        return next((code for code, fine in found if not fine), None)
+
+    async def _deactivate(self, args: Mapping[str, Any]) -> None:
         """Every sensor off, as the console commands; a command about another deployment is about the past."""
         named = args.get("deployment")
         if named is not None and self.desired.deployment not in (None, named):
@@ -279,11 +430,13 @@ class TrailerAgent:
         self._forget_desired()
         if args.get("wipe"):
             self.sender.purge("not-deployed")
+        await self._settle()
         self._refresh()
 
     def _forget_desired(self) -> None:
         """Sensors off from this moment; the version stays known, so that the console is told no lower one."""
         self._desired_file.forget()
+        self.plates.forget()
         self.desired, self._etag = Desired(version=self.desired.version), None
 
     def stop_sensing(self, code: str) -> None:
@@ -306,6 +459,11 @@ class TrailerAgent:
     def _accepted(self) -> None:
         """An accepted alert proves that the device works: only a wrong identity remains a fault."""
         self.faults &= {"wrong-trailer"}
+
+    def _welcomed(self, message: Mapping[str, Any]) -> None:
+        """The console says how long the key is good that opened this channel."""
+        if self.key_turn is not None:
+            self.key_turn.learn(message.get("key"))
 
     def _linked(self) -> None:
         """The channel opened: whatever waited may go, and the desired state may have changed meanwhile."""
@@ -343,15 +501,35 @@ class TrailerAgent:
         if self.desired.deployment not in (None, desired.deployment):
             # What that deployment let it keep may no longer be sent, so it may no longer be kept.
             self.sender.purge("not-deployed")
+            self.plates.forget()
         self.desired, self._etag = desired, answer.etag
+        # Its list may be another one, or cut otherwise.
+        self.keeper.wake()
         await self._settle()
 
     async def _settle(self) -> None:
-        """End a stream that may no longer live, and tell the console at once what changed.
+        """End what may no longer be, and tell the console at once what changed.
 
         Together: the picture stops before the first wait, the gateway's farewell holds up no word.
         """
-        await asyncio.gather(self.streams.tick(self.may_watch()), self._say_if_new())
+        await asyncio.gather(self.streams.tick(self.may_watch()), self._say_if_new(), self.loudspeaker.tick())
+
+    async def _follow_camera(self) -> None:
+        """Keep the camera out of the forbidden sectors while somebody watches, and send it home after.
+
+        A task of its own: a camera that answers slowly must not hold up the end of a stream.
+        """
+        watched = False
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if not self.may_watch():
+                await self.turret.lost()
+            if self.streams.live:
+                watched = True
+                await self.turret.look()
+            elif watched:
+                watched = False
+                await self.turret.home()
 
     async def _say_if_new(self) -> None:
         if self.connected and self._said != (self.modules(), self.desired.version):
@@ -367,6 +545,11 @@ class TrailerAgent:
 
     async def _watch(self) -> None:
         """Follow the clock: what may no longer be on goes off, and the console hears of it."""
+        kept = 0.0
         while True:
             await asyncio.sleep(WATCH_S)
+            if (now := self.clock.monotonic()) >= kept:
+                kept = now + KEEP_TIME_S
+                self.store.set_counter(self._reached, int(self.floor.now().timestamp()))
+            self.keeper.tend()
             await self._settle()

@@ -7,6 +7,7 @@ import vault.selectors
 from accounts.models import User
 from accounts.selectors import glass_of_agency, glass_wire
 from alerts import selectors
+from alerts.handoff.selectors import cad_status
 from csoc.lib import clock
 from trailers.selectors import trailer_wire, trailers_visible_to
 
@@ -29,6 +30,8 @@ def board_status(user: User) -> dict[str, Any]:
             # Alerts that came in while the log refused their entries: the one thing that goes on without it.
             "owed": selectors.owed_entries(user),
         },
+        # What the CAD has not taken: the banner says to hand over by radio.
+        "cad": cad_status(user),
         # What somebody reads outside their grant at this moment: shown to every board, in red.
         "break_glass": [glass_wire(one) for one in glass_of_agency(user.person.agency_id, now)],
     }

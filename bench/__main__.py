@@ -1,4 +1,4 @@
-"""`console.py bench [all|intake|push|video|races|deployments|audit]`: one run, one table, all measured.
+"""`console.py bench [all|intake|push|video|races|deployments|audit|…]`: one run, one table, all measured.
 
 Starts a console of its own (or uses a running one: --run-json), measures, checks that every accepted alert
 is a row, an entry and a message on every screen, and stops it again. Exit code 1 when anything is FAIL.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import audit, deployments, intake, machine, push, races, video
+from bench import audit, deployments, hostile, hotlist, intake, machine, memory, push, races, traces, video
 from bench.run import Run
 from tests.running import RunningConsole
 from tools import bench_options
@@ -23,7 +23,13 @@ from tools import bench_options
 #: What each word measures. In `all` the board is still empty for the video, and nothing follows the flood.
 PARTS: dict[str, tuple[Callable[[Run], None], ...]] = {
     "all": (video.measure, intake.paced, push.measure, intake.saturated),
-    "intake": (intake.paced, intake.saturated),
+    "intake": (
+        intake.signature,
+        intake.paced,
+        push.last_of_200,
+        intake.saturated,
+        intake.memory,
+    ),
     "push": (push.measure,),
     "video": (video.measure,),
     "races": (races.measure,),
@@ -52,7 +58,11 @@ def main(words: list[str]) -> int:
         return audit.main(chosen)
     if chosen.part == "deployments":
         return deployments.main(chosen)
+    if chosen.part == "hotlist":
+        return hotlist.main(chosen)
     share = 5 if chosen.quick else 1
+    if chosen.part in bench_options.OWN_COUNT:
+        return alone(chosen, chosen.n // share)
     with console(chosen.run_json) as (info, folder):
         run = Run(info, n=max(10, chosen.n // share), rounds=2 if chosen.quick else 6, seed=chosen.seed)
         head = machine.facts(info["database_url"], folder)
@@ -69,6 +79,18 @@ def main(words: list[str]) -> int:
         took = time.monotonic() - begun
     print(f"\n{head}\n\n{run.table}\n\n{closing(run, took)}", flush=True)
     return int(bool(run.table.failures))
+
+
+def alone(chosen: Any, n: int) -> int:
+    """The parts that look for faults instead of times: on a console that raises no alerts of its own."""
+    with console(chosen.run_json) as (info, folder):
+        match chosen.part:
+            case "hostile":
+                return hostile.measure(info, n, chosen.seed)
+            case "memory":
+                return memory.measure(info, n)
+            case _:
+                return traces.measure(info, folder, n, chosen.seed)
 
 
 def closing(run: Run, took: float) -> str:

@@ -1,12 +1,13 @@
 """The floor under intake: the same rows written by plain psycopg, without a console in between.
 
-One statement, one transaction, one commit for each alert: alert, sealed detail, two events and the entry
-in the audit inbox. Signature, nonce, schema, rules, sealing and push are what the console adds to that.
+One statement, one transaction, one commit for each alert: nonce, alert, sealed detail, timeline, number and
+the entry in the audit inbox. Signature, schema, rules, the held deployment, sealing and push come on top.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from typing import Any
@@ -21,15 +22,19 @@ COPIED = (
     "uncertainty_m", "occurred_at", "received_at", "late", "flags", "plate_decision", "outcome", "audit_owed",
 )  # fmt: skip
 STATEMENT = f"""
-WITH a AS (
+WITH n AS (
+    INSERT INTO trailers_nonce (keyid, nonce_hash, at) VALUES ('bench', %s, now())
+), a AS (
     INSERT INTO alerts_alert (id, version, {", ".join(COPIED)})
-    VALUES (%s, 1, {", ".join(["%s"] * len(COPIED))}) RETURNING id, occurred_at, received_at
+    VALUES (%s, 1, {", ".join(["%s"] * len(COPIED))}) RETURNING id, occurred_at, received_at, trailer_id, seq
+), w AS (
+    INSERT INTO alerts_seennumber (trailer_id, seq, at, occurred_at, code)
+    SELECT trailer_id, seq, received_at, occurred_at, '' FROM a
 ), d AS (
     INSERT INTO alerts_alertdetail (alert_id, epoch, sealed) SELECT id, %s, %s FROM a
 ), e AS (
     INSERT INTO alerts_alertevent (alert_id, at, verb, code)
-    SELECT id, occurred_at, 'alert.occurred', '' FROM a
-    UNION ALL SELECT id, received_at, 'alert.receive', '' FROM a
+    SELECT id, received_at, 'alert.receive', '' FROM a
 )
 INSERT INTO audit_inbox (uid, body) VALUES (%s, %s)
 """
@@ -55,7 +60,7 @@ class Floor:
 
     def _values(self) -> list[Any]:
         alert, uid = uuid4(), uuid7()
-        return [alert, *self._row, *self._detail, uid, self._body(alert, uid)]
+        return [os.urandom(32), alert, *self._row, *self._detail, uid, self._body(alert, uid)]
 
     def _body(self, alert: UUID, uid: UUID) -> str:
         named = self._entry | {"uid": str(uid), "object": self._entry["object"] | {"id": str(alert)}}
@@ -81,7 +86,7 @@ class Floor:
         begun = time.monotonic()
         for thread in threads:
             thread.join()
-        return time.monotonic() - begun, [str(one[0]) for one in values]
+        return time.monotonic() - begun, [str(one[1]) for one in values]
 
     def close(self) -> None:
         """Close the connections."""

@@ -26,6 +26,11 @@ PATIENCE_S = 60.0
 Arrivals = dict[str, list[float]]
 
 
+def last_of_200(run: Run) -> None:
+    """The most screens only, for `bench intake`."""
+    _with_screens(run, max(SCREENS))
+
+
 def measure(run: Run) -> None:
     """1, 50 and 200 screens, the same rate of alerts."""
     for count in SCREENS:

@@ -55,6 +55,11 @@ class Table:
         p50, p99, worst = (1000 * percentile(seconds, share) for share in (0.5, 0.99, 1.0))
         self._line(name, f"{p50:.1f} ms", f"{p99:.1f} ms", f"{worst:.1f} ms", str(len(seconds)), goal, p99)
 
+    def micros(self, name: str, micros: Sequence[float], goal: Goal | None = None) -> None:
+        """A line of durations in microseconds; the goal judges the median."""
+        p50, p99, worst = (percentile(micros, share) for share in (0.5, 0.99, 1.0))
+        self._line(name, f"{p50:.0f} us", f"{p99:.0f} us", f"{worst:.0f} us", str(len(micros)), goal, p50)
+
     def value(self, name: str, text: str, n: int, goal: Goal | None = None, value: float = 0.0) -> None:
         """A line with one number."""
         self._line(name, text, "", "", str(n), goal, value)

@@ -3,7 +3,7 @@
  * events may come twice, late or out of order, and a snapshot plus events equals a fresh snapshot.
  */
 import { sha256Hex } from "./sha256";
-import type { Alert, Detail, Person, Snapshot, Status, TimelineEvent, Trailer } from "./wire";
+import type { Alert, Detail, HandOffs, Person, Snapshot, Status, TimelineEvent, Trailer } from "./wire";
 
 type Listener = () => void;
 
@@ -14,6 +14,7 @@ export class Store {
   readonly closed = new Map<string, Alert>();
   readonly details = new Map<string, Detail | { expired: true }>();
   readonly timelines = new Map<string, { version: number; events: TimelineEvent[] }>();
+  readonly handOffs = new Map<string, HandOffs>();
   status: Status | null = null;
   loaded = false;
   selected: string | null = null;

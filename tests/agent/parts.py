@@ -56,6 +56,7 @@ class Camera:
         self.stops = 0
         self.hang = False
         self.refuse = False
+        self.masks: list[bool] = []
 
     async def start(self, whip_url: str, token: str, trailer_label: str) -> None:
         self.started.append((whip_url, token, trailer_label))
@@ -68,6 +69,9 @@ class Camera:
     async def stop(self) -> None:
         self.active = False
         self.stops += 1
+
+    def mask(self, on: bool) -> None:
+        self.masks.append(on)
 
 
 def write_key(path: Path) -> Ed25519PrivateKey:
