@@ -172,7 +172,9 @@ def chromium() -> str:
 
 def test_env() -> dict:
     """Return the environment of every check and test: a test console, never a real one."""
-    clean = {key: value for key, value in stages.node_env().items() if not key.startswith("CSOC_")}
+    env = stages.node_env()
+    # CSOC_PICTURES names a folder: the browser tests keep what they see there, for a person to look at.
+    clean = {key: env[key] for key in env if not key.startswith("CSOC_") or key == "CSOC_PICTURES"}
     return dict(clean, CSOC_ENV="test", CSOC_CHROMIUM=chromium(), CSOC_NODE=str(stages.node() / "bin/node"))
 
 
