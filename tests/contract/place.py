@@ -150,6 +150,7 @@ class Place:
         self.data = Path(os.environ["CSOC_DATA_DIR"])
         self.secret = "gateway-secret-of-a-test-0123456789"
         self._browsers: dict[str, Browser] = {}
+        self._superuser: psycopg.Connection[Any] | None = None
 
     def __enter__(self) -> Place:
         from tests.scene import standing
@@ -168,6 +169,8 @@ class Place:
     def __exit__(self, *details: object) -> None:
         for client in [self.http, *(browser.http for browser in self._browsers.values())]:
             client.close()
+        if self._superuser is not None:
+            self._superuser.close()
         self.process.terminate()
         try:
             self.process.wait(10)
@@ -223,9 +226,19 @@ class Place:
 
     def sql(self, query: str, params: Any = ()) -> list[tuple[Any, ...]]:
         """Rows, as the database's superuser."""
-        with psycopg.connect(self.servers.url("postgres", self.database), autocommit=True) as connection:
-            cursor = connection.execute(query, params)
-            return cursor.fetchall() if cursor.description else []
+        try:
+            return self._rows(query, params)
+        except psycopg.errors.AdminShutdown:
+            # A test ended every connection, this one too.
+            self._superuser = None
+            return self._rows(query, params)
+
+    def _rows(self, query: str, params: Any) -> list[tuple[Any, ...]]:
+        if self._superuser is None:
+            url = self.servers.url("postgres", self.database)
+            self._superuser = psycopg.connect(url, autocommit=True)
+        cursor = self._superuser.execute(query, params)
+        return cursor.fetchall() if cursor.description else []
 
     def entries(self, verb: str = "", object_id: str = "") -> list[dict[str, Any]]:
         """Audit entries so far, in order. No sequencer runs here, so they are all in the inbox."""
