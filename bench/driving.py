@@ -212,17 +212,23 @@ def until(true: Callable[[], Any], seconds: float, what: str) -> Any:
 
 def rows(info: Info, ids: Iterable[str]) -> int:
     """How many of these alerts stand in the database."""
-    return _count(info, "SELECT count(*) FROM alerts_alert WHERE id = ANY(%s::uuid[])", list(ids))
+    return count(info, "SELECT count(*) FROM alerts_alert WHERE id = ANY(%s::uuid[])", list(ids))
 
 
 def entries(info: Info, ids: Iterable[str], verb: str = "alert.receive") -> int:
     """How many allowed entries of ``verb`` the log has for these alerts, once nothing waits."""
-    until(lambda: _count(info, "SELECT waiting FROM audit_waiting()") == 0, 120, "the audit inbox is empty")
+    settled(info)
     query = "SELECT count(*) FROM audit_log WHERE object = ANY(%s) AND verb = %s AND outcome = 'allowed'"
-    return _count(info, query, [f"alert:{one}" for one in ids], verb)
+    return count(info, query, [f"alert:{one}" for one in ids], verb)
 
 
-def _count(info: Info, query: str, *values: Any) -> int:
+def settled(info: Info) -> None:
+    """Wait until no entry waits for its place in the log. Errors: AssertionError after 120 s."""
+    until(lambda: count(info, "SELECT waiting FROM audit_waiting()") == 0, 120, "the audit inbox is empty")
+
+
+def count(info: Info, query: str, *values: Any) -> int:
+    """The one number that a query answers."""
     with psycopg.connect(info["database_url"]) as connection:
         row = connection.execute(query, values).fetchone()
     return int(row[0]) if row else 0

@@ -13,8 +13,10 @@ import time
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import psycopg
 
+from bench import driving
 from csoc.lib.ids import uuid7
 
 COPIED = (
@@ -38,6 +40,15 @@ WITH n AS (
 )
 INSERT INTO audit_inbox (uid, body) VALUES (%s, %s)
 """
+
+
+def pattern(info: driving.Info, speaker: driving.Speaker) -> str:
+    """Raise one alert whose rows are copied; returns its id once its entry is in the log."""
+    alert = speaker.gunshot()
+    with httpx.Client(base_url=info["url"], timeout=30) as http:
+        speaker.post(http, alert).raise_for_status()
+    driving.entries(info, [alert["id"]])
+    return str(alert["id"])
 
 
 class Floor:
@@ -87,6 +98,15 @@ class Floor:
         for thread in threads:
             thread.join()
         return time.monotonic() - begun, [str(one[1]) for one in values]
+
+    def one_by_one(self, count: int) -> tuple[list[float], list[str]]:
+        """Insert ``count`` alerts on one connection; returns the seconds of each commit and their ids."""
+        values, times = [self._values() for _ in range(count)], []
+        for one in values:
+            begun = time.perf_counter()
+            self._connections[0].execute(STATEMENT, one)
+            times.append(time.perf_counter() - begun)
+        return times, [str(one[1]) for one in values]
 
     def close(self) -> None:
         """Close the connections."""

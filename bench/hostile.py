@@ -1,4 +1,8 @@
-"""`bench hostile`: the storm of the tests at any length, by its seed, against a console of its own."""
+"""`bench hostile`: the storm of the tests at any length, by its seed, against a console of its own.
+
+Bodies are made one by one and only the first faults are kept in words, so a long storm takes no more memory
+than a short one. In the end the alerts that were taken must be rows and entries, and nothing else new.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agent.signing import Signer
+from bench import driving
 from bench.driving import ALERTS, Info, Person, Speaker
 from tests.contract import storm
 
@@ -24,24 +29,44 @@ ENROLMENT = {
 
 def measure(info: Info, n: int, seed: int) -> int:
     """Attack every door of a running console and print what it found; 0 when that is nothing."""
-    speaker, dana = Speaker(info), Person(info, "dispatcher")
-    where = urlsplit(info["url"])
-    report = storm.Report()
-    begun = time.monotonic()
-    jobs = []
-    for door in doors(info, speaker, dana):
-        count = n * SHARES[door.name] // 100 // CONNECTIONS
-        jobs += [(door, seed * CONNECTIONS + number, count) for number in range(CONNECTIONS)]
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        for number in range(0, len(jobs), CONNECTIONS):
-            pair = jobs[number : number + CONNECTIONS]
-            list(pool.map(lambda job: _attack(where.hostname or "", where.port or 80, job, report), pair))
-            print(f"  {report.sent} sent, {len(report.faults)} faults ({pair[0][0].name})", flush=True)
+    report, before, begun = storm.Report(), _kept(info), time.monotonic()
+    _storm(info, n, seed, report)
     took = time.monotonic() - begun
-    dana.leave()
-    print(f"seed {seed}: {report}\n  {took:.0f} s, {report.sent / took:.0f} a second")
-    print("\n".join(f"FAIL {fault}" for fault in report.faults[:50]))
-    return int(bool(report.faults) or report.sent < n * 0.98)
+    rows, entries = (now - then for now, then in zip(_kept(info), before, strict=True))
+    if not rows == entries == report.taken:
+        report.fault(f"{report.taken} were taken, there are {rows} new rows and {entries} new entries")
+    if report.sent < n * 0.98:
+        report.fault(f"only {report.sent} of {n} were answered")
+    print(f"seed {seed}: {report}")
+    print(f"  {took:.0f} s, {report.sent / took:.0f} a second; bugs found: {report.found}")
+    print("\n".join(f"FAIL {fault}" for fault in report.faults))
+    return int(report.found > 0)
+
+
+def _storm(info: Info, n: int, seed: int, report: storm.Report) -> None:
+    """Door after door, each on ``CONNECTIONS`` connections at once."""
+    where = urlsplit(info["url"])
+    with Person(info, "dispatcher") as dana, ThreadPoolExecutor(CONNECTIONS) as pool:
+        for door in doors(info, Speaker(info), dana):
+            count, answered = n * SHARES[door.name] // 100 // CONNECTIONS, report.statuses.copy()
+            halves = [
+                pool.submit(
+                    _attack, where.hostname or "", where.port or 80,
+                    (door, seed * CONNECTIONS + number, count), report,
+                )
+                for number in range(CONNECTIONS)
+            ]  # fmt: skip
+            for half in halves:
+                half.result()
+            told = ", ".join(f"{code}: {much}" for code, much in sorted((report.statuses - answered).items()))
+            print(f"  {report.sent} sent, {report.found} faults; {door.name} answered {told}", flush=True)
+
+
+def _kept(info: Info) -> tuple[int, int]:
+    """How many alerts there are, and entries of them in the log, once nothing waits."""
+    driving.settled(info)
+    entries = "SELECT count(*) FROM audit_log WHERE verb = 'alert.receive' AND outcome = 'allowed'"
+    return driving.count(info, "SELECT count(*) FROM alerts_alert"), driving.count(info, entries)
 
 
 def _attack(host: str, port: int, job: tuple[storm.Door, int, int], report: storm.Report) -> None:

@@ -1,7 +1,8 @@
 """`bench memory`: the web process over 50,000 alerts, its resident memory every 5,000.
 
-Nine tenths come as catch-up in arrays of 100, the rest one by one, as trailers send them. After the warm-up
-(the first fifth: pools, caches and the allocator's arenas fill) the process may grow by ``BOUND_MB`` at most.
+Nine tenths come as catch-up in arrays of 100, the rest one by one, as trailers send them. It is flat when the
+highest reading of the last third is at most ``BOUND_MB`` above the one at the end of the warm-up (the first
+fifth: pools, caches and the allocator's arenas fill). Every alert must be a row and an entry, or it is FAIL.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent.signing import Signer
+from bench import driving
 from bench.driving import ALERTS, Info, Speaker
 from tests.contract.storm import Wire
 
@@ -37,24 +40,32 @@ def grown(readings: list[float]) -> float:
 
 def measure(info: Info, n: int) -> int:
     """Post ``n`` alerts, print the readings, and judge the growth; 0 when it is within the bound."""
-    pid = int(info["pids"]["web"])
-    readings = readings_over(info, n, lambda: resident_mb(pid), show=True)
-    growth = grown(readings)
-    print(f"grown by {growth:.1f} MB after the warm-up; the bound is {BOUND_MB:.0f} MB")
-    if int(info["pids"]["web"]) != pid or growth > BOUND_MB:
-        print("FAIL the web process does not stay flat")
+    pid, ids = int(info["pids"]["web"]), []
+    readings = readings_over(info, n, lambda: resident_mb(pid), ids, show=True)
+    rows, entries, growth = driving.rows(info, ids), driving.entries(info, ids), grown(readings)
+    print(f"alerts accepted {len(ids)}, rows {rows}, audit entries {entries}")
+    if not rows == entries == len(ids):
+        print("FAIL rows or audit entries are not as many as were accepted")
         return 1
-    return 0
+    flat = growth <= BOUND_MB
+    print(f"grown by {growth:.1f} MB after the warm-up, at most {BOUND_MB:.0f} MB: ", end="")
+    print("flat" if flat else "NOT flat\nFAIL the web process grows")
+    return int(not flat)
 
 
-def readings_over(info: Info, n: int, read: object, *, show: bool = False) -> list[float]:
-    """The readings before the first alert and after each tenth of ``n`` alerts. Errors: AssertionError."""
-    assert callable(read)
+def readings_over(
+    info: Info, n: int, read: Callable[[], float], ids: list[str] | None = None, *, show: bool = False
+) -> list[float]:
+    """The readings before the first alert and after each tenth of ``n`` alerts; ``ids`` gets what was taken.
+
+    Errors: AssertionError when one is not taken.
+    """
+    taken = ids if ids is not None else []
     speaker = Speaker(info)
     signer: Signer = speaker._signer
     where = urlsplit(info["url"])
     wire = Wire(where.hostname or "", where.port or 80)
-    readings = [float(read())]
+    readings = [read()]
 
     def post(path: str, value: object) -> bytes:
         raw = json.dumps(value).encode()
@@ -70,11 +81,15 @@ def readings_over(info: Info, n: int, read: object, *, show: bool = False) -> li
         while left:
             size = min(AT_ONCE, left)
             left -= size
-            rows = json.loads(post(BULK, [speaker.gunshot() for _ in range(size)]))
-            assert all(row["status"] == 201 for row in rows), rows[:2]
+            alerts = [speaker.gunshot() for _ in range(size)]
+            rows = json.loads(post(BULK, alerts))
+            assert [row["status"] for row in rows] == [201] * size, rows[:2]
+            taken += [alert["id"] for alert in alerts]
         for _single in range(singles):
-            post(ALERTS, speaker.gunshot())
-        readings.append(float(read()))
+            alert = speaker.gunshot()
+            post(ALERTS, alert)
+            taken.append(alert["id"])
+        readings.append(read())
         if show:
             rate = n // STEPS / (time.monotonic() - begun)
             print(

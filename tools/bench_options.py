@@ -15,7 +15,8 @@ and stops it again. Exit code 1 when anything is FAIL. `audit` measures the log 
 an entry costs, how soon it is sealed, how fast an outsider verifies it. `deployments` runs the races of two
 people on one deployment, --n rounds, on a database of its own. `hostile` sends --n hostile bodies of
 --seed (25000) to every door, `traces` --n refused bodies with a marker (10000) and searches everything
-for it, `memory` posts --n alerts (50000) and watches the web process.
+for it, `memory` posts --n alerts (50000) and watches the web process. `intake` fetches its peer,
+alerta-server, into .cache/peer; without a package index it says so and measures the rest.
 `hotlist` imports a plate list of a million rows."""
 
 

@@ -11,6 +11,7 @@ import itertools
 import json
 import random
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -316,23 +317,43 @@ class Door:
     rows: bool = False
 
 
+#: So many faults are kept in words; all are counted.
+KEPT = 200
+
+
 @dataclass
 class Report:
-    """What a storm found: how many of each class and status, what was taken, and every fault."""
+    """What a storm found: how many of each class and status, what was taken, and the faults."""
 
     sent: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
     taken: int = 0
     slowest_s: float = 0.0
+    found: int = 0
     faults: list[str] = field(default_factory=list)
+    #: Several connections write into one report.
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def fault(self, what: str) -> None:
+        """Count a fault, and keep the first ``KEPT`` in words: a long storm must not fill the memory."""
+        self.found += 1
+        if len(self.faults) < KEPT:
+            self.faults.append(what)
+
+    def count(self, kind: str, answer: Answer) -> None:
+        """Count an answer."""
+        self.sent += 1
+        self.kinds[kind] += 1
+        self.statuses[answer.status] += 1
+        self.slowest_s = max(self.slowest_s, answer.seconds)
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{name} {count}" for name, count in self.kinds.most_common())
         statuses = ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()))
         return (
             f"{self.sent} hostile bodies; {kinds}\n  answers {statuses}; slowest {self.slowest_s:.2f} s;"
-            f" {self.taken} were valid after all and were taken; {len(self.faults)} faults"
+            f" {self.taken} were valid after all and were taken; {self.found} faults"
         )
 
 
@@ -342,15 +363,14 @@ def attack(wire: Wire, door: Door, seed: int, n: int, report: Report) -> None:
         try:
             answer = wire.ask(door.path, door.headers(body), body.raw)
         except OSError as error:
-            report.faults.append(f"{door.name}, seed {seed}, {body.kind}: {error}: {body.raw[:200]!r}")
+            with report.lock:
+                report.fault(f"{door.name}, seed {seed}, {body.kind}: {error}: {body.raw[:200]!r}")
             continue
-        report.sent += 1
-        report.kinds[body.kind] += 1
-        report.statuses[answer.status] += 1
-        report.slowest_s = max(report.slowest_s, answer.seconds)
-        wrong = judged(door, body, answer, report)
-        if wrong:
-            report.faults.append(f"{door.name}, seed {seed}, {body.kind}: {wrong}: {body.raw[:300]!r}")
+        with report.lock:
+            report.count(body.kind, answer)
+            wrong = judged(door, body, answer, report)
+            if wrong:
+                report.fault(f"{door.name}, seed {seed}, {body.kind}: {wrong}: {body.raw[:300]!r}")
 
 
 def judged(door: Door, body: Body, answer: Answer, report: Report) -> str | None:

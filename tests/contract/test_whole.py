@@ -22,9 +22,9 @@ CONTROL = "CONTROLQ9"
 
 def test_nothing_of_refused_bodies_is_anywhere(console: RunningConsole) -> None:
     info, since = console.info, time.time() - 1
-    statuses = traces.send(info, N, SEED)
-    assert sum(statuses.values()) == N
-    assert {400, 401, 403, 404, 409, 413, 415, 422} <= set(statuses)
+    report = traces.send(info, N, SEED)
+    assert (report.faults, report.sent) == ([], N)
+    assert {400, 401, 403, 404, 409, 413, 415, 422} <= set(report.statuses)
     found, looked = traces.search(info, console.data, since)
     assert found == []
     assert looked["tables"] > 60 and looked["files of the database"] > 500, looked
