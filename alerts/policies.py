@@ -8,6 +8,7 @@ from accounts.models import Role, User
 from accounts.policies import require_role
 from accounts.selectors import person_wire
 from alerts.handoff.targets import targets
+from alerts.media.refusing import upload_over
 from alerts.models import Alert, HandOff, HotlistUpload
 from alerts.schemas import AlertBody, schema_error
 from csoc.lib import clock
@@ -170,11 +171,6 @@ def in_upload_window(alert: Alert, now: datetime) -> None:
     """Errors: Refused too-old 410."""
     if now >= upload_until(alert):
         raise upload_over()
-
-
-def upload_over() -> Refused:
-    """Return the 410 for what came too late, and for what nothing is kept of any more."""
-    return Refused("too-old", "Nothing more of this alert is taken.", 410)
 
 
 def _speaks_for_itself(trailer: Trailer, body: AlertBody, now: datetime) -> None:
