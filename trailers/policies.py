@@ -66,10 +66,22 @@ def may_confirm(actor: Any, key: TrailerKey) -> None:
     require_role(actor, *KEEPERS)
     same_agency(actor, key.trailer)
     if key.state != TrailerKey.State.PENDING:
-        sentence = _("%(keyid)s is %(state)s already.") % {"keyid": key.keyid, "state": key.state}
-        raise Refused("not-pending", sentence, 409)
+        raise _not_pending(key)
     if key.made_by_id == actor.person_id:
         raise Refused("own-request", _("You made this key's token. Another person must confirm it."), 403)
+
+
+def _not_pending(key: TrailerKey) -> Refused:
+    """Return what became of it, with the name of whoever was first."""
+    told: dict[str, Any] = {"keyid": key.keyid, "state": key.state}
+    person, at = key.revoked_by or key.confirmed_by, clock.wire(key.revoked_at or key.confirmed_at)
+    if person is None or at is None:
+        return Refused("not-pending", _("%(keyid)s is %(state)s already.") % told, 409)
+    told |= {"name": person.name, "at": at}
+    sentence = _("%(name)s confirmed %(keyid)s at %(at)s.")
+    if key.state == TrailerKey.State.REVOKED:
+        sentence = _("%(name)s revoked %(keyid)s at %(at)s.")
+    return Refused("not-pending", sentence % told, 409, by=person_wire(person), at=at)
 
 
 def may_revoke(actor: Any, key: TrailerKey) -> None:

@@ -172,9 +172,15 @@ def _break(upload: HotlistUpload, refused: Refused, now: datetime) -> None:
     if refused.code in _KEEPS:
         return
     if refused.code == "figures-changed":
-        HotlistUpload.objects.filter(pk=upload.pk).update(before=refused.extra["before"])
+        # Since the rollback somebody may have let it through; then nothing of it changes any more.
+        still = HotlistUpload.objects.filter(pk=upload.pk, state=State.WAITING)
+        still.update(before=refused.extra["before"])
         return
-    upload = uploads.locked(upload)
+    try:
+        upload = uploads.locked(upload)
+    except Refused:
+        # Somebody else works on it by now and comes to the same; this one is told what was found here.
+        return
     if upload.state in (State.RECEIVING, State.WAITING):
         _decide(upload, State.BROKEN, None, now, refused.code[:32])
 
