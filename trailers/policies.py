@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts import sessions
 from accounts.models import Role
 from accounts.policies import require_role
-from accounts.selectors import person_wire
+from accounts.selectors import has_role, person_wire
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 
@@ -124,6 +124,11 @@ def token_usable(token: EnrolmentToken, at: datetime) -> None:
 def may_see_fleet(actor: Any) -> None:
     """Technicians, and those who confirm or revoke keys beside them."""
     require_role(actor, *FLEET_READERS)
+
+
+def sees_fleet(actor: Any) -> bool:
+    """Whether this person may, for what another page says of the fleet."""
+    return has_role(actor, *FLEET_READERS)
 
 
 def may_acknowledge_warning(actor: Any, trailer: Trailer, warning: TrailerWarning | None, level: str) -> None:

@@ -238,6 +238,8 @@ export const M = {
   whenBackPara: "The board is fetched fresh and compared with this one before it goes live again.",
   withdrawnPara: "Your account no longer has this board. Whatever is on the screen is from before and may not be acted on.",
 
+  warned: (n: number) => (n === 1 ? "trailer with a warning" : "trailers with a warning"),
+
   mapAsOf: (at: string) => `Positions as of ${at}`,
   ring: "500 m",
   lostWord: "lost", okWord: "ok", offWord: "off", faultWord: "fault", unknownWord: "unknown",
