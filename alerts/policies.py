@@ -8,6 +8,7 @@ from accounts.models import Role, User
 from accounts.policies import require_role
 from accounts.selectors import person_wire
 from alerts.handoff.targets import targets
+from alerts.media.refusing import upload_over
 from alerts.models import Alert, HandOff, HotlistUpload
 from alerts.schemas import AlertBody, schema_error
 from csoc.lib import clock
@@ -172,11 +173,6 @@ def in_upload_window(alert: Alert, now: datetime) -> None:
         raise upload_over()
 
 
-def upload_over() -> Refused:
-    """Return the 410 for what came too late, and for what nothing is kept of any more."""
-    return Refused("too-old", "Nothing more of this alert is taken.", 410)
-
-
 def _speaks_for_itself(trailer: Trailer, body: AlertBody, now: datetime) -> None:
     if body.occurred > now + FUTURE_BY:
         raise schema_error("/occurred_at", "future")
@@ -277,7 +273,19 @@ def may_decide_upload(actor: User, upload: HotlistUpload, now: datetime) -> None
     if upload.started_by_id == actor.person_id:
         raise Refused("own-request", _("You brought this list. Another supervisor has to look at it."))
     if upload.state != HotlistUpload.State.WAITING or upload.expires_at <= now:
-        raise Refused("not-waiting", _("This list does not wait for anybody any more."), 409)
+        raise _not_waiting(upload)
+
+
+def _not_waiting(upload: HotlistUpload) -> Refused:
+    """Return that it is over, with the name of whoever decided on it, if it was somebody."""
+    person, at = upload.decided_by, clock.wire(upload.decided_at)
+    if person is None:
+        return Refused("not-waiting", _("This list does not wait for anybody any more."), 409)
+    sentence = _("%(name)s refused this list at %(at)s.")
+    if upload.state == HotlistUpload.State.PUBLISHED:
+        sentence = _("%(name)s let this list through at %(at)s.")
+    told = {"name": person.name, "at": at}
+    return Refused("not-waiting", sentence % told, 409, by=person_wire(person), at=at)
 
 
 def may_refuse_upload(actor: User, upload: HotlistUpload, code: str, words: str) -> None:
@@ -286,7 +294,7 @@ def may_refuse_upload(actor: User, upload: HotlistUpload, code: str, words: str)
     mine = upload.started_by_id == actor.person_id
     states = (HotlistUpload.State.WAITING, *((HotlistUpload.State.RECEIVING,) if mine else ()))
     if upload.state not in states:
-        raise Refused("not-waiting", _("This list does not wait for anybody any more."), 409)
+        raise _not_waiting(upload)
     if code not in REFUSALS or (code == "withdrawn") != mine:
         raise Refused("reason-missing", _("Choose why it is not taken."), 422, field="code")
     if not mine and not 3 <= len(words.strip()) <= 1000:

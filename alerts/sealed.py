@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 import vault
-from alerts import policies
+from alerts.media.refusing import upload_over
 from alerts.models import Alert, AlertDetail, AlertMedia, AlertNote
 from alerts.schemas import AlertBody
 from csoc.lib.errors import Refused, nothing_here
@@ -77,7 +77,7 @@ def announced_media(alert: Alert, kind: str) -> dict[str, Any]:
     try:
         notice = (open_detail(alert).get(alert.kind) or {}).get(kind)
     except vault.Gone:
-        raise policies.upload_over() from None
+        raise upload_over() from None
     if notice is None:
         raise nothing_here()
     found: dict[str, Any] = notice

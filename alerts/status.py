@@ -9,7 +9,8 @@ from accounts.selectors import glass_of_agency, glass_wire
 from alerts import selectors
 from alerts.handoff.selectors import cad_status
 from csoc.lib import clock
-from trailers.selectors import trailer_wire, trailers_visible_to
+from trailers.policies import sees_fleet
+from trailers.selectors import trailer_wire, trailers_visible_to, trailers_warned
 
 
 def board_status(user: User) -> dict[str, Any]:
@@ -37,11 +38,15 @@ def board_status(user: User) -> dict[str, Any]:
     }
 
 
-def _trailers(user: User) -> dict[str, int]:
-    """How many trailers are deployed, and how many of them reported lately."""
+def _trailers(user: User) -> dict[str, int | None]:
+    """How many trailers are deployed, how many of them reported lately, and how many have a warning.
+
+    ``warned`` is None for who may not see the fleet.
+    """
     wires = [trailer_wire(trailer) for trailer in trailers_visible_to(user)]
     deployed = [wire for wire in wires if wire["deployment"]]
     return {
         "deployed": len(deployed),
         "reporting": sum(wire["state"] in ("active", "fault") for wire in deployed),
+        "warned": trailers_warned(user) if sees_fleet(user) else None,
     }

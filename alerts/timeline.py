@@ -61,6 +61,8 @@ def _words(event: AlertEvent) -> str:
             return _("compared the plate: %s") % code
         case "alert.hand_off":
             return _("handed it off: %s") % name_of(event.code)
+        case "alert.hand_off_end" if event.code == "fetched":
+            return _("downloaded the hand-off")
         case "alert.hand_off_end" if event.code == "delivered":
             return _("%s took the hand-off") % name_of("cad")
         case "alert.hand_off_end":

@@ -6,6 +6,7 @@ import { Banner } from "./board/banner";
 import { Bar } from "./board/bar";
 import { DetailPanel } from "./board/detail";
 import { must, setText } from "./board/dom";
+import { FleetWord } from "./board/fleet";
 import { HandOffDesk } from "./board/handoff";
 import { listen } from "./board/keys";
 import { Link } from "./board/link";
@@ -41,6 +42,7 @@ const strip = new Strip(store, link, chooseTrailer);
 const shift = new ShiftPanel(store, link, alarm);
 const banner = new Banner(store, link, alarm, video, boot);
 const bar = new Bar(store, link, alarm);
+const fleetWord = new FleetWord(store, link);
 let selectedByPageAt = -SEEN_MS;
 let before: Map<string, number> | null = null;
 /** What the page selected by itself, until the person has moved. */
@@ -140,7 +142,7 @@ function paint(): void {
   if (state === "lost") { link.markLost(); before ??= new Map([...store.alerts].map(([id, alert]) => [id, alert.version])); }
   if (state === "ended") video.blank(M.bannerRight);
   if (document.body.dataset["link"] !== state) document.body.dataset["link"] = state;
-  for (const part of [video, bar, banner, queue, detail, shift, strip, map, table]) part.render();
+  for (const part of [video, bar, fleetWord, banner, queue, detail, shift, strip, map, table]) part.render();
 }
 
 function tick(): void {

@@ -44,6 +44,11 @@ class Life:
         return WORDS[self.word]
 
     @property
+    def near(self) -> bool:
+        """Whether its end is so near, or past, that somebody has to see to it."""
+        return self.word in ("ends", "expired")
+
+    @property
     def level(self) -> str:
         """How a screen marks it: `fault`, `caution`, or nothing."""
         if self.word in ("expired", "revoked") or (self.word == "ends" and (self.days or 0) <= WARN_DAYS[2]):

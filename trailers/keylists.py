@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -94,9 +95,9 @@ def enrolment_rows(user: Any, at: datetime) -> list[TrailerRow]:
     ]
 
 
-def lives_of(user: Any, at: datetime) -> dict[int, Life]:
-    """Return how each trailer of the user's agency stands with its keys, by the trailer's row id."""
-    found: dict[int, list[TrailerKey]] = {trailer.pk: [] for trailer in trailers_visible_to(user)}
+def lives_of(trailer_ids: Iterable[int], at: datetime) -> dict[int, Life]:
+    """Return how each of these trailers stands with its keys at `at`, by the trailer's row id: one query."""
+    found: dict[int, list[TrailerKey]] = {pk: [] for pk in trailer_ids}
     for key in TrailerKey.objects.filter(trailer__in=found):
         found[key.trailer_id].append(key)
     return {pk: keylife.standing_of(keys, at) for pk, keys in found.items()}

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts import sessions
 from accounts.models import Role
 from accounts.policies import require_role
-from accounts.selectors import person_wire
+from accounts.selectors import has_role, person_wire
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 
@@ -66,10 +66,22 @@ def may_confirm(actor: Any, key: TrailerKey) -> None:
     require_role(actor, *KEEPERS)
     same_agency(actor, key.trailer)
     if key.state != TrailerKey.State.PENDING:
-        sentence = _("%(keyid)s is %(state)s already.") % {"keyid": key.keyid, "state": key.state}
-        raise Refused("not-pending", sentence, 409)
+        raise _not_pending(key)
     if key.made_by_id == actor.person_id:
         raise Refused("own-request", _("You made this key's token. Another person must confirm it."), 403)
+
+
+def _not_pending(key: TrailerKey) -> Refused:
+    """Return what became of it, with the name of whoever was first."""
+    told: dict[str, Any] = {"keyid": key.keyid, "state": key.state}
+    person, at = key.revoked_by or key.confirmed_by, clock.wire(key.revoked_at or key.confirmed_at)
+    if person is None or at is None:
+        return Refused("not-pending", _("%(keyid)s is %(state)s already.") % told, 409)
+    told |= {"name": person.name, "at": at}
+    sentence = _("%(name)s confirmed %(keyid)s at %(at)s.")
+    if key.state == TrailerKey.State.REVOKED:
+        sentence = _("%(name)s revoked %(keyid)s at %(at)s.")
+    return Refused("not-pending", sentence % told, 409, by=person_wire(person), at=at)
 
 
 def may_revoke(actor: Any, key: TrailerKey) -> None:
@@ -112,6 +124,11 @@ def token_usable(token: EnrolmentToken, at: datetime) -> None:
 def may_see_fleet(actor: Any) -> None:
     """Technicians, and those who confirm or revoke keys beside them."""
     require_role(actor, *FLEET_READERS)
+
+
+def sees_fleet(actor: Any) -> bool:
+    """Whether this person may, for what another page says of the fleet."""
+    return has_role(actor, *FLEET_READERS)
 
 
 def may_acknowledge_warning(actor: Any, trailer: Trailer, warning: TrailerWarning | None, level: str) -> None:

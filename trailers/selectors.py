@@ -55,6 +55,12 @@ def warnings_waiting(user: Any) -> int:
     return waiting.filter(trailer__agency_id=user.person.agency_id).count()
 
 
+def trailers_warned(user: Any) -> int:
+    """Return on how many trailers of the user's agency a technical warning stands, taken on or not."""
+    standing = TrailerWarning.objects.filter(ended_at=None, trailer__agency_id=user.person.agency_id)
+    return standing.values("trailer").distinct().count()
+
+
 def get_trailer(name: str) -> Trailer:
     """Return the trailer called `name` (`TRL-0007`). Errors: Refused 404 `not-found`."""
     digits = name.removeprefix("TRL-")

@@ -83,12 +83,16 @@ class Document(APIView):
     """``GET /api/v1/alerts/{id}/hand-off/{receipt}/cap.xml`` and ``eido.json``: one document as a file."""
 
     form = ""
+    # A HEAD would settle the receipt of what nobody got.
+    http_method_names = ("get", "options")
 
     @extend_schema(responses={200: OpenApiTypes.BINARY})
     @audit.guard("alert.hand_off_download", object=_ref)
     def get(self, request: Request, alert_id: UUID, receipt: UUID) -> HttpResponse:
         """Give it. Errors: Refused ``not-found``, ``detail-expired``."""
-        content = selectors.document(request.user, alert_id, receipt, self.form)
+        content = services.fetch_document(
+            actor=request.user, alert_id=alert_id, receipt=receipt, form=self.form
+        )
         response = HttpResponse(content, content_type=MEDIA_TYPES[self.form])
         response["Content-Disposition"] = f'attachment; filename="hand-off-{receipt}-{self.form}"'
         response["X-Content-Type-Options"] = "nosniff"

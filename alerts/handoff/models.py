@@ -19,11 +19,11 @@ class HandOff(models.Model):
         CAD = "cad"
 
     class State(models.TextChoices):
-        #: A file: ready to be downloaded. The CAD: it does not have it, the next try is due.
+        #: A file: nobody has downloaded it yet. The CAD: it does not have it, the next try is due.
         QUEUED = "queued"
         #: It left, and no answer is known: under way, or the process died. It will be sent again.
         SENT = "sent"
-        #: The receiver answered that it has it.
+        #: The CAD answered that it has it; a file was downloaded for the first time.
         DELIVERED = "delivered"
         FAILED = "failed"
 

@@ -22,6 +22,8 @@ from csoc.lib.errors import Refused, nothing_here
 #: One piece: every route takes that much (csoc/server.py), so that no long body needs a way around it.
 CHUNK_BYTES = 120_000
 KEPT_FOR = timedelta(hours=24)
+#: Why an upload ended that another way of bringing the version in was faster than.
+OVERTAKEN = "version-not-risen"
 #: Uploads that one person may have open: each takes room until it is over.
 MAX_OPEN = 3
 
@@ -107,7 +109,9 @@ def pieces(upload: HotlistUpload) -> Iterator[bytes]:
 
 
 def require_receiving(upload: HotlistUpload, now: datetime) -> None:
-    """Errors: Refused ``upload-over`` (409) unless pieces may still come."""
+    """Errors: Refused ``version-not-risen``, ``upload-over`` (409) unless pieces may still come."""
+    if upload.code == OVERTAKEN:
+        raise broken(OVERTAKEN, _("This version of the list, or a later one, is in force already."), 409)
     if upload.state != HotlistUpload.State.RECEIVING or upload.expires_at <= now:
         raise Refused("upload-over", _("This upload is over. Begin again."), 409)
 

@@ -27,3 +27,8 @@ def refused(code: str) -> Refused:
     """Return the 422 of the contract. It names nothing of the body."""
     sentence = _("Refused: %s. Nothing of it was kept.") % REASONS[code]
     return Refused(code, sentence, 422)
+
+
+def upload_over() -> Refused:
+    """Return the 410 for what came too late, and for what nothing is kept of any more."""
+    return Refused("too-old", "Nothing more of this alert is taken.", 410)

@@ -10,7 +10,7 @@ from .acts import (
     verify_plate,
 )
 from .erasure import delete_detail_of, delete_removed_entries, oldest_detail
-from .handing_off import hand_off_alert
+from .handing_off import fetch_document, hand_off_alert
 from .intake import Answer, receive_alert, receive_alerts
 from .lists import (
     approve_upload,
@@ -34,6 +34,7 @@ __all__ = [
     "delete_detail_of",
     "delete_removed_entries",
     "end_stale_uploads",
+    "fetch_document",
     "finish_upload",
     "hand_back_alert",
     "hand_off_alert",

@@ -15,11 +15,12 @@ import vault
 from accounts.models import User
 from alerts import policies
 from alerts.handoff import cap, eido, sealing, targets
+from alerts.handoff import selectors as documents
 from alerts.handoff.facts import MAX_NOTE, Facts, Message, facts_of
 from alerts.handoff.models import HandOff
 from alerts.models import Alert
 from alerts.selectors import locked
-from alerts.telling import event, push, ref
+from alerts.telling import event, push, push_hand_off, ref
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 
@@ -56,11 +57,32 @@ def hand_off_alert(
     return row
 
 
+@transaction.atomic
+def fetch_document(*, actor: User, alert_id: UUID, receipt: UUID, form: str) -> bytes:
+    """Return one document of a hand-off by file. Whoever fetches the first one settles its receipt.
+
+    That somebody looked is an entry each time, which the view's guard writes; that it is delivered, is one.
+    Errors: Refused ``not-found``, ``detail-expired`` (410).
+    """
+    content = documents.document(actor, alert_id, receipt, form)
+    rows = HandOff.objects.select_for_update(of=("self",)).select_related("alert__agency")
+    row = rows.get(pk=receipt)
+    if row.state == HandOff.State.QUEUED:
+        now = clock.now()
+        row.settle(now)
+        row.save(update_fields=["state", "settled_at", "due_at", "fault"])
+        event(row.alert, "alert.hand_off_end", now, actor.person, "fetched")
+        outcome = audit.Outcome("allowed", n=1, bytes=len(content))
+        audit.record("alert.hand_off_end", ref(row.alert), reason=audit.Reason(row.target), outcome=outcome)
+        push_hand_off(row)
+    return content
+
+
 def _sealed(row: HandOff, alert: Alert, facts: Facts) -> tuple[datetime, bytes]:
     addressee = targets.name_of(row.target)
-    documents = {"cap.xml": cap.document(facts, addressee), "eido.json": eido.document(facts)}
+    both = {"cap.xml": cap.document(facts, addressee), "eido.json": eido.document(facts)}
     try:
-        return sealing.seal(row, alert, documents)
+        return sealing.seal(row, alert, both)
     except vault.EpochGone:
         raise Refused(
             "detail-expired", _("The details were erased 48 hours after capture. Hand over by radio."), 410

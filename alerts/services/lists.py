@@ -36,6 +36,7 @@ def import_hotlist(
         came = publishing.publish(told=told, source=source(), importer=actor.person, now=now, actor=actor)
         if came.version is not None:
             audit.record("hotlist.import", _ref(actor, told), outcome=_rows(came.after))
+            _overtake(actor, told, now)
             return came.version
         upload = uploads.open_upload(actor, told, now)
         uploads.keep_all(upload, source(), now)
@@ -75,6 +76,7 @@ def finish_upload(*, actor: User, upload_id: UUID) -> HotlistUpload:
                 return upload
             _decide(upload, State.PUBLISHED, None, now)
             audit.record("hotlist.import", _ref(actor, told), outcome=_rows(came.after))
+            _overtake(actor, told, now)
             return upload
     except Refused as refused:
         _break(upload, refused, now)
@@ -100,6 +102,7 @@ def approve_upload(*, actor: User, upload_id: UUID, before: int) -> HotlistUploa
             )  # fmt: skip
             _decide(upload, State.PUBLISHED, actor.person, now)
             audit.record("hotlist.approve", _ref(actor, told), outcome=_rows(told.rows))
+            _overtake(actor, told, now)
             return upload
     except Refused as refused:
         _break(upload, refused, now)
@@ -156,6 +159,23 @@ def _wait(upload: HotlistUpload, before: int, actor: User, told: manifest.Manife
     )  # fmt: skip
 
 
+def _overtake(actor: User, told: manifest.Manifest, now: datetime) -> None:
+    """End the uploads that the new version has overtaken: none of them could come in any more.
+
+    The same version begun twice, or brought in by another way meanwhile, else stood there as unfinished or
+    waiting for a day. What somebody works on at this moment is left: it waits for the list, which is held
+    here, and finds out by itself.
+    """
+    open_ones = HotlistUpload.objects.filter(
+        agency=actor.person.agency, list_id=told.list_id, version__lte=told.version,
+        state__in=(State.RECEIVING, State.WAITING),
+    )  # fmt: skip
+    for upload in open_ones.select_for_update(of=("self",), skip_locked=True):
+        _decide(upload, State.BROKEN, None, now, uploads.OVERTAKEN)
+        reason, outcome = audit.Reason("overtaken"), _rows(upload.rows)
+        audit.record("hotlist.lapse", _ref(actor, told), reason=reason, outcome=outcome)
+
+
 def _decide(upload: HotlistUpload, state: str, person: Person | None, now: datetime, code: str = "") -> None:
     upload.state, upload.decided_by, upload.decided_at, upload.code = state, person, now, code
     upload.save(update_fields=["state", "decided_by", "decided_at", "code"])
@@ -172,9 +192,15 @@ def _break(upload: HotlistUpload, refused: Refused, now: datetime) -> None:
     if refused.code in _KEEPS:
         return
     if refused.code == "figures-changed":
-        HotlistUpload.objects.filter(pk=upload.pk).update(before=refused.extra["before"])
+        # Since the rollback somebody may have let it through; then nothing of it changes any more.
+        still = HotlistUpload.objects.filter(pk=upload.pk, state=State.WAITING)
+        still.update(before=refused.extra["before"])
         return
-    upload = uploads.locked(upload)
+    try:
+        upload = uploads.locked(upload)
+    except Refused:
+        # Somebody else works on it by now and comes to the same; this one is told what was found here.
+        return
     if upload.state in (State.RECEIVING, State.WAITING):
         _decide(upload, State.BROKEN, None, now, refused.code[:32])
 

@@ -15,7 +15,7 @@ import audit
 import vault
 from alerts import policies, sealed
 from alerts.media import clip, crop, slots
-from alerts.media.refusing import refused
+from alerts.media.refusing import refused, upload_over
 from alerts.models import Alert, AlertMedia
 from alerts.selectors import locked
 from alerts.telling import event, push, push_media, ref
@@ -107,7 +107,7 @@ def _keep(
     try:
         epoch, facts, media = sealed.seal_media(alert, kind, told, kept)
     except vault.EpochGone:
-        raise policies.upload_over() from None
+        raise upload_over() from None
     AlertMedia.objects.create(alert=alert, kind=kind, at=now, epoch=epoch, facts=facts, sealed=media)
     event(alert, _RECEIVE[kind], now)
     audit.record(_RECEIVE[kind], ref(alert))

@@ -212,7 +212,8 @@ function line(one: Receipt): HTMLElement {
   const files = Object.entries(one.files);
   const failed = one.state === "failed";
   const glyph = failed ? "x" : one.state === "delivered" ? "check" : one.target === "file" ? "file" : "clockPlain";
-  const said = one.target === "file" ? (failed ? M.handOffGone : M.handOffFile) : failed ? M.handOffFailed(M.handOffFault(one.fault)) : one.state === "delivered" ? M.handOffDelivered(clock(one.settled_at ?? one.at))
+  const fetched = one.state === "delivered" ? M.handOffFetched(clock(one.settled_at ?? one.at), files.length > 0) : M.handOffFile;
+  const said = one.target === "file" ? (failed ? M.handOffGone : fetched) : failed ? M.handOffFailed(M.handOffFault(one.fault)) : one.state === "delivered" ? M.handOffDelivered(clock(one.settled_at ?? one.at))
     : one.attempts === 0 ? M.handOffQueued : M.handOffWaits(one.attempts, M.handOffFault(one.fault));
   return h("div", { class: `ho-line${failed && one.target === "cad" ? " fault" : ""}`, "data-receipt": one.id, "data-state": one.state },
     icon(glyph, 16),

@@ -197,7 +197,8 @@ export const M = {
   handOffWaits: (tries: number, why: string) => `NOT delivered yet, ${tries} ${tries === 1 ? "try" : "tries"}${why ? `: ${why}` : ""}. Trying again.`,
   handOffDelivered: (at: string) => `has it since ${at}`,
   handOffFailed: (why: string) => `does NOT have it: ${why}. Hand over by radio.`,
-  handOffFile: "ready:",
+  handOffFile: "ready, not downloaded yet:",
+  handOffFetched: (at: string, there: boolean) => `downloaded at ${at}${there ? "; again:" : ", erased since"}`,
   handOffGone: "erased 48 h after capture",
   handOffFault: (code: string): string => {
     const http = /^(refused|http)-(\d+)$/.exec(code);
@@ -237,6 +238,8 @@ export const M = {
   whenBack: "When it comes back",
   whenBackPara: "The board is fetched fresh and compared with this one before it goes live again.",
   withdrawnPara: "Your account no longer has this board. Whatever is on the screen is from before and may not be acted on.",
+
+  warned: (n: number) => (n === 1 ? "trailer with a warning" : "trailers with a warning"),
 
   mapAsOf: (at: string) => `Positions as of ${at}`,
   ring: "500 m",

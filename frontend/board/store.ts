@@ -163,6 +163,11 @@ export function sounds(alert: Alert): boolean {
     && !alert.flags.some((flag) => flag === "late" || flag === "lookalike");
 }
 
+/** Trailers with a technical warning, as far as this person is told and the line stands; 0 says nothing. */
+export function warnedTrailers(status: Pick<Status, "trailers"> | null, lost: boolean): number {
+  return lost ? 0 : (status?.trailers.warned ?? 0);
+}
+
 /** `07` of `TRL-0007`. */
 export function trailerNumber(id: string): string {
   const digits = /(\d+)$/.exec(id)?.[1];

@@ -110,7 +110,8 @@ export interface Status {
   views: number;
   view_min: number;
   closed: Alert[];
-  trailers: { deployed: number; reporting: number };
+  /** `warned`: with a technical warning; null for who may not see the fleet. */
+  trailers: { deployed: number; reporting: number; warned: number | null };
   hotlists: { list_id: string; version: number; issued_at: string; age_s: number }[];
   purge: { at: string; ok: boolean; oldest: string | null } | null;
   audit: { sealed_at: string | null; waiting: number; owed: number };

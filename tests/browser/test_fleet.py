@@ -60,3 +60,18 @@ def test_a_trailer_answers_for_itself_and_a_warning_is_taken_on_once(desk: Calla
     here.page.locator("[data-warning=fuel] >> text=Taken on by").wait_for()
     there.page.locator(TAKE_FUEL).click()
     there.page.locator("text=took this on at").wait_for()
+
+
+def test_the_board_says_how_many_trailers_have_a_warning_to_who_may_see_them(
+    desk: Callable[..., Desk],
+) -> None:
+    here = desk().board("supervisor")
+    word = here.page.locator("#bar-fleet")
+    word.wait_for(timeout=15_000)
+    said = int(word.locator("b").inner_text())
+    assert said >= 1, "one of the demonstration has a bad week"
+    pictures(here, "board-fleet-word", "dark")
+    word.click()
+    here.page.wait_for_url("**/fleet/?show=warnings")
+    assert here.page.locator("tr[data-trailer]").count() >= 1
+    assert desk().board("dispatcher").page.locator("#bar-fleet").count() == 0

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 import audit
-from alerts.handoff import sending
-from alerts.models import Alert, HandOff
+from alerts.handoff import sealing, sending
+from alerts.models import Alert, AlertEvent, HandOff
 from alerts.services import hand_off_alert
 from csoc.lib.errors import Refused
 from tests.alerts.handoff.handing import point_at
 from tests.alerts.handoff.receivers import cad, status
-from tests.races.test_on_connections import acknowledged, codes, of, on_own_connection, race
+from tests.races.doors import Rival, kept
+from tests.races.test_on_connections import acknowledged, codes, done, of, on_own_connection, race
 from tests.scene import Scene, standing
 
 ROUNDS = 10
@@ -42,3 +43,21 @@ def test_the_first_hand_off_wins_and_it_is_sent_once(scene: Scene, settings: Any
         keys = one.header("Idempotency-Key")
     assert len(keys) == len(set(keys)) == ROUNDS
     assert HandOff.objects.filter(state="delivered", attempts=1).count() == ROUNDS
+
+
+def test_of_two_who_download_a_file_one_settles_its_receipt(
+    scene: Scene, servers: Any, own_database: str
+) -> None:
+    rivals = [Rival(scene.users["dispatcher"]), Rival(scene.users["dispatcher-2"])]
+    for _round in range(ROUNDS):
+        alert = acknowledged(scene)
+        words = {"alert_id": alert.pk, "target": "file", "version": alert.version}
+        row = done(of(scene.users["dispatcher"], hand_off_alert, **words))
+        paths = [f"/api/v1/alerts/{alert.pk}/hand-off/{row.pk}/{form}" for form in sealing.FORMS]
+        answers = race([one.gets(path) for one, path in zip(rivals, paths, strict=True)])
+        assert [answer.status_code for answer in answers] == [200, 200], "both get what they asked for"
+        [line] = AlertEvent.objects.filter(alert=alert, verb="alert.hand_off_end")
+        row.refresh_from_db()
+        assert (row.state, row.settled_at) == ("delivered", line.at)
+    assert kept(servers, own_database, "alert.hand_off_end") == {"allowed": ROUNDS}
+    assert kept(servers, own_database, "alert.hand_off_download") == {"allowed": 2 * ROUNDS}

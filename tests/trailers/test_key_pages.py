@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts import sessions
+from csoc.lib import clock as console_clock
 from tests.accounts.people import sign_in
 from trailers.models import EnrolmentToken, Trailer, TrailerKey
 
@@ -200,3 +201,34 @@ def test_every_code_of_the_enrolment_door_has_words(people: People, trailer: Tra
     shown = words(press(sign_in(people.tara), trailer))
     for code in ("token-unknown", "token-used", "token-expired", "bad-proof", "key-known", "schema"):
         assert code in shown
+
+
+NEAR = [
+    (31, "", ""), (30, "caution", "key ends in 30 days"), (4, "caution", "key ends in 4 days"),
+    (3, "fault", "key ends in 3 days"), (1, "fault", "key ends in 1 day"), (0, "fault", "key expired"),
+    (-9, "fault", "key expired"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("days", "level", "says"), NEAR)
+def test_the_fleet_list_marks_a_key_whose_end_is_near_or_past(
+    people: People, device: Device, clock: Any, days: int, level: str, says: str
+) -> None:
+    """Amber from 30 days on, red from 3 days on and afterwards; before that the list says nothing of keys."""
+    left_s = (device.key.valid_until - console_clock.now()).total_seconds()
+    clock.shift(left_s - days * 86_400 + 60)
+    tara = sign_in(people.tara)
+    page, figures = (tara.get(f"/fleet/{query}").content.decode() for query in ("", "?view=figures"))
+    assert re.findall(r'<span class="fleet-key-end (\w*)">([^<]+)</span>', page) == (
+        [(level, says)] if says else []
+    )
+    cell = "expired" if days <= 0 else f"{days} day{'s' if days > 1 else ''}"
+    assert f'<td class="right fleet-key-end {level}">{cell}</td>' in figures
+    alone = tara.get(f"/fleet/{device.trailer.name}/").content.decode()
+    assert all(f'<dd class="fleet-key-end {level}">' in shown for shown in (page, alone))
+
+
+def test_a_trailer_without_a_key_that_ends_says_how_it_stands(people: People, trailer: Trailer) -> None:
+    figures = sign_in(people.tara).get("/fleet/?view=figures").content.decode()
+    assert '<td class="right fleet-key-end caution">no key yet</td>' in figures
+    assert "key ends" not in sign_in(people.tara).get("/fleet/").content.decode()

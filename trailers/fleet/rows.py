@@ -10,7 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from .. import history, watch
+from .. import history, keylists, watch
+from ..keylife import Life
 from ..models import Condition, Trailer, TrailerWarning
 from ..selectors import in_force, trailers_visible_to
 from ..watch import Finding
@@ -68,6 +69,7 @@ class Row:
     condition: Condition | None
     warnings: list[Shown]
     sensors: list[Sensor]
+    key: Life
     spark: Spark | None = None
     said: dict[str, Any] = field(default_factory=dict)
 
@@ -105,6 +107,11 @@ class Row:
         if not self.deployed or until is None:
             return _("Not deployed")
         return _("Deployed, %(left)s left") % {"left": words.left(until, self.at)}
+
+    @property
+    def key_end(self) -> str:
+        """When its key ends, once that is near; nothing before."""
+        return words.key_end(self.key) if self.key.near else ""
 
     @property
     def heard(self) -> str:
@@ -206,34 +213,41 @@ class Row:
 
 
 def fleet(user: Any, at: datetime) -> list[Row]:
-    """Return every trailer that `user` may see: four queries, however many they are."""
+    """Return every trailer that `user` may see: as many queries for one as for a hundred."""
     trailers = list(trailers_visible_to(user).select_related("condition"))
     ids = [trailer.pk for trailer in trailers]
     measured = history.stretches(ids, at - history.DAY, at, SPARK_STEP)
+    lives = keylists.lives_of(ids, at)
     standing: dict[int, list[TrailerWarning]] = {pk: [] for pk in ids}
     for warning in _standing(ids):
         standing[warning.trailer_id].append(warning)
     return [
-        row_of(trailer, at, standing[trailer.pk], spark(measured[trailer.pk], at - history.DAY, at))
+        row_of(
+            trailer, at, standing[trailer.pk], lives[trailer.pk],
+            spark(measured[trailer.pk], at - history.DAY, at),
+        )
         for trailer in trailers
-    ]
+    ]  # fmt: skip
 
 
 def one(trailer: Trailer, at: datetime) -> Row:
     """Return one trailer."""
-    return row_of(trailer, at, list(_standing([trailer.pk])), None)
+    life = keylists.lives_of([trailer.pk], at)[trailer.pk]
+    return row_of(trailer, at, list(_standing([trailer.pk])), life, None)
 
 
 def _standing(ids: list[int]) -> Iterable[TrailerWarning]:
     return TrailerWarning.objects.select_related("acknowledged_by").filter(trailer__in=ids, ended_at=None)
 
 
-def row_of(trailer: Trailer, at: datetime, standing: list[TrailerWarning], line: Spark | None) -> Row:
+def row_of(
+    trailer: Trailer, at: datetime, standing: list[TrailerWarning], life: Life, line: Spark | None
+) -> Row:
     """Put a row together; what stands is judged anew, so that a dead worker hides nothing."""
     condition = watch.condition_of(trailer)
     return Row(
         trailer=trailer, at=at, deployed=in_force(trailer.desired, at), condition=condition,
-        warnings=_shown(trailer, at, standing), sensors=_sensors(trailer, at), spark=line,
+        warnings=_shown(trailer, at, standing), sensors=_sensors(trailer, at), key=life, spark=line,
         said=condition.said if condition else {},
     )  # fmt: skip
 

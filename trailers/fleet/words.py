@@ -6,7 +6,9 @@ import math
 from datetime import datetime
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
+
+from ..keylife import Life
 
 #: One phrase a module, and its icon; the order of the picture.
 SENSORS = (
@@ -151,6 +153,14 @@ def left(until: datetime, at: datetime) -> str:
     if days >= 2:
         return _("%(d)d d") % {"d": days}
     return _("%(d)d d %(h)d h") % {"d": days, "h": rest} if days else _("%(h)d h") % {"h": rest}
+
+
+def key_end(life: Life) -> str:
+    """Return when a key ends, in whole days; a key of over 30 days is not asked."""
+    days = life.days or 0
+    if life.word == "expired":
+        return _("key expired")
+    return ngettext("key ends in %(d)d day", "key ends in %(d)d days", days) % {"d": days}
 
 
 def generator(state: str | None) -> str:

@@ -12,7 +12,7 @@ from django.test import Client
 
 from accounts.services import acting
 from alerts import services
-from alerts.handoff import sealing, selectors
+from alerts.handoff import sealing, selectors, sending
 from alerts.models import Alert, AlertEvent, HandOff
 from alerts.timeline import timeline
 from csoc.lib.errors import Refused
@@ -176,8 +176,55 @@ def test_files_are_downloads_that_no_cache_keeps(scene: Scene, held: Alert, data
     assert dana.get(f"{base}{uuid.uuid4()}/cap.xml").status_code == 404
     assert dana.get(f"{base}{receipt['id']}/clip.wav").status_code == 404
     listed = dana.get(base).json()
-    assert [one["id"] for one in listed["receipts"]] == [receipt["id"]]
+    assert [(one["id"], one["state"]) for one in listed["receipts"]] == [(receipt["id"], "delivered")]
     assert WORDS not in json.dumps(listed)
+
+
+def receipt_of(scene: Scene, alert: Alert, role: str = "dispatcher") -> dict[str, Any]:
+    [found] = browser(scene, role).get(f"/api/v1/alerts/{alert.pk}/hand-off/").json()["receipts"]
+    return dict(found)
+
+
+def fetched(row: HandOff) -> list[tuple[str, str]]:
+    """The timeline's lines of downloads that settled it: who, and when."""
+    lines = [line for line in timeline(row.alert) if line["text"] == "downloaded the hand-off"]
+    return [(line["person"]["name"], line["at"]) for line in lines]
+
+
+@pytest.mark.django_db
+def test_a_hand_off_by_file_is_delivered_when_it_is_first_downloaded(
+    scene: Scene, held: Alert, clock: Any
+) -> None:
+    eli = browser(scene, "dispatcher-2")
+    row = hand_off(scene.users["dispatcher"], held, "file")
+    assert receipt_of(scene, held)["state"] == "queued"
+    address = receipt_of(scene, held)["files"]["cap.xml"]
+    # What gave nothing settles nothing.
+    assert browser(scene, "technician").get(address).status_code == 403
+    assert eli.head(address).status_code == 405
+    assert eli.get(address.replace(str(row.pk), str(uuid.uuid4()))).status_code == 404
+    assert (receipt_of(scene, held)["state"], fetched(row)) == ("queued", [])
+    assert eli.get(address).status_code == 200
+    told = receipt_of(scene, held)
+    assert (told["state"], told["attempts"], told["fault"]) == ("delivered", 0, "")
+    assert fetched(row) == [(scene.users["dispatcher-2"].person.name, told["settled_at"])]
+    clock.shift(60)
+    for form in sealing.FORMS:
+        assert browser(scene).get(told["files"][form]).status_code == 200, "it can be fetched again"
+    assert (receipt_of(scene, held), len(fetched(row))) == (told, 1)
+
+
+@pytest.mark.django_db
+def test_a_file_that_was_erased_before_anybody_came_was_never_delivered(
+    scene: Scene, held: Alert, clock: Any
+) -> None:
+    hand_off(scene.users["dispatcher"], held, "file")
+    address = receipt_of(scene, held)["files"]["cap.xml"]
+    clock.shift(48 * 3600)
+    assert browser(scene).get(address).status_code == 410
+    assert receipt_of(scene, held)["state"] == "queued"
+    sending.end_expired(HandOff.objects.get().epoch)
+    assert (receipt_of(scene, held)["state"], receipt_of(scene, held)["files"]) == ("failed", {})
 
 
 @pytest.mark.django_db

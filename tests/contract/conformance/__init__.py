@@ -6,6 +6,7 @@ from tests.contract.conformance import (
     channel,
     doors,
     enrolment,
+    hotlist,
     media,
     refusals,
     signature,
@@ -16,5 +17,5 @@ from tests.contract.conformance.kit import CHECKS, Entry, Kit, Listed, authority
 
 __all__ = [
     "CHECKS", "Entry", "Kit", "Listed", "alerts", "authority", "bulk", "channel", "doors", "enrolment",
-    "media", "refusals", "signature", "state", "telemetry",
+    "hotlist", "media", "refusals", "signature", "state", "telemetry",
 ]  # fmt: skip

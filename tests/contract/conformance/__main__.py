@@ -11,8 +11,17 @@ import sys
 import time
 from pathlib import Path
 
-from agent.signing import Signer, load_private_key
+from agent.signing import Signer, load_private_key, unb64url
 from tests.contract.conformance import CHECKS, Kit, Listed, authority
+
+
+def console_key(text: str) -> tuple[str, bytes]:
+    """Read ``kid:public_key``; a kid may hold colons (``console:1``). Errors: ValueError."""
+    kid, _colon, key = text.rpartition(":")
+    raw = unb64url(key)
+    if not kid or len(raw) != 32:
+        raise ValueError("not KID:KEY with the 32 bytes of a key in base64url")
+    return kid, raw
 
 
 def options(words: list[str]) -> argparse.Namespace:
@@ -26,6 +35,10 @@ def options(words: list[str]) -> argparse.Namespace:
         "--listed", type=Listed.from_text, metavar="LIST:VERSION:ENTRY:PLATE:JURISDICTION",
         help="an entry of the console's hotlist, for the checks of plate hits; without it those are left out",
     )  # fmt: skip
+    parser.add_argument(
+        "--console-key", action="append", default=[], type=console_key, metavar="KID:KEY",
+        help="a key of the enrolment's answer, base64url; without one the list's signature is not checked",
+    )  # fmt: skip
     parser.add_argument("--authority", help="the host[:port] that is signed, when it is not the URL's")
     parser.add_argument("--seq", type=int, default=0, help="continue the trailer's seq after this number")
     parser.add_argument("--insecure", action="store_true", help="take any certificate")
@@ -37,7 +50,10 @@ def main(words: list[str]) -> int:
     """Run every check in order; 0 when every line holds."""
     chosen = options(words)
     signer = Signer(load_private_key(chosen.key), chosen.keyid, chosen.authority or authority(chosen.url))
-    kit = Kit(chosen.url, signer, chosen.deployment, chosen.listed, not chosen.insecure, chosen.seq)
+    kit = Kit(
+        chosen.url, signer, chosen.deployment, chosen.listed, not chosen.insecure, chosen.seq,
+        dict(chosen.console_key),
+    )  # fmt: skip
     failed = left_out = 0
     for entry in CHECKS:
         if chosen.only not in entry.name:

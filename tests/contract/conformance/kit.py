@@ -59,6 +59,8 @@ class Kit:
     listed: Listed | None = None
     verify: bool = True
     seq: int = 0
+    #: What the enrolment named: the keys, 32 bytes each, with which the console signs lists and commands.
+    console_keys: dict[str, bytes] = field(default_factory=dict)
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -201,12 +203,13 @@ class Entry:
     name: str
     run: Check
     lines: tuple[str, ...]
-    #: What it needs besides a key and a deployment: ``listed``.
+    #: What it needs besides a key and a deployment: ``listed`` or ``console-key``.
     needs: str = ""
 
     def can(self, kit: Kit) -> bool:
         """Whether this kit has what the check needs."""
-        return self.needs != "listed" or kit.listed is not None
+        have = {"listed": kit.listed is not None, "console-key": bool(kit.console_keys)}
+        return have.get(self.needs, True)
 
 
 CHECKS: list[Entry] = []
