@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent import telemetry
+from agent.adapters.receiver import Listening
 from agent.channel import PATH
 from agent.clock import AgentClock
 from agent.fence import Fix
@@ -56,6 +57,8 @@ class Config:
     ptz: Ptz | None = None
     speaker: Speaker | None = None
     volume_ceiling_pct: int = 100
+    #: Where the plate readers of other makers hand in what they read; None: nowhere.
+    readers: Listening | None = None
     clock: AgentClock = field(default_factory=AgentClock)
     #: Whether the agent renews its own key: only one that keeps its identity in ``state_dir`` can.
     renews_key: bool = False

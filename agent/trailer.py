@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from agent.adapters.receiver import Receiver
 from agent.buffer import Buffer, Buffered
 from agent.channel import Channel, Hooks
 from agent.client import Answer, Client
@@ -65,6 +66,11 @@ class TrailerAgent:
         orders = Orders(self.stop_sensing, self.faults.add, self._accepted, self.keeper.wake)
         self.sender = Sender(self.client, self.buffer, orders)
         self.reporter = Reporter(config, permit, self.plates, self.buffer, self.sender)
+        self.receiver = (
+            Receiver(config.readers.secrets, self.on_read, lambda: permit.sensing("alpr_hit"), self.clock)
+            if config.readers
+            else None
+        )
         gauge = Gauge(config.power, config.site, config.health)
         points = Points(store, config.state_dir, config.trailer)
         self.figures = Figures(points, gauge, self.client, self.buffer, orders)
@@ -154,6 +160,7 @@ class TrailerAgent:
         self._said = modules, version
         faults = self.faults | ({"off-point"} if self.permit.fence.left else set())
         faults |= {"buffer-full"} if self.buffer.full else set()
+        faults |= {"reader-port"} if self.receiver is not None and self.receiver.deaf else set()
         return {
             "position": fix and fix.wire(),
             "fix_at": self.position.at,
@@ -172,6 +179,7 @@ class TrailerAgent:
             self._follow_position(), self._watch(), self.turret.tend(lambda: self.streams.live),
             self.figures.run(), self.keeper.run(),
             *([self.key_turn.run()] if self.key_turn else []),
+            *([self.receiver.run(self.config.readers)] if self.receiver and self.config.readers else []),
         ]  # fmt: skip
         tasks = [asyncio.create_task(part) for part in parts]
         try:
