@@ -20,7 +20,7 @@ from agent.keyturn import KeyTurn
 from agent.listkeeper import ListKeeper
 from agent.media import Media
 from agent.permit import Permit
-from agent.ports import Cannot, PlateRead
+from agent.ports import Cannot, Kept, PlateRead
 from agent.position import Position
 from agent.reporter import Reporter
 from agent.selftest import SelfTest
@@ -181,6 +181,8 @@ class TrailerAgent:
             *([self.key_turn.run()] if self.key_turn else []),
             *([self.receiver.run(self.config.readers)] if self.receiver and self.config.readers else []),
         ]  # fmt: skip
+        ports: list[object] = [self.config.ptz, self.config.speaker]
+        parts += [port.run() for port in ports if isinstance(port, Kept)]
         tasks = [asyncio.create_task(part) for part in parts]
         try:
             while self.halted != "key-revoked" and not any(task.done() for task in tasks):

@@ -62,7 +62,8 @@ def test_the_readers_their_place_and_the_secret_from_its_file(tmp_path, mode):
         ("port = 80", "1024 to 65535"), ("port = 65536", "1024 to 65535"), ('port = "8471"', "1024 to 65535"),
         ("port = true", "1024 to 65535"), ("", "1024 to 65535"), ("tls = true", "nothing else"),
         ("secrets = {}", "one or more of axis, flock"), ('secrets = "x"', "one or more of axis, flock"),
-        ('secrets = { nobody = "x" }', "no adapter for nobody"), ("secrets = { rekor = 7 }", "rekor: the name"),
+        ('secrets = { nobody = "x" }', "no adapter for nobody"),
+        ("secrets = { rekor = 7 }", "rekor: the"),
         ('secrets = { rekor = "PRESETS/none" }', "none can't be read: No such file"),
         ('secrets = { rekor = "PRESETS" }', "can't be read|is no file"),
         ('secrets = { rekor = "/dev/null" }', "is no file"),
@@ -70,7 +71,8 @@ def test_the_readers_their_place_and_the_secret_from_its_file(tmp_path, mode):
 )  # fmt: skip
 def test_readers_that_are_set_up_wrongly_are_refused_with_a_sentence(tmp_path, line, says):
     secret(tmp_path)
-    kept = [one for one in READERS.splitlines() if one.partition(" ")[0] != (line or "port").partition(" ")[0]]
+    named = (line or "port").partition(" ")[0]
+    kept = [one for one in READERS.splitlines() if one.partition(" ")[0] != named]
     with pytest.raises(ValueError, match=says):
         hardware.read(written(tmp_path, "\n".join([*kept, line])))
 

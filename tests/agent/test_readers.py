@@ -1,4 +1,4 @@
-"""A maker's plate reader beside a running agent: a hit becomes a signed alert, anything else leaves nothing."""
+"""A maker's plate reader beside a running agent: a hit is a signed alert, anything else leaves nothing."""
 
 from __future__ import annotations
 
