@@ -13,7 +13,8 @@ from pathlib import Path
 from agent import VERSION, hardware
 from agent.client import Refusal
 from agent.identity import enrol_trailer, fingerprint_groups, load_config, own_key
-from agent.trailer import TrailerAgent, preload
+from agent.streams import preload
+from agent.trailer import TrailerAgent
 
 EXIT_REFUSED = 2
 EXIT_REVOKED = 3

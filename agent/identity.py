@@ -12,9 +12,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.client import enrol
+from agent.config import Config, authority_of
 from agent.keyfiles import console_keys, pem_of, write_private
 from agent.signing import load_private_key, public_bytes
-from agent.trailer import Config, authority_of
 
 CAPABILITIES = ["acoustic", "alpr", "ptz", "speaker", "power"]
 SHEET_CODE = re.compile(r"[0-9A-HJKMNP-TV-Z]{52}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Cannot(Exception):
@@ -50,6 +50,14 @@ class Ptz(Protocol):
 
     async def pose(self) -> Pose | None:
         """Return where it looks now, None when it can't tell."""
+
+
+@runtime_checkable
+class Kept(Protocol):
+    """A port that has something to keep up, a connection for one: the agent runs it beside itself."""
+
+    async def run(self) -> None:
+        """Keep it up until cancelled. It must not end or raise by itself: the agent would end with it."""
 
 
 @dataclass(frozen=True)

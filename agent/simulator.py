@@ -23,13 +23,16 @@ from typing import Any
 from agent import control, media, plates, selftest, sounds, weather
 from agent.buffer import Buffered
 from agent.client import Answer
+from agent.config import Config
 from agent.fence import Fix
 from agent.identity import console_keys
 from agent.incidents import Director, destination
+from agent.permit import MODULE, SensorsOff
 from agent.ports import Spoken
 from agent.simptz import SimulatedPtz
+from agent.streams import preload
 from agent.telemetry import Reads
-from agent.trailer import MODULE, Config, SensorsOff, TrailerAgent, preload
+from agent.trailer import TrailerAgent
 
 log = logging.getLogger("agent.simulator")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -42,6 +43,28 @@ class Publishes(Protocol):
 
 class CannotStream(Exception):
     """Why a stream did not start; ``args[0]`` is the ack's code."""
+
+
+async def preload() -> None:
+    """Load the media libraries in a thread at the start, so that the first picture need not wait for them."""
+    try:
+        publisher = await asyncio.to_thread(importlib.import_module, "agent.publisher")
+    except ImportError:
+        log.warning("the media libraries are not installed: no picture can be sent")
+        return
+    await asyncio.to_thread(publisher.warm_up)
+
+
+def make_publisher() -> Publishes:
+    """Return the camera's publisher; imported late because the media libraries take a second to load.
+
+    Raises ``CannotStream`` where they are not installed.
+    """
+    try:
+        from agent.publisher import Publisher
+    except ImportError as error:
+        raise CannotStream("unsupported") from error
+    return Publisher()
 
 
 class DeadMan:

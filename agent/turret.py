@@ -25,6 +25,8 @@ CALL_S = 3.0
 #: How often a moving camera is asked where it looks, and how long a journey to a place may take.
 LOOK_S = 0.1
 JOURNEY_S = 12.0
+#: How often a camera that nobody moves is looked after.
+TEND_S = 0.5
 #: What a camera turns between two looks, and how wide it sees when it does not say.
 MARGIN_DEG = 5.0
 WIDE_DEG = 65.0
@@ -116,6 +118,23 @@ class Turret:
         await self.lost()
         if self._watch is not None:
             self._watch.cancel()
+
+    async def tend(self, watched: Callable[[], bool]) -> None:
+        """Keep the camera out of the forbidden sectors while it is ``watched``, and send it home after.
+
+        A task of its own: a camera that answers slowly must not hold up the end of a stream.
+        """
+        seen = False
+        while True:
+            await asyncio.sleep(TEND_S)
+            if not self.permitted():
+                await self.lost()
+            if watched():
+                seen = True
+                await self.look()
+            elif seen:
+                seen = False
+                await self.home()
 
     async def look(self) -> None:
         """Judge where the camera looks now; stop it and darken the picture inside a forbidden sector."""

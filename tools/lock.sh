@@ -18,3 +18,5 @@ lock() {
 }
 lock --output-file requirements.txt requirements.in
 lock --output-file requirements-media.txt requirements.in media.in
+# The tests' own lock has its libraries too: both hold the same versions.
+lock --constraint ../requirements/dev.txt --output-file requirements-onvif.txt requirements.in media.in onvif.in

@@ -41,6 +41,9 @@ MAX_BODY = 4 * 1024 * 1024
 MAX_HEAD = 8192
 READ_TIMEOUT_S = 10.0
 MOST_CONNECTIONS = 16
+SECRET_MIN = 16
+#: How long to wait before an address that could not be had is tried again.
+RETRY_S = 30.0
 #: A reader that was cut off hands in later what it read; a car that passed then is not here now.
 STALE = timedelta(minutes=5)
 
@@ -49,11 +52,21 @@ class Refused(Exception):
     """The request is not taken; ``args[0]`` is its status, ``args[1]`` a code."""
 
 
+@dataclass(frozen=True)
+class Listening:
+    """Where the receiver listens, and the secret of each vendor that may hand in; port 0 takes a free one."""
+
+    address: str
+    port: int
+    secrets: Mapping[str, str] = field(repr=False)
+
+
 @dataclass
 class Receiver:
     """Takes reads from the vendors that have a secret. ``taken`` counts by vendor and outcome, and no more.
 
     ``sensing`` False: bodies are thrown away unread. A read older than 5 minutes is thrown away as well.
+    While it runs, ``heard_at`` is the address and port where it listens; ``deaf`` tells that it could not.
     """
 
     secrets: Mapping[str, str]
@@ -61,21 +74,56 @@ class Receiver:
     sensing: Callable[[], bool]
     clock: AgentClock
     taken: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _open: int = 0
+    heard_at: tuple[str, int] | None = field(default=None, init=False)
+    deaf: bool = field(default=False, init=False)
+    _open: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         unknown = set(self.secrets) - set(VENDORS)
-        if unknown or any(len(secret) < 16 for secret in self.secrets.values()):
-            raise ValueError(f"a secret of 16 signs or more for each of {sorted(VENDORS)}, and for no other")
+        if unknown or any(len(secret) < SECRET_MIN for secret in self.secrets.values()):
+            raise ValueError(f"a secret of {SECRET_MIN} signs or more for one of {sorted(VENDORS)} each")
+
+    async def run(self, place: Listening) -> None:
+        """Listen until cancelled, and let go of every connection then.
+
+        An address that is not there yet, or taken, is tried again: a trailer whose network comes up late, or
+        whose port somebody else has, goes on listening for shots meanwhile.
+        """
+        while True:
+            try:
+                server = await self.serve(place.port, place.address)
+                break
+            except OSError as error:
+                self.deaf = True
+                log.error(
+                    "no plate reader can reach %s port %s: %s", place.address, place.port, error.strerror
+                )
+                await asyncio.sleep(RETRY_S)
+        self.deaf = False
+        address, port = server.sockets[0].getsockname()[:2]
+        self.heard_at = address, port
+        log.info("plate readers of %s hand in at %s port %s", ", ".join(sorted(self.secrets)), address, port)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.heard_at = None
+            server.close()
+            handing = list(self._open)
+            for task in handing:
+                task.cancel()
+            await asyncio.gather(*handing, return_exceptions=True)
 
     async def serve(self, port: int, host: str = "127.0.0.1") -> asyncio.Server:
         """Listen; port 0 takes a free one."""
         return await asyncio.start_server(self._connected, host, port, limit=MAX_HEAD)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
         try:
-            if self._open > MOST_CONNECTIONS:
+            if len(self._open) > MOST_CONNECTIONS:
                 raise Refused(503, "busy")
             async with asyncio.timeout(READ_TIMEOUT_S):
                 vendor, content_type, body = await self._read(reader, writer)
@@ -85,7 +133,6 @@ class Receiver:
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             log.debug("a reader's connection went away")
         finally:
-            self._open -= 1
             with suppress(ConnectionError, TimeoutError):
                 async with asyncio.timeout(READ_TIMEOUT_S):
                     await writer.drain()

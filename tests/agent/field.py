@@ -15,8 +15,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from agent.config import Config
 from agent.identity import console_keys
-from agent.trailer import Config, TrailerAgent
+from agent.trailer import TrailerAgent
 from tests.agent.parts import GUNSHOT, Camera
 
 AWAY_S = 600.0

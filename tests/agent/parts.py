@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.clock import AgentClock
+from agent.config import Config
 from agent.signing import public_bytes
-from agent.trailer import Config, TrailerAgent
+from agent.trailer import TrailerAgent
 from tests.agent.console import Console
 
 GUNSHOT = {"class": "gunshot", "confidence": 0.93, "rounds": 3}

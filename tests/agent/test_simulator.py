@@ -178,8 +178,8 @@ async def test_a_plate_that_stands_on_no_entry_goes_nowhere(tmp_path, monkeypatc
 async def test_a_simulated_trailer_stands_where_it_is_deployed_and_where_it_is_set_up(tmp_path):
     async with Stage(tmp_path) as stage:
         for _ in range(50):
-            stage.agent.take_fix()
-            assert stage.agent.fence.outside == 0
+            stage.agent.position.take()
+            assert stage.agent.permit.fence.outside == 0
         stage.console.undeploy(2)
         await stage.agent.fetch_desired()
         there = {"lat": 43.75, "lon": -79.7}

@@ -13,7 +13,8 @@ from agent import fence as fences
 from agent.clock import AgentClock, Floor, wire
 from agent.desired import Desired, read
 from agent.fence import Fence, Fix
-from agent.trailer import SensorsOff, TrailerAgent
+from agent.permit import SensorsOff
+from agent.trailer import TrailerAgent
 from tests.agent.console import Console, problem
 from tests.agent.parts import GUNSHOT, Camera, MovedClock, pair, running, until
 from tests.agent.test_trailer import SOON, deployed
@@ -237,7 +238,7 @@ async def test_without_a_link_the_end_is_the_end_also_after_a_restart(tmp_path):
 
 async def test_a_clock_that_fell_back_in_a_power_cut_switches_nothing_on(tmp_path):
     async with deployed(tmp_path) as (_, agent):
-        agent.store.set_counter(agent._reached, int((datetime.now(UTC) + 2 * SOON).timestamp()))
+        agent.store.set_counter(agent.permit.reached, int((datetime.now(UTC) + 2 * SOON).timestamp()))
     agent.config.clock = AgentClock()
     again = TrailerAgent(agent.config)
     assert again.modules() == OFF, "it has been later than that before"

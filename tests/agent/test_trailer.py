@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent.clock import wire
-from agent.trailer import SensorsOff, TrailerAgent
+from agent.permit import SensorsOff
+from agent.trailer import TrailerAgent
 from tests.agent.console import Console, problem
 from tests.agent.parts import GUNSHOT, HIT, Camera, pair, running, until
 
