@@ -118,6 +118,11 @@ TEMPLATES = [
 ]
 
 
+# The ORM joins along foreign keys in an order that is good already. To search for a better one among thirteen
+# tables took PostgreSQL 40 ms each time a deployment was locked, more than all the rest of the request.
+_PLANNING = "-c join_collapse_limit=4 -c from_collapse_limit=4"
+
+
 def _database(url: str, *, pool_max: int) -> dict[str, Any]:
     """Turn ``postgresql://role:password@host:port/name?host=/socket/dir`` into Django's form."""
     parts = urlsplit(url)
@@ -135,7 +140,7 @@ def _database(url: str, *, pool_max: int) -> dict[str, Any]:
         "OPTIONS": {
             **query,
             "pool": {"min_size": 1, "max_size": pool_max, "timeout": 5, "max_lifetime": 1800},
-            "options": f"-c statement_timeout={ENV.statement_timeout_ms} -c lock_timeout=2000",
+            "options": f"-c statement_timeout={ENV.statement_timeout_ms} -c lock_timeout=2000 {_PLANNING}",
         },
     }
 
