@@ -160,7 +160,7 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 /** A gunshot or an exact hit that is on time sounds until acknowledged; late, look-alike and drill never do. */
 export function sounds(alert: Alert): boolean {
   return alert.state === "unacknowledged" && alert.priority < 3 && !alert.late
-    && !alert.flags.some((flag) => flag === "late" || flag === "lookalike");
+    && !alert.flags.some((flag) => flag === "late" || flag === "lookalike" || flag === "drill");
 }
 
 /** Trailers with a technical warning, as far as this person is told and the line stands; 0 says nothing. */
