@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from audit.checkpoints import read_witnesses
+from csoc.env import Env
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
@@ -63,6 +64,21 @@ def test_no_secret_is_written_down_and_none_has_a_default() -> None:
                 assert rest.startswith(":?"), line
         if re.search(r"PASSWORD|SECRET", line) and ": " in line:
             assert "${" in line or "$$" in line, line
+
+
+OPTIONAL = {"CSOC_EMAIL_URL", "CSOC_EMAIL_FROM", "CSOC_OWNER_PHONE", "CSOC_OWNER_LINK_H"}
+#: Everything that reads `csoc.env`, and so stops at a value that is wrong.
+READERS = ("migrate", "web-1", "web-2", "worker", "exporter", "beat", "sequencer", "publisher")
+
+
+def test_what_may_be_left_out_is_passed_on_without_a_value() -> None:
+    """Mail to property owners, above all: without it their links would stand in the worker's output."""
+    services = compose()["services"]
+    for name in READERS:
+        told = services[name]["environment"]
+        assert {key for key, value in told.items() if value is None} == OPTIONAL, name
+    assert not OPTIONAL & set(services["gateway"]["environment"])
+    assert {f"CSOC_{field.upper()}" for field in Env.model_fields} >= OPTIONAL, "a name that nobody reads"
 
 
 def test_only_the_proxy_and_the_media_ports_are_published() -> None:
