@@ -92,6 +92,7 @@ test("late and look-alike alerts make no alarm, acknowledged ones neither", () =
   assert.equal(sounds(alert("a", 1)), true);
   assert.equal(sounds(alert("a", 1, { late: true })), false);
   assert.equal(sounds(alert("a", 1, { flags: ["lookalike"] })), false);
+  assert.equal(sounds(alert("a", 1, { flags: ["drill"] })), false);
   assert.equal(sounds(alert("a", 1, { priority: 3 })), false);
   assert.equal(sounds(alert("a", 2, { state: "acknowledged" })), false);
 });

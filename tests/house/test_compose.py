@@ -68,7 +68,8 @@ def test_no_secret_is_written_down_and_none_has_a_default() -> None:
 
 OPTIONAL = {
     "CSOC_CAD_URL", "CSOC_CAD_ADDRESS", "CSOC_CAD_TOKEN_FILE", "CSOC_CAD_CA_FILE", "CSOC_CAD_FORMAT",
-    "CSOC_CAD_NAME", "CSOC_FLEET_LIMITS", "CSOC_TRAILER_KEY_DAYS",
+    "CSOC_CAD_NAME", "CSOC_FLEET_LIMITS", "CSOC_TRAILER_KEY_DAYS", "CSOC_EMAIL_URL", "CSOC_EMAIL_FROM",
+    "CSOC_OWNER_PHONE", "CSOC_OWNER_LINK_H",
 }  # fmt: skip
 #: Everything that reads `csoc.env`, and so stops at a value that is wrong.
 READERS = ("migrate", "web-1", "web-2", "worker", "exporter", "beat", "sequencer", "publisher")
