@@ -14,9 +14,12 @@ REQUESTS = 20
 
 
 def kill_connections(place: Place) -> int:
-    """End every connection of the web process, as a restart of the database does; how many there were."""
+    """End every connection of the web process, as a restart of the database does; how many there were.
+
+    Waits until they are gone: one that was only told to go passes the look at it, and dies in its request.
+    """
     query = """
-        SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
         WHERE datname = current_database() AND usename = 'csoc_app'
     """
     [(count,)] = place.sql(query)
@@ -31,7 +34,8 @@ def away(place: Place) -> Iterator[None]:
         connection.execute(switch.format("false"))
         try:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [place.database]
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+                [place.database],
             )
             yield
         finally:
