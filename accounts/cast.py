@@ -51,7 +51,7 @@ CAST = (
         "2208",
         Role.SUPERVISOR,
         "clipboard-check",
-        _("Deployments, live board, plate lists, reviews"),
+        _("Live board, reviews, export requests"),
     ),
     Member(
         "applicant",
@@ -59,7 +59,7 @@ CAST = (
         "3316",
         Role.APPLICANT,
         "file-pen-line",
-        _("Deployments: applications, consent, renewal"),
+        _("Break-glass: one alert or deployment to read"),
     ),
     Member(
         "investigator",
@@ -86,7 +86,7 @@ CAST = (
         _("Break-glass: one alert or deployment to read"),
     ),
     Member(
-        "technician", "Jo Beaulieu", "6034", Role.TECHNICIAN, "truck", _("Fleet, enrolment, keys, refusals")
+        "technician", "Jo Beaulieu", "6034", Role.TECHNICIAN, "truck", _("Own account; no other page yet")
     ),
     Member(
         "administrator",

@@ -111,14 +111,11 @@ class BoardHub:
             {screen.agency_id for screen in chosen},
         )
         at = clock.wire(clock.now())
-        frames = {
-            agency_id: json.dumps({"type": "heartbeat", "digest": digest, "at": at})
-            for agency_id, digest in truth.digests.items()
-        }
         for screen in chosen:
             signed_in = screen.session_key in truth.alive
             if await screen.judge(truth.rights.get(screen.user_id), signed_in):
-                await self._show([screen], frames[screen.agency_id])
+                frame = {"type": "heartbeat", "digest": truth.digests[screen.agency_id], "at": at}
+                await self._show([screen], json.dumps(frame))
 
     async def _beat_forever(self) -> None:
         waited = 0.0

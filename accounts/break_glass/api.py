@@ -16,7 +16,6 @@ from accounts.models import BreakGlass
 from accounts.wire import BreakGlassWire
 from csoc.lib import clock
 from csoc.lib.api import valid
-from csoc.lib.wire import list_of
 
 
 class GlassObjectPart(serializers.Serializer):
@@ -51,7 +50,7 @@ def _page_ref(request: Any) -> audit.Ref:
 class BreakGlassList(APIView):
     """``GET``: what one has open. ``POST``: open one alert's detail or one deployment for 30 minutes."""
 
-    @extend_schema(responses={200: list_of(BreakGlassWire)})
+    @extend_schema(responses=BreakGlassWire)
     def get(self, request: Request) -> Response:
         """List one's own."""
         return Response([selectors.glass_wire(row) for row in selectors.glass_of(request.user, clock.now())])

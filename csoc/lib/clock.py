@@ -5,7 +5,6 @@ for a rule, because a moved clock would not move it.
 """
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -13,13 +12,8 @@ from django.conf import settings
 from csoc.lib.errors import Misuse
 
 
-@lru_cache(maxsize=8)
-def _in(folder: str) -> Path:
-    return Path(folder) / "clock-offset"
-
-
 def _offset_file() -> Path:
-    return _in(str(settings.DATA_DIR))
+    return Path(settings.DATA_DIR) / "clock-offset"
 
 
 def _offset() -> timedelta:

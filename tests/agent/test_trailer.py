@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.clock import wire
-from agent.permit import SensorsOff
-from agent.trailer import TrailerAgent
+from agent.trailer import SensorsOff, TrailerAgent
 from tests.agent.console import Console, problem
 from tests.agent.parts import GUNSHOT, HIT, Camera, pair, running, until
 
@@ -257,7 +256,7 @@ async def test_commands_that_must_not_run_start_nothing(tmp_path):
             ),
             (console.command("stream.start", alert_id, args=args, trailer="TRL-0001"), "wrong-trailer"),
             ({**console.command("stream.start", alert_id, args=args), "operator": "u-1"}, "bad-signature"),
-            (console.command("format.disk", alert_id), "unsupported"),
+            (console.command("ptz.move", alert_id), "unsupported"),
         ]
         for message, code in refused:
             assert await console.tell(message) == [
