@@ -127,7 +127,15 @@ def _database(url: str, *, pool_max: int) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             **query,
-            "pool": {"min_size": 1, "max_size": pool_max, "timeout": 5, "max_lifetime": 1800},
+            # A pool backs off longer and longer while the database is away. After 2 s of that it gives up,
+            # and the next request tries at once: when the database is back, so is the console.
+            "pool": {
+                "min_size": 1,
+                "max_size": pool_max,
+                "timeout": 5,
+                "max_lifetime": 1800,
+                "reconnect_timeout": 2,
+            },
             "options": f"-c statement_timeout={ENV.statement_timeout_ms} -c lock_timeout=2000 {_PLANNING}",
         },
     }
