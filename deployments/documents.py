@@ -215,13 +215,8 @@ def _too_large(size: int) -> str:
 
 
 def _durable(name: str) -> None:
-    """A committed row must find its file after a power cut, where the storage is a disk of ours."""
-    try:
-        path = default_storage.path(name)
-    except NotImplementedError:
-        # Storage.path() is documented to raise this where no local file exists (S3, say). There is nothing to
-        # sync then: the service behind it keeps the bytes before save() has returned.
-        return
+    """A committed row must find its file after a power cut."""
+    path = default_storage.path(name)
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

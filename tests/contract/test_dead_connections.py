@@ -61,4 +61,6 @@ def test_with_the_database_away_page_and_interface_say_so_and_come_back(place: P
         assert (page.status_code, page.headers["cache-control"]) == (503, "no-store")
         assert "The database does not answer. Try again in a moment." in page.text
         assert verdict(place.device.post(place.gunshot())) == (503, "unavailable")
+        # Each of these waited 5 s: a pool whose pauses double would try again only 11 s from now.
+        assert place.http.get("/readyz").status_code == 503
     assert dana.is_signed_in
