@@ -51,7 +51,7 @@ CAST = (
         "2208",
         Role.SUPERVISOR,
         "clipboard-check",
-        _("Live board, reviews, export requests"),
+        _("Live board, deployments, reviews, export requests"),
     ),
     Member(
         "applicant",
@@ -59,7 +59,7 @@ CAST = (
         "3316",
         Role.APPLICANT,
         "file-pen-line",
-        _("Break-glass: one alert or deployment to read"),
+        _("Deployments: applications, consent, renewal"),
     ),
     Member(
         "investigator",
@@ -86,7 +86,12 @@ CAST = (
         _("Break-glass: one alert or deployment to read"),
     ),
     Member(
-        "technician", "Jo Beaulieu", "6034", Role.TECHNICIAN, "truck", _("Own account; no other page yet")
+        "technician",
+        "Jo Beaulieu",
+        "6034",
+        Role.TECHNICIAN,
+        "truck",
+        _("Deployments: installation, activation"),
     ),
     Member(
         "administrator",
