@@ -4,6 +4,7 @@
   python3 console.py run     the whole console on this machine, with demo people and trailers
   python3 console.py test    lint, types, unit, integration and browser tests; closes with one line
   python3 console.py bench   measure it (`bench --help` lists the measurements)
+  python3 console.py conformance  hold any console to the trailer contract (`conformance --help`)
   python3 console.py doctor  say what is wrong here and what to do (--data DIR: with the console there)
   python3 console.py manage  an operator's command in the demonstration that runs, for example
                              `manage audit_verify` or `manage audit_key show`
@@ -197,6 +198,14 @@ def bench(words: list) -> int:
     return subprocess.call([str(stages.PYTHON), "-m", "bench"] + words, cwd=str(stages.ROOT), env=test_env())
 
 
+def conformance(words: list) -> int:
+    """Hold a console, ours or another, to every line of the trailer contract that is seen from outside."""
+    stages.prepare(with_tools=True)
+    return subprocess.call(
+        [str(stages.PYTHON), "-m", "tests.contract.conformance"] + words, cwd=str(stages.ROOT)
+    )
+
+
 # -- doctor ----------------------------------------------------------------------------------------
 
 
@@ -335,8 +344,8 @@ def help_text(words: list) -> int:
     return 0
 
 
-COMMANDS = {"run": run, "test": test, "bench": bench, "doctor": doctor, "manage": manage, "help": help_text,
-            "--help": help_text, "-h": help_text}  # fmt: skip
+COMMANDS = {"run": run, "test": test, "bench": bench, "conformance": conformance, "doctor": doctor,
+            "manage": manage, "help": help_text, "--help": help_text, "-h": help_text}  # fmt: skip
 
 
 def main(words: list) -> int:
@@ -346,7 +355,8 @@ def main(words: list) -> int:
         return USAGE
     if words[0] not in COMMANDS:
         print(
-            "There is no command '%s'; run, test, bench, doctor, manage and help are." % words[0],
+            "There is no command '%s'; run, test, bench, conformance, doctor, manage and help are."
+            % words[0],
             file=sys.stderr,
         )
         return USAGE

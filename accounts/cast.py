@@ -51,7 +51,7 @@ CAST = (
         "2208",
         Role.SUPERVISOR,
         "clipboard-check",
-        _("Live board, deployments, reviews, export requests"),
+        _("Deployments, live board, plate lists, export requests"),
     ),
     Member(
         "applicant",
@@ -86,12 +86,7 @@ CAST = (
         _("Break-glass: one alert or deployment to read"),
     ),
     Member(
-        "technician",
-        "Jo Beaulieu",
-        "6034",
-        Role.TECHNICIAN,
-        "truck",
-        _("Deployments: installation, activation"),
+        "technician", "Jo Beaulieu", "6034", Role.TECHNICIAN, "truck", _("Fleet, enrolment, keys, refusals")
     ),
     Member(
         "administrator",

@@ -13,7 +13,8 @@ from accounts.models import Role
 #: The first of these that the person may use and that exists is home.
 HOMES = (
     ("live", (Role.DISPATCHER, Role.SUPERVISOR)),
-    ("deployments-list", (Role.APPLICANT, Role.TECHNICIAN)),
+    ("deployments-list", (Role.APPLICANT,)),
+    ("fleet", (Role.TECHNICIAN,)),
     ("audit", (Role.PRIVACY_OFFICER,)),
     ("access", (Role.ADMINISTRATOR,)),
 )

@@ -1,19 +1,20 @@
-"""``python -m agent --state DIR [--console URL] enrol --token …`` and ``… run``."""
+"""``python -m agent --state DIR [--console URL] enrol``, ``… fingerprint`` and ``… run``."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import logging
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from agent import VERSION, hardware
 from agent.client import Refusal
-from agent.identity import enrol_trailer, load_config
-from agent.signing import load_private_key, public_bytes
-from agent.trailer import TrailerAgent, preload
+from agent.identity import enrol_trailer, fingerprint_groups, load_config, own_key
+from agent.streams import preload
+from agent.trailer import TrailerAgent
 
 EXIT_REFUSED = 2
 EXIT_REVOKED = 3
@@ -21,7 +22,8 @@ EXIT_REVOKED = 3
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    top = argparse.ArgumentParser(prog="python -m agent", description="The agent of one trailer.")
+    top = argparse.ArgumentParser(prog="csrp-agent", description="The agent of one trailer.")
+    top.add_argument("--version", action="version", version=f"csrp-agent {VERSION}")
     top.add_argument(
         "--state", type=Path, required=True, help="directory for the key, the buffer and the numbers"
     )
@@ -31,9 +33,13 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = top.add_subparsers(dest="verb", required=True)
     first = verbs.add_parser("enrol", help="bring a fresh key with a one-use token")
-    first.add_argument("--token", required=True, help="from a technician, valid for 30 minutes")
+    first.add_argument(
+        "--token", default="", help="the code of the enrolment sheet; asked for when it is not given here"
+    )
     first.add_argument("--serial", default="unknown", help="serial number of the trailer's computer")
-    verbs.add_parser("run", help="sense, report and obey until stopped")
+    verbs.add_parser("fingerprint", help="show whose key this is, for the second person to compare")
+    last = verbs.add_parser("run", help="sense, report and obey until stopped")
+    last.add_argument("--hardware", type=Path, help="TOML file: what this trailer has beside its sensors")
     return top
 
 
@@ -42,16 +48,26 @@ async def enrol(arguments: argparse.Namespace) -> int:
     if not arguments.console:
         print("--console is needed to enrol.", file=sys.stderr)
         return EXIT_REFUSED
+    # Asked for, it stands in no history of commands and in no list of processes.
+    token = arguments.token or input("Enrolment code, as on the sheet: ")
     try:
-        identity = await enrol_trailer(
-            arguments.state, arguments.console, arguments.token, arguments.serial, arguments.authority
-        )
+        await enrol_trailer(arguments.state, arguments.console, token, arguments.serial, arguments.authority)
     except (Refusal, ValueError) as error:
         print(f"Not enrolled: {error}", file=sys.stderr)
         return EXIT_REFUSED
-    key = load_private_key(arguments.state / "device.key")
+    return show_fingerprint(arguments)
+
+
+def show_fingerprint(arguments: argparse.Namespace) -> int:
+    """Print whose key this is, in groups as the console shows them."""
+    try:
+        identity, key = own_key(arguments.state)
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        print(f"Not enrolled yet, or the identity is damaged: {error}", file=sys.stderr)
+        return EXIT_REFUSED
     print(f"Enrolled as {identity['trailer']}, key {identity['keyid']}.")
-    print(f"Fingerprint (SHA-256) to confirm at the console: {hashlib.sha256(public_bytes(key)).hexdigest()}")
+    print(f"Fingerprint: {fingerprint_groups(key)}")
+    print("A second person compares it on the console's page Enrolment and types the last 8 digits.")
     return 0
 
 
@@ -61,6 +77,11 @@ async def run(arguments: argparse.Namespace) -> int:
         config = load_config(arguments.state, arguments.console, arguments.authority)
     except (FileNotFoundError, ValueError, KeyError) as error:
         print(f"Not enrolled yet, or the identity is damaged: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    try:
+        config = replace(config, **hardware.read(arguments.hardware)) if arguments.hardware else config
+    except ValueError as error:
+        print(f"The hardware file is wrong: {error}", file=sys.stderr)
         return EXIT_REFUSED
     agent = TrailerAgent(config)
     loading = asyncio.ensure_future(preload())
@@ -81,6 +102,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("httpx", "aioice", "aiortc"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    if arguments.verb == "fingerprint":
+        return show_fingerprint(arguments)
     return asyncio.run((enrol if arguments.verb == "enrol" else run)(arguments))
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from agent.media import MOST_BYTES, Media
 from agent.store import Store
 
 log = logging.getLogger("agent.buffer")
@@ -48,9 +49,21 @@ class Buffer:
         self.store = store
         self.trailer = trailer
         self.limit = limit
-        self.dropped = 0
         self._key_path = state_dir / "buffer.key"
         self._cipher = AESGCM(self._load_key())
+
+    @property
+    def dropped(self) -> int:
+        """How many alerts were lost here since the enrolment: given up when full, or no longer readable."""
+        return self.store.counter(f"dropped:{self.trailer}")
+
+    @property
+    def full(self) -> bool:
+        """Tell whether the next alert costs an older one."""
+        return len(self) >= self.limit
+
+    def _lost(self, count: int) -> None:
+        self.store.set_counter(f"dropped:{self.trailer}", self.dropped + count)
 
     def add(
         self,
@@ -60,10 +73,11 @@ class Buffer:
         build: Callable[[int], dict[str, Any]],
         *,
         raised: bool = True,
+        media: Media | None = None,
     ) -> Buffered:
         """Give the alert the next ``seq`` and seal ``build(seq)``; durable when this returns.
 
-        ``raised`` False: a test alert, which opens no camera (H18).
+        ``raised`` False: a test alert, which opens no camera (H18). ``media`` waits for the alert's answer.
         """
         with self.store.transaction() as db:
             seq = self.store.counter(f"alert:{self.trailer}") + 1
@@ -72,6 +86,9 @@ class Buffer:
             db.execute(
                 "INSERT INTO buffered VALUES (?, ?, ?, ?)", (seq, alert_id, RANK[kind], self._seal(entry))
             )
+            if media is not None:
+                sealed = self._encrypt(media.data, self._media_aad(alert_id, media.kind))
+                db.execute("INSERT INTO media VALUES (?, ?, NULL, ?)", (alert_id, media.kind, sealed))
             if raised:
                 db.execute("INSERT INTO raised VALUES (?, ?)", (alert_id, at.timestamp()))
             db.execute("DELETE FROM raised WHERE at < ?", (at.timestamp() - RAISED_KEPT_S,))
@@ -90,7 +107,7 @@ class Buffer:
                 entries.append(Buffered(seq, alert_id, self._unseal(seq, alert_id, sealed)))
             except (InvalidTag, ValueError):
                 log.error("buffer entry %s can't be opened and is dropped", seq)
-                self.dropped += 1
+                self._lost(1)
                 self.remove(alert_id)
         return entries
 
@@ -113,6 +130,7 @@ class Buffer:
         on."""
         with self.store.transaction() as db:
             gone = db.execute("DELETE FROM buffered").rowcount
+            db.execute("DELETE FROM media")
             db.execute("DELETE FROM raised")
         self._cipher = AESGCM(self._new_key())
         return int(gone)
@@ -125,16 +143,37 @@ class Buffer:
         if over > 0:
             least = "SELECT seq FROM buffered ORDER BY rank DESC, seq LIMIT ?"
             self.store.db.execute(f"DELETE FROM buffered WHERE seq IN ({least})", (over,))
-            self.dropped += over
+            self._lost(over)
             log.error("buffer full: %s alert(s) dropped, oldest and least urgent first", over)
+        # What an alert announced goes with it; and all that waits together has a bound.
+        self.store.db.execute(
+            "DELETE FROM media WHERE until IS NULL AND alert NOT IN (SELECT id FROM buffered)"
+        )
+        self.store.db.execute(
+            "DELETE FROM media WHERE rowid IN (SELECT rowid FROM (SELECT rowid, sum(length(sealed)) OVER "
+            "(ORDER BY rowid DESC) AS total FROM media) WHERE total > ?)",
+            (MOST_BYTES,),
+        )
 
     def _aad(self, seq: int, alert_id: str) -> bytes:
         return f"{self.trailer}|{seq}|{alert_id}".encode()
 
+    def _media_aad(self, alert_id: str, kind: str) -> bytes:
+        return f"{self.trailer}|{kind}|{alert_id}".encode()
+
     def _seal(self, entry: Buffered) -> bytes:
-        nonce = secrets.token_bytes(NONCE_BYTES)
         plain = json.dumps(entry.body, separators=(",", ":"), allow_nan=False).encode()
-        return nonce + self._cipher.encrypt(nonce, plain, self._aad(entry.seq, entry.id))
+        return self._encrypt(plain, self._aad(entry.seq, entry.id))
+
+    def _encrypt(self, plain: bytes, aad: bytes) -> bytes:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, plain, aad)
+
+    def unseal_media(self, alert_id: str, kind: str, sealed: bytes) -> bytes:
+        """Return the bytes of a waiting clip or crop. Errors: InvalidTag, ValueError."""
+        return self._cipher.decrypt(
+            sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._media_aad(alert_id, kind)
+        )
 
     def _unseal(self, seq: int, alert_id: str, sealed: bytes) -> dict[str, Any]:
         plain = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._aad(seq, alert_id))

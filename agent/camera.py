@@ -17,9 +17,9 @@ import av
 import numpy as np
 
 from agent.scene import HEIGHT, WIDTH, Plane, Scene, Text, night_car_park
+from agent.strip import DARK, draw_strip
 from agent.strip import HEIGHT as STRIP_HEIGHT
 from agent.strip import WIDTH as STRIP_WIDTH
-from agent.strip import draw_strip
 
 CLOCK_RATE = 90_000
 TIME_BASE = Fraction(1, CLOCK_RATE)
@@ -38,6 +38,8 @@ class Camera:
         self.label = label
         self.fps = fps
         self.counter = 0
+        #: True while nothing of the scene may be seen.
+        self.masked = False
         self._bits_per_second = bits_per_second
         self._scene: Scene | None = None
         self._encoder: av.VideoCodecContext | None = None
@@ -78,7 +80,10 @@ class Camera:
         assert scene is not None
         luma = scene.lumas[self.counter % len(scene.lumas)].copy()
         u, v = scene.u.copy(), scene.v.copy()
-        self._moving_parts(luma, u, v, now_ns / 1e9)
+        if self.masked:
+            luma[:], u[:], v[:] = DARK, 128, 128
+        else:
+            self._moving_parts(luma, u, v, now_ns / 1e9)
         self._writing(luma, u, v, now_ns)
         frame = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
         for plane, data in zip(frame.planes, (luma, u, v), strict=True):
@@ -110,7 +115,8 @@ class Camera:
         clock = f"{now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 1000:03d} UTC"
         self._big.draw(luma, 24, HEIGHT - 54, clock)
         self._big.draw(luma, WIDTH - 236, HEIGHT - 54, f"#{self.counter:08d}")
-        self._small.draw(luma, 520, HEIGHT - 46, f"{self.label}   SIMULATED CAMERA")
+        kind = "FORBIDDEN SECTOR" if self.masked else "SIMULATED CAMERA"
+        self._small.draw(luma, 520, HEIGHT - 46, f"{self.label}   {kind}")
 
     def _open_encoder(self) -> av.VideoCodecContext:
         """x264, as cheap as it gets: one reference, no B-frames, no look-ahead, constrained baseline."""

@@ -23,7 +23,7 @@ from agent.client import RESIGN_LIMIT, Answer, Backoff, Client
 from agent.clock import wire
 from agent.commands import MAX_AHEAD, Ack, Command, Gate, loads, read
 from agent.problems import code_of
-from agent.streams import CannotStream, Streams
+from agent.streams import DeadMan
 
 log = logging.getLogger("agent.channel")
 
@@ -39,25 +39,24 @@ class Hooks:
     """What the channel asks of the trailer it belongs to."""
 
     status: Callable[[], dict[str, Any]]
-    permitted: Callable[[], bool]
+    run: Callable[[Command], Awaitable[Ack]]
     desired_changed: Callable[[], None]
     hotlist_changed: Callable[[], None]
     linked: Callable[[], None]
+    lost: Callable[[], Awaitable[None]]
     refused: Callable[[str], None]
-    deactivate: Callable[[Mapping[str, Any]], None]
-    self_test: Callable[[Mapping[str, Any]], Awaitable[str | None]]
+    welcomed: Callable[[Mapping[str, Any]], None]
 
 
 class Channel:
     """Keeps one socket open, answers every command, and reports each sign of life to the dead man."""
 
-    def __init__(self, url: str, client: Client, gate: Gate, streams: Streams, hooks: Hooks) -> None:
+    def __init__(self, url: str, client: Client, gate: Gate, dead_man: DeadMan, hooks: Hooks) -> None:
         self.url = url
         self.client = client
         self.clock = client.clock
         self.gate = gate
-        self.streams = streams
-        self.dead_man = streams.dead_man
+        self.dead_man = dead_man
         self.hooks = hooks
         self.backoff = Backoff()
         self.stopped = False
@@ -98,8 +97,10 @@ class Channel:
         except (OSError, InvalidHandshake, ConnectionClosed, TimeoutError) as error:
             log.info("channel not open: %s", type(error).__name__)
         finally:
-            self._socket = None
-            self.dead_man.channel_down()
+            if self._socket is not None:
+                self._socket = None
+                self.dead_man.channel_down()
+                await self.hooks.lost()
         return None
 
     async def _serve(self, socket: ClientConnection) -> None:
@@ -141,6 +142,11 @@ class Channel:
         """A close reason that is a problem code means the same as the code in an answer."""
         if reason in ("key-revoked", "wrong-trailer"):
             self.hooks.refused(reason)
+
+    async def open_again(self) -> None:
+        """Close the socket, so that the next one is opened with the key that signs now."""
+        if self._socket is not None:
+            await self._socket.close(1000, "key renewed")
 
     async def say(self, kind: str, **more: Any) -> None:
         """Send what the trailer says of itself now: ``hello``, ``hb`` or ``state``."""
@@ -186,6 +192,8 @@ class Channel:
         kind = message.get("t")
         if kind == "cmd":
             await self._command(message)
+        elif kind == "welcome":
+            self.hooks.welcomed(message)
         elif kind == "desired-changed":
             self.hooks.desired_changed()
         elif kind == "hotlist-changed":
@@ -215,33 +223,6 @@ class Channel:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, command: Command) -> None:
-        try:
-            ack = await self._do(command)
-        except Exception:
-            log.exception("command %s failed", command.name)
-            ack = Ack(command.id, "failed", "error")
+        ack = await self.hooks.run(command)
         self.gate.finish(ack)
         await self.send(ack.wire())
-
-    async def _do(self, command: Command) -> Ack:
-        """Run a judged command and say how it ended."""
-        alert = command.alert or ""
-        try:
-            if command.name == "stream.start":
-                if not self.hooks.permitted():
-                    return Ack(command.id, "refused", "not-deployed")
-                await self.streams.start(alert, command.args)
-            elif command.name == "stream.renew":
-                self.streams.renew(alert, command.args)
-            elif command.name == "stream.stop":
-                await self.streams.stop("stopped")
-            elif command.name == "deactivate":
-                self.hooks.deactivate(command.args)
-                await self.streams.stop("not-deployed")
-                await self.say("state")
-            elif command.name == "self.test" and (code := await self.hooks.self_test(command.args)):
-                return Ack(command.id, "failed", code)
-        except CannotStream as error:
-            code = str(error.args[0])
-            return Ack(command.id, "failed" if code in ("publish-failed", "stopped") else "refused", code)
-        return Ack(command.id, "done")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import random
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,6 +21,8 @@ log = logging.getLogger("agent.client")
 
 RESIGN_LIMIT = 3
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 1.0, 60.0
+#: A list of two million entries, not packed.
+MAX_LIST_BYTES = 400_000_000
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 
 
@@ -99,9 +102,61 @@ class Client:
         """Post up to 100 alerts after a lost link; on 200 the body is a list of results in the same order."""
         return await self._call("POST", "/api/v1/alerts/bulk/", bodies)
 
+    async def put_media(self, alert_id: str, kind: str, data: bytes, media_type: str) -> Answer:
+        """Put the clip or the crop that an accepted alert announced."""
+        return await self._signed("PUT", f"/api/v1/alerts/{alert_id}/{kind}", data, {}, media_type)
+
+    async def post_points(self, points: list[dict[str, Any]]) -> Answer:
+        """Post up to 200 points of telemetry; 202 with how many were new."""
+        return await self._call("POST", "/api/v1/telemetry/", points)
+
+    async def post_key(self, body: dict[str, Any]) -> Answer:
+        """Offer the next key, signed with the present one."""
+        return await self._call("POST", "/api/v1/keys/", body)
+
+    def signed_by(self, signer: Signer) -> Client:
+        """Return one that signs with another key, on the same clock and connections; it needs no close."""
+        other = copy.copy(self)
+        other.signer = signer
+        return other
+
     async def get_desired(self, etag: str | None) -> Answer:
         """Fetch the desired state; 304 when it is still the one with this ETag."""
         return await self._call("GET", "/api/v1/desired/", headers={"If-None-Match": etag} if etag else {})
+
+    async def get_hotlist(self, since: int | None, etag: str | None, file: BinaryIO) -> Answer:
+        """Fetch the plate list, whole or since a version; 304: nothing new.
+
+        ``file`` is memory, and gets the bytes as they come, still packed: nothing of it touches the disk.
+        """
+        path = "/api/v1/hotlist/" + (f"?since={since}" if since is not None else "")
+        headers = {"If-None-Match": etag} if etag else {}
+        answer = await self._download(path, headers, file)
+        for _ in range(RESIGN_LIMIT):
+            if judge(answer.status, answer.code).act is not Act.RESIGN:
+                break
+            self.learn_time(answer)
+            answer = await self._download(path, headers, file)
+        return answer
+
+    async def _download(self, path: str, headers: dict[str, str], file: BinaryIO) -> Answer:
+        url = self.console_url + path
+        signed = self.signer.headers("GET", url, created=int(self.clock.now().timestamp()), body=None)
+        try:
+            async with self._http.stream("GET", url, headers={**headers, **signed}) as response:
+                if response.status_code != 200:
+                    await response.aread()
+                    return read_answer(response)
+                size = 0
+                async for piece in response.aiter_raw():
+                    size += len(piece)
+                    if size > MAX_LIST_BYTES:
+                        return Answer(0)
+                    file.write(piece)
+                return Answer(200, etag=response.headers.get("etag"))
+        except httpx.HTTPError as error:
+            log.info("no answer from the console: %s", type(error).__name__)
+            return Answer(0)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -110,20 +165,32 @@ class Client:
     async def _call(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Answer:
-        """Send, and send again freshly signed after a 401, three times at most."""
         raw = None if body is None else json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
-        answer = await self._once(method, path, raw, headers or {})
+        return await self._signed(method, path, raw, headers or {})
+
+    async def _signed(
+        self,
+        method: str,
+        path: str,
+        raw: bytes | None,
+        headers: dict[str, str],
+        content_type: str = "application/json",
+    ) -> Answer:
+        """Send, and send again freshly signed after a 401, three times at most."""
+        answer = await self._once(method, path, raw, headers, content_type)
         for _ in range(RESIGN_LIMIT):
             if judge(answer.status, answer.code).act is not Act.RESIGN:
                 break
             self.learn_time(answer)
-            answer = await self._once(method, path, raw, headers or {})
+            answer = await self._once(method, path, raw, headers, content_type)
         return answer
 
-    async def _once(self, method: str, path: str, raw: bytes | None, headers: dict[str, str]) -> Answer:
+    async def _once(
+        self, method: str, path: str, raw: bytes | None, headers: dict[str, str], content_type: str
+    ) -> Answer:
         url = self.console_url + path
         created = int(self.clock.now().timestamp())
-        signed = self.signer.headers(method, url, created=created, body=raw)
+        signed = self.signer.headers(method, url, created=created, body=raw, content_type=content_type)
         try:
             return read_answer(
                 await self._http.request(method, url, content=raw, headers={**headers, **signed})

@@ -20,6 +20,31 @@ def parse(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+class Floor:
+    """The latest time that this trailer is known to have reached, also by an earlier run of the agent.
+
+    A computer whose clock fell back in a power cut (an empty battery, 1970) must not sense under a deployment
+    that is long over. The console's word on the time (``AgentClock.correct``) counts more than the floor.
+    """
+
+    def __init__(self, clock: AgentClock, reached: datetime | None) -> None:
+        self._clock = clock
+        self._offset = clock.offset
+        self._reached = max(reached, clock.now()) if reached else clock.now()
+        self._at = clock.monotonic()
+
+    def now(self) -> datetime:
+        """Return the clock's time, never less than what has been reached plus what has passed since."""
+        now = self._clock.now()
+        if self._clock.offset != self._offset:
+            self._offset, self._reached = self._clock.offset, now
+        else:
+            passed = timedelta(seconds=self._clock.monotonic() - self._at)
+            self._reached = max(now, self._reached + passed)
+        self._at = self._clock.monotonic()
+        return self._reached
+
+
 class AgentClock:
     """Wall time for what is written and judged, monotonic seconds for what must end."""
 

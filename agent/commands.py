@@ -21,7 +21,13 @@ from agent.clock import AgentClock, parse
 from agent.signing import unb64url
 from agent.store import Store
 
-SUPPORTED = frozenset({"ping", "stream.start", "stream.renew", "stream.stop", "deactivate", "self.test"})
+#: The contract's verbs; what this trailer has no hardware for is refused when it is run (`verbs.py`).
+VERBS = frozenset(
+    {
+        "ptz.move", "ptz.stop", "ptz.preset", "ptz.slew", "stream.start", "stream.renew", "stream.stop",
+        "speaker.play", "speaker.stop", "module.off", "deactivate", "self.test", "ping",
+    }
+)  # fmt: skip
 # A stop needs no lock: whatever the reason, less watching is always allowed.
 CAMERA_VERBS = frozenset({"stream.start", "stream.renew", "ptz.move", "ptz.preset", "ptz.slew"})
 MAX_AHEAD = timedelta(seconds=30)
@@ -159,7 +165,7 @@ class Gate:
             return Ack(command.id, "refused", "clock-skew")
         if command.name in CAMERA_VERBS and not (command.alert and self.raised(command.alert)):
             return Ack(command.id, "refused", "unknown-alert")
-        if command.name not in SUPPORTED:
+        if command.name not in VERBS:
             return Ack(command.id, "refused", "unsupported")
         return None
 

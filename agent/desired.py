@@ -15,13 +15,16 @@ from agent.clock import parse
 MODULES = ("acoustic", "alpr", "ptz", "speaker")
 GEOFENCE_M = 25.0
 
+Place = tuple[float, float, float | None]
+
 
 @dataclass(frozen=True)
 class Desired:
     """One version of it; no deployment means every sensor off.
 
     ``point`` is the authorised place in WGS 84 degrees, ``forbidden_sectors`` are pairs of degrees true,
-    clockwise, into which the camera may not look.
+    clockwise, into which the camera may not look. ``heading_deg`` is the azimuth true to which pan 0 looks;
+    ``presets`` are places by number: azimuth, tilt and field of view (or None) in degrees, or None.
     """
 
     version: int = 0
@@ -32,6 +35,8 @@ class Desired:
     point: tuple[float, float] | None = None
     geofence_m: float = GEOFENCE_M
     forbidden_sectors: tuple[tuple[float, float], ...] = ()
+    heading_deg: float = 0.0
+    presets: dict[int, Place | None] = field(default_factory=dict)
 
     def sensing(self, module: str, now: datetime) -> bool:
         """Tell whether this module may be on: a deployment, not yet over, that names it."""
@@ -56,7 +61,8 @@ def read(body: Any) -> Desired:
         return Desired(
             body["version"], str(deployment["id"]), parse(deployment["until"]), modules, int(least),
             _point(deployment.get("point")), float(deployment.get("geofence_m") or GEOFENCE_M),
-            _sectors(body.get("forbidden_sectors")),
+            _sectors(body.get("forbidden_sectors")), float(deployment.get("heading_deg") or 0.0),
+            _presets(body.get("presets")),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"a deployment without {error}") from error
@@ -69,6 +75,20 @@ def _point(value: Any) -> tuple[float, float] | None:
 def _sectors(value: Any) -> tuple[tuple[float, float], ...]:
     """Read the masks; a mask that can't be read can't be kept, so the whole state is not taken."""
     return tuple((float(one["from_deg"]), float(one["to_deg"])) for one in value or ())
+
+
+def _presets(value: Any) -> dict[int, Place | None]:
+    """Read the places by number; None stands for one that only the camera itself knows."""
+    return {int(one["n"]): _place(one) for one in value or ()}
+
+
+def _place(one: Any) -> Place | None:
+    if one.get("az_deg") is None:
+        return None
+    hfov_deg = one.get("hfov_deg")
+    return (
+        float(one["az_deg"]), float(one.get("tilt_deg") or 0.0), None if hfov_deg is None else float(hfov_deg)
+    )  # fmt: skip
 
 
 class DesiredFile:

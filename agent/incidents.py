@@ -61,10 +61,10 @@ class Planned:
 class Director:
     """Invents what happens. Two directors with the same seed stage the same night."""
 
-    def __init__(self, seed: int, samples: list[Mapping[str, Any]], hotlist: Mapping[str, Any]) -> None:
+    def __init__(self, seed: int, samples: list[Mapping[str, Any]]) -> None:
         self.random = random.Random(seed)
         self.samples = samples
-        self.hotlist = hotlist
+        self._passed = ""
         self._event = 0
 
     def plan(self, trailers: int, first_s: float = 20.0) -> Iterator[Planned]:
@@ -108,13 +108,17 @@ class Director:
             block["span_ms"] = min(7000, sum(pick.randrange(170, 520) for _ in range(shots - 1)))
         return block
 
-    def alpr_hit(self) -> dict[str, Any]:
-        """Return an ``alpr_hit`` block on a sample entry of the hotlist, one in four as a lookalike only."""
+    def plate_read(self) -> dict[str, Any]:
+        """Return what a reader reads of a car that drives by: one of the sample, one in four misread.
+
+        Whether it stands on the list is for the trailer to find out.
+        """
         pick = self.random
         sample = pick.choice(self.samples)
-        plate, jurisdiction, match = str(sample["plate"]), str(sample["jurisdiction"]), "exact"
+        plate, jurisdiction = str(sample["plate"]), str(sample["jurisdiction"])
+        self._passed = plate
         if pick.random() < 0.25:
-            plate, jurisdiction, match = self._lookalike(plate, jurisdiction)
+            plate, jurisdiction = self._misread(plate, jurisdiction)
         chars = [round(pick.triangular(0.86, 0.995, 0.98), 2) for _ in plate]
         if plate != sample["plate"]:
             weakest = next(i for i, (a, b) in enumerate(zip(plate, sample["plate"], strict=True)) if a != b)
@@ -123,22 +127,20 @@ class Director:
             "plate": plate,
             "jurisdiction": jurisdiction,
             "confidence": round(min(chars) * pick.uniform(0.97, 1.0), 2),
-            "match": match,
             "char_confidence": chars,
-            "hotlist": {
-                "list_id": self.hotlist["list_id"],
-                "version": self.hotlist["version"],
-                "entry_id": sample["entry_id"],
-            },
             "camera": pick.choice(["alpr-1", "alpr-2"]),
             "direction": pick.choice(["toward", "away"]),
             "vehicle": dict(pick.choice(VEHICLES)),
         }
 
-    def _lookalike(self, plate: str, jurisdiction: str) -> tuple[str, str, str]:
+    def seen(self, read: Mapping[str, Any]) -> str:
+        """Return what stands on the car last read: the listed plate, or one time in two the read one."""
+        return self._passed if self.random.random() < 0.5 else str(read["plate"])
+
+    def _misread(self, plate: str, jurisdiction: str) -> tuple[str, str]:
         """Misread one character as its twin; without one, read the plate but not where it is from."""
         places = [i for i, char in enumerate(plate) if char in LOOKALIKES]
         if not places:
-            return plate, "unknown", "lookalike"
+            return plate, "unknown"
         at = self.random.choice(places)
-        return plate[:at] + LOOKALIKES[plate[at]] + plate[at + 1 :], jurisdiction, "lookalike"
+        return plate[:at] + LOOKALIKES[plate[at]] + plate[at + 1 :], jurisdiction

@@ -108,6 +108,7 @@ class Publisher:
         self._pc: RTCPeerConnection | None = None
         self._sender: RTCRtpSender | None = None
         self._camera: Camera | None = None
+        self._masked = False
         self._resource: tuple[str, str] | None = None
         self._before = Stats(0, 0, 0)
         self._ended = asyncio.Event()
@@ -141,6 +142,7 @@ class Publisher:
         """
         await self.stop()
         self._camera = Camera(trailer_label, fps=self._fps)
+        self._camera.masked = self._masked
         preparing = asyncio.create_task(asyncio.to_thread(self._camera.prepare))
         self._pc = pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._ended.clear()
@@ -204,6 +206,12 @@ class Publisher:
             track.stop()
         self._ended.set()
         self._closing = asyncio.ensure_future(pc.close())
+
+    def mask(self, on: bool) -> None:
+        """Take dark pictures while `on`, from the very next one."""
+        self._masked = on
+        if self._camera is not None:
+            self._camera.masked = on
 
     async def stop(self) -> None:
         """Stop sending, at once; then tell the gateway. Never raises for a network fault."""

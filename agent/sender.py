@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from agent.buffer import Buffer, Buffered
 from agent.client import Answer, Backoff, Client
+from agent.media import MediaSender, MediaStore
 from agent.problems import Act, code_of, judge
 
 log = logging.getLogger("agent.sender")
@@ -35,6 +36,7 @@ class Sender:
         self.client = client
         self.buffer = buffer
         self.orders = orders
+        self.media = MediaSender(client, MediaStore(buffer), orders)
         self.backoff = Backoff()
         self._wake = asyncio.Event()
         self._asked: dict[str, asyncio.Future[Answer]] = {}
@@ -43,6 +45,7 @@ class Sender:
     def wake(self) -> None:
         """Try again now: the link came back, or something new waits. A ``Retry-After`` still holds."""
         self._wake.set()
+        self.media.wake()
 
     def answer_for(self, alert_id: str) -> asyncio.Future[Answer]:
         """Return a future with the console's final answer for this alert."""
@@ -131,8 +134,11 @@ class Sender:
             return self._keep(answer)
         if verdict.act is Act.DROP:
             log.warning("alert %s dropped: %s %s", entry.seq, answer.status, answer.code or "")
+            self.media.store.remove(entry.id)
         else:
             self.orders.accepted()
+            self.media.store.accepted(entry.id, answer, self.client.clock.now())
+            self.media.wake()
         self.buffer.remove(entry.id)
         self.backoff.reset()
         self._settle(entry.id, answer)

@@ -12,25 +12,47 @@ import argparse
 import asyncio
 import json
 import logging
-import math
 import random
 import signal
 import sys
-import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent import control, selftest
+from agent import control, media, plates, selftest, sounds, weather
+from agent.buffer import Buffered
 from agent.client import Answer
+from agent.config import Config
 from agent.fence import Fix
 from agent.identity import console_keys
 from agent.incidents import Director, destination
-from agent.trailer import MODULE, Config, SensorsOff, TrailerAgent, preload
+from agent.permit import MODULE, SensorsOff
+from agent.ports import Spoken
+from agent.simptz import SimulatedPtz
+from agent.streams import preload
+from agent.telemetry import Reads
+from agent.trailer import TrailerAgent
 
 log = logging.getLogger("agent.simulator")
 
 SEED = 20260427
+#: At which the demonstration's trailers are enrolled.
+RATE_HZ = 16_000
+#: How often and how long apart a plate is tried while the trailer fetches its list.
+LIST_TRIES, LIST_TRY_S = 30, 0.2
+PRESET_S = 6.0
+
+
+class SilentSpeaker:
+    """A loudspeaker that nobody hears: a message takes as long as it would take to say it."""
+
+    async def play(self, spoken: Spoken) -> None:
+        """See ``ports.Speaker``; some 15 letters a second."""
+        await asyncio.sleep(min(15.0, len(spoken.text) / 15) if spoken.text else PRESET_S)
+
+    async def silence(self) -> None:
+        """See ``ports.Speaker``."""
 
 
 class SimulatedTrailer(TrailerAgent):
@@ -40,7 +62,18 @@ class SimulatedTrailer(TrailerAgent):
         self._random = random.Random(SEED + index)
         self._place = (config.lat or 0.0, config.lon or 0.0)
         config.fix = self.receive
+        config.ptz = SimulatedPtz(config.clock)
+        config.speaker = SilentSpeaker()
+        config.power = self._measured(weather.power)
+        config.site = self._measured(weather.site)
+        config.health = self._measured(weather.health)
+        config.battery_soc_pct = lambda: config.power()["battery_soc_pct"]
+        self._index = index
         super().__init__(config)
+
+    def _measured(self, of: Callable[[int, datetime, float, float], dict[str, Any]]) -> Reads:
+        """What an invented adapter says at this moment and place."""
+        return lambda: of(self._index, self.clock.now(), *self._place)
 
     def receive(self) -> Fix:
         """A steady receiver: every fix within 4 m of the place, as a good one in the open has it."""
@@ -65,6 +98,7 @@ class Simulator:
         keys = console_keys(seed["console_keys"])
         self.agents: dict[str, TrailerAgent] = {}
         self.port = 0
+        self._sensed = 0
         for row in seed["trailers"]:
             if row["simulated"]:
                 self.agents[row["trailer"]] = SimulatedTrailer(
@@ -73,14 +107,13 @@ class Simulator:
                         private_key_file=base / row["private_key_file"], console_url=console_url,
                         console_keys=keys, state_dir=state_dir / row["trailer"], authority=authority,
                         label=row.get("label") or row["trailer"], lat=row["lat"], lon=row["lon"],
-                        battery_soc_pct=battery(len(self.agents)),
                     ),
                     index=len(self.agents),
                 )  # fmt: skip
         # The story is told by those that are deployed from the start.
         self.told_by = sum(bool(row.get("deployment", True)) for row in seed["trailers"] if row["simulated"])
         hotlist = seed.get("hotlist") or {"samples": []}
-        self.director = Director(SEED, list(hotlist["samples"]), hotlist)
+        self.director = Director(SEED, list(hotlist["samples"]))
 
     async def run(self, port: int, quiet: bool) -> None:
         """Run every trailer, the control port and, unless quiet, the incidents, until cancelled."""
@@ -117,17 +150,23 @@ class Simulator:
                 if agent.sensing(planned.kind)
             ]
             if able:
-                able[0].report(planned.kind, self._block(able[0], planned.kind, None))
+                self._happen(able[0], planned.kind, None)
 
     async def _any_sensing(self, agents: list[TrailerAgent]) -> None:
         """Wait for the first deployment: the story begins when somebody can read it."""
         while not any(agent.sensing("gunshot") and agent.connected for agent in agents):
             await asyncio.sleep(0.5)
 
-    def _block(self, agent: TrailerAgent, kind: str, rounds: int | None) -> dict[str, Any]:
+    def _happen(self, agent: TrailerAgent, kind: str, rounds: int | None) -> Buffered | None:
+        """Let something happen, with its sound or picture; None: a plate that stands on no entry."""
+        self._sensed += 1
         if kind == "alpr_hit":
-            return self.director.alpr_hit()
-        return self.director.gunshot(agent.config.lat or 0.0, agent.config.lon or 0.0, rounds)
+            read = self.director.plate_read()
+            picture = plates.crop(SEED + self._sensed, self.director.seen(read))
+            return agent.read_plate(read, media.crop(picture, plates.WIDTH, plates.HEIGHT))
+        block = self.director.gunshot(agent.config.lat or 0.0, agent.config.lon or 0.0, rounds)
+        sound = sounds.shots(SEED + self._sensed, block["rounds"], block.get("span_ms", 0))
+        return agent.report(kind, block, media.clip(sound, RATE_HZ))
 
     async def handle(self, method: str, path: str, body: bytes) -> control.Reply:
         """Answer one control request."""
@@ -150,19 +189,24 @@ class Simulator:
         agent = self.agents.get(trailer)
         if agent is None:
             return 404, {"code": "unknown-trailer"}
-        if kind == "alpr_hit" and not self.director.samples:
-            return 502, {"code": "no-hotlist"}
         try:
-            alert_id, answer = await agent.report_and_wait(kind, self._block(agent, kind, rounds))
+            entry = await self._seen(agent, kind, rounds)
         except SensorsOff as off:
             return 502, {"code": str(off)}
-        return read_reply(alert_id, answer)
+        if entry is None:
+            return 502, {"code": "no-hotlist"}
+        return read_reply(entry.id, await agent.answer_to(entry))
 
-
-def battery(index: int) -> Callable[[], float]:
-    """Return a believable state of charge: its own level per trailer, drifting over an hour."""
-    level, began = 64.0 + 31.0 * ((index * 0.618) % 1.0), time.monotonic()
-    return lambda: round(level + 4.0 * math.sin((time.monotonic() - began) / 1800.0 + index), 1)
+    async def _seen(self, agent: TrailerAgent, kind: str, rounds: int | None) -> Buffered | None:
+        """Raise it. A plate waits for the list that is on its way; one that was misread is read again."""
+        for _try in range(LIST_TRIES):
+            if kind != "alpr_hit" or self.director.samples:
+                entry = self._happen(agent, kind, rounds)
+                if entry is not None or kind != "alpr_hit":
+                    return entry
+                agent.keeper.wake()
+            await asyncio.sleep(LIST_TRY_S)
+        return None
 
 
 def read_wish(body: bytes) -> tuple[str, str, int | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -36,9 +37,34 @@ class Publishes(Protocol):
     async def stop(self) -> None:
         """Stop publishing; harmless when nothing runs."""
 
+    def mask(self, on: bool) -> None:
+        """Send darkness instead of the picture while ``on``; also before ``start``."""
+
 
 class CannotStream(Exception):
     """Why a stream did not start; ``args[0]`` is the ack's code."""
+
+
+async def preload() -> None:
+    """Load the media libraries in a thread at the start, so that the first picture need not wait for them."""
+    try:
+        publisher = await asyncio.to_thread(importlib.import_module, "agent.publisher")
+    except ImportError:
+        log.warning("the media libraries are not installed: no picture can be sent")
+        return
+    await asyncio.to_thread(publisher.warm_up)
+
+
+def make_publisher() -> Publishes:
+    """Return the camera's publisher; imported late because the media libraries take a second to load.
+
+    Raises ``CannotStream`` where they are not installed.
+    """
+    try:
+        from agent.publisher import Publisher
+    except ImportError as error:
+        raise CannotStream("unsupported") from error
+    return Publisher()
 
 
 class DeadMan:
@@ -92,6 +118,7 @@ class Streams:
         self.label = label
         self.alert: str | None = None
         self.ended: str | None = None
+        self.masked = False
         self._publisher: Publishes | None = None
         self._starting: asyncio.Task[None] | None = None
 
@@ -113,6 +140,7 @@ class Streams:
         self.alert, self.ended = alert, None
         self.dead_man.lease(lease_s)
         publisher = self._publisher = self.factory()
+        publisher.mask(self.masked)
         self._starting = asyncio.ensure_future(publisher.start(whip_url, token, self.label))
         await self._finish_start(publisher, self._starting)
 
@@ -139,6 +167,12 @@ class Streams:
             raise CannotStream("not-streaming")
         self.alert = alert
         self.dead_man.lease(read_lease(args))
+
+    def mask(self, on: bool) -> None:
+        """Let nothing be seen while ``on``: the camera looks where it may not."""
+        self.masked = on
+        if self._publisher is not None:
+            self._publisher.mask(on)
 
     async def stop(self, why: str) -> None:
         """End the stream, also one that is still starting; harmless when there is none."""

@@ -1,109 +1,13 @@
-"""The refusal list: words and values that may not reach the console under any name.
+"""What an alert may never be about; the words that no trailer may send are in ``csoc.lib.forbidden``."""
 
-A person's body, voice or device, continuous media, and anything that points to media elsewhere.
-Whole words of snake or camel case count, so that ``age`` does not hit ``image``.
-"""
-
-import re
-from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
-from csoc.lib.errors import Refused
+from csoc.lib.forbidden import WORDS, check_words, is_forbidden_key, refused
 
-WORDS = frozenset(
-    [
-        "face",
-        "facial",
-        "biometric",
-        "embedding",
-        "descriptor",
-        "template",
-        "gait",
-        "iris",
-        "person",
-        "pedestrian",
-        "gender",
-        "age",
-        "ethnic",
-        "race",
-        "emotion",
-        "voice",
-        "speech",
-        "transcript",
-        "speaker_id",
-        "scream",
-        "distress",
-        "keyword",
-        "imei",
-        "imsi",
-        "mac",
-        "bluetooth",
-        "wifi_probe",
-        "video",
-        "stream_url",
-        "rtsp",
-        "recording",
-        "segment",
-        "playlist",
-        "continuous",
-        "scene",
-        "overview",
-        "vehicle_signature",
-    ]
-)
-# One word, or two in a row.
-_PHRASES = frozenset(tuple(word.split("_")) for word in WORDS)
-_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-# One character before "://" is enough; a scheme of any length would be scanned anew from each of its letters.
-_URL = re.compile(r"[a-z0-9+.-]://|\bwww\.", re.IGNORECASE)
-_DATA = re.compile(r"\bdata:", re.IGNORECASE)
-_BASE64 = re.compile(r"[A-Za-z0-9+/_=-]{121,}")
-#: No key of the contract is longer; a longer one is judged, but not remembered.
-_LONGEST_KEY = 40
+__all__ = ["CLASSES", "KINDS", "WORDS", "check", "is_forbidden_key"]
+
 CLASSES = ("gunshot",)
 KINDS = ("gunshot", "alpr_hit")
-
-
-def _words_of(key: str) -> tuple[str, ...]:
-    return tuple(part.lower() for part in _PARTS.findall(key))
-
-
-def is_forbidden_key(key: str) -> bool:
-    """True if ``key`` holds a listed word (or run of words) as whole words; a plural counts too."""
-    return _judged(key) if len(key) <= _LONGEST_KEY else _judge(key)
-
-
-def _judge(key: str) -> bool:
-    words = _words_of(key)
-    return any(
-        not _PHRASES.isdisjoint((word,) for word in form) or not _PHRASES.isdisjoint(pairwise(form))
-        for form in (words, tuple(word.removesuffix("s") for word in words))
-    )
-
-
-_judged = lru_cache(maxsize=4096)(_judge)
-
-
-def _is_forbidden_text(text: str) -> bool:
-    return bool(_URL.search(text) or _DATA.search(text) or _BASE64.search(text))
-
-
-def _walk(value: Any, key: str = "") -> None:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            if is_forbidden_key(name):
-                raise _refused("forbidden-field")
-            _walk(item, name)
-    elif isinstance(value, list):
-        for item in value:
-            _walk(item, key)
-    elif isinstance(value, str) and key != "sha256" and _is_forbidden_text(value):
-        raise _refused("forbidden-field")
-
-
-def _refused(code: str) -> Refused:
-    return Refused(code, "The body holds what a trailer may never send. Nothing of it was kept.", 422)
 
 
 def check(value: Any) -> None:
@@ -111,14 +15,14 @@ def check(value: Any) -> None:
 
     Errors: Refused ``forbidden-field`` or ``forbidden-class`` (422), which name nothing of the body.
     """
-    _walk(value)
+    check_words(value)
     if not isinstance(value, dict):
         return
     kind = value.get("kind")
     if isinstance(kind, str) and kind not in KINDS:
-        raise _refused("forbidden-class")
+        raise refused("forbidden-class")
     gunshot = value.get("gunshot")
     if isinstance(gunshot, dict):
         named = gunshot.get("class")
         if isinstance(named, str) and named not in CLASSES:
-            raise _refused("forbidden-class")
+            raise refused("forbidden-class")

@@ -1,6 +1,7 @@
 """The lists, and whether a read stands on one (H8).
 
-Two plates are the same, look the same, or have nothing to do with each other (alerts.plates).
+Found by the entry that the hit names, never by a plate: the console has no search for one. Two plates
+are the same, look the same, or have nothing to do with each other (alerts.plates).
 """
 
 from collections.abc import Iterable
@@ -48,6 +49,7 @@ def match(read: AlprHit, *, categories: Iterable[str], agency_id: int, at: datet
         read.hotlist.version > hotlist.version
         or hotlist.issued_at is None
         or at - hotlist.issued_at > MAX_AGE
+        or (hotlist.valid_to is not None and at >= hotlist.valid_to)
     ):
         raise _stale()
     entry = (
@@ -69,7 +71,7 @@ def _compare(read: AlprHit, entry: HotlistEntry) -> Hit:
         raise _not_on_hotlist()
     if key == entry.plate and known:
         return Hit(entry, exact=read.match == "exact")
-    if fold(key) == entry.folded:
+    if fold(key) == fold(entry.plate):
         return Hit(entry, exact=False)
     raise _not_on_hotlist()
 

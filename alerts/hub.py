@@ -111,11 +111,14 @@ class BoardHub:
             {screen.agency_id for screen in chosen},
         )
         at = clock.wire(clock.now())
+        frames = {
+            agency_id: json.dumps({"type": "heartbeat", "digest": digest, "at": at})
+            for agency_id, digest in truth.digests.items()
+        }
         for screen in chosen:
             signed_in = screen.session_key in truth.alive
             if await screen.judge(truth.rights.get(screen.user_id), signed_in):
-                frame = {"type": "heartbeat", "digest": truth.digests[screen.agency_id], "at": at}
-                await self._show([screen], json.dumps(frame))
+                await self._show([screen], frames[screen.agency_id])
 
     async def _beat_forever(self) -> None:
         waited = 0.0

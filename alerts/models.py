@@ -12,19 +12,38 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import Agency, Person, Unit
+from alerts.handoff.models import HandOff
+from alerts.list_models import (
+    CATEGORIES,
+    Hotlist,
+    HotlistChunk,
+    HotlistEntry,
+    HotlistServed,
+    HotlistUpload,
+    HotlistVersion,
+)
 from deployments.models import Deployment
 from trailers.models import Trailer
 
-CATEGORIES = (
-    "stolen_vehicle",
-    "stolen_plate",
-    "wanted_vehicle",
-    "amber_alert",
-    "missing_person_vehicle",
-    "firearm_investigation",
-    "extortion_investigation",
-    "other_authorised",
-)
+__all__ = [
+    "CATEGORIES",
+    "Alert",
+    "AlertDetail",
+    "AlertEvent",
+    "AlertMedia",
+    "AlertNote",
+    "HandOff",
+    "Hotlist",
+    "HotlistChunk",
+    "HotlistEntry",
+    "HotlistServed",
+    "HotlistUpload",
+    "HotlistVersion",
+    "NumberCount",
+    "NumberGap",
+    "RefusalCount",
+    "SeenNumber",
+]
 
 
 class Alert(models.Model):
@@ -134,6 +153,11 @@ class Alert(models.Model):
         self.outcome = outcome
         self.version += 1
 
+    def refuse_clip(self) -> None:
+        """Its clip was refused: the alert stands, and says so."""
+        self.flags = [*self.flags, "clip-refused"]
+        self.version += 1
+
 
 class AlertDetail(models.Model):
     """The sealed rest of an alert; ``epoch`` is the hour of capture whose key opens it."""
@@ -141,6 +165,39 @@ class AlertDetail(models.Model):
     alert = models.OneToOneField(Alert, on_delete=models.PROTECT, primary_key=True, related_name="detail")
     epoch = models.DateTimeField(db_index=True)
     sealed = models.BinaryField()
+
+
+class AlertMedia(models.Model):
+    """The clip of a shot or the crop of a plate, sealed under the hour of its capture; or why it was refused.
+
+    facts: what is told of it (length, envelope, size), sealed as well. A refused one has only a code.
+    """
+
+    class Kind(models.TextChoices):
+        CLIP = "clip"
+        CROP = "crop"
+
+    alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="media")
+    kind = models.CharField(max_length=4, choices=Kind.choices)
+    at = models.DateTimeField()
+    epoch = models.DateTimeField(db_index=True)
+    facts = models.BinaryField(null=True)
+    sealed = models.BinaryField(null=True)
+    code = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("alert", "kind"), name="media_once"),
+            models.CheckConstraint(condition=Q(kind__in=("clip", "crop")), name="media_kind_known"),
+            models.CheckConstraint(
+                condition=Q(code="", sealed__isnull=False, facts__isnull=False)
+                | Q(~Q(code=""), sealed__isnull=True, facts__isnull=True),
+                name="media_kept_or_refused",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.alert_id}"
 
 
 class AlertNote(models.Model):
@@ -166,65 +223,6 @@ class AlertEvent(models.Model):
         ordering = ("at", "pk")
 
 
-class Hotlist(models.Model):
-    """A list of the authority, e.g. ``mto-on``; ``version`` only rises."""
-
-    agency = models.ForeignKey(Agency, on_delete=models.PROTECT)
-    list_id = models.CharField(max_length=32, unique=True)
-    version = models.PositiveBigIntegerField(default=0)
-    issued_at = models.DateTimeField(null=True)
-    imported_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = (
-            models.CheckConstraint(
-                condition=Q(list_id__regex=r"^[a-z0-9][a-z0-9-]{1,31}$"), name="hotlist_id_form"
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.list_id} {self.version}"
-
-
-class HotlistEntry(models.Model):
-    """One plate of a list, from the version that added it to the one that removed it."""
-
-    hotlist = models.ForeignKey(Hotlist, on_delete=models.CASCADE, related_name="entries")
-    entry_id = models.CharField(max_length=40)
-    plate = models.CharField(max_length=8)
-    folded = models.CharField(max_length=8)
-    jurisdiction = models.CharField(max_length=8)
-    category = models.CharField(max_length=32)
-    valid_to = models.DateTimeField()
-    added_in = models.PositiveBigIntegerField()
-    removed_in = models.PositiveBigIntegerField(null=True)
-    removed_at = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes = (
-            models.Index(
-                fields=("hotlist", "folded"), condition=Q(removed_in__isnull=True), name="entry_folded"
-            ),
-        )
-        constraints = (
-            models.UniqueConstraint(
-                fields=("hotlist", "entry_id"),
-                condition=Q(removed_in__isnull=True),
-                name="entry_current_once",
-            ),
-            models.CheckConstraint(condition=Q(plate__regex="^[A-Z0-9]{2,8}$"), name="entry_plate_form"),
-            models.CheckConstraint(condition=Q(category__in=CATEGORIES), name="entry_category_known"),
-            models.CheckConstraint(
-                condition=Q(removed_in__isnull=True) | Q(removed_in__gt=F("added_in")),
-                name="entry_removed_later",
-            ),
-        )
-
-    def stands_on(self, version: int) -> bool:
-        """True if the entry is on that version of its list."""
-        return self.added_in <= version and (self.removed_in is None or self.removed_in > version)
-
-
 class RefusalCount(models.Model):
     """Signed refusals of one trailer, code and minute; becomes one audit entry with n."""
 
@@ -237,3 +235,63 @@ class RefusalCount(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("trailer", "code", "minute"), name="refusal_minute_once"),
         )
+
+
+class SeenNumber(models.Model):
+    """A number of a trailer's count that came and is not counted in yet; gone within seconds.
+
+    Of a refused alert this, and the refusal's code, is all that is kept.
+    """
+
+    trailer = models.ForeignKey(Trailer, on_delete=models.CASCADE, related_name="+")
+    seq = models.PositiveBigIntegerField()
+    at = models.DateTimeField()
+    occurred_at = models.DateTimeField(null=True)
+    code = models.CharField(max_length=32, blank=True)
+
+
+class NumberCount(models.Model):
+    """A trailer's count so far (``alerts.counting``)."""
+
+    trailer = models.OneToOneField(Trailer, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    top = models.PositiveBigIntegerField()
+    top_occurred_at = models.DateTimeField(null=True)
+    odd = models.PositiveBigIntegerField(null=True)
+
+
+class NumberGap(models.Model):
+    """Reports that are missing: numbers ``first`` to ``last``; ``alert``, the one after them, shows it."""
+
+    class End(models.TextChoices):
+        #: They came after all.
+        FILLED = "filled"
+        #: The device's counter began again, so they cannot come any more.
+        RESTARTED = "restarted"
+        #: After 48 h they would be refused.
+        LAPSED = "lapsed"
+
+    trailer = models.ForeignKey(Trailer, on_delete=models.CASCADE, related_name="+")
+    first = models.PositiveBigIntegerField()
+    last = models.PositiveBigIntegerField()
+    since = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
+    alert = models.ForeignKey(Alert, on_delete=models.SET_NULL, null=True, related_name="+")
+    ended_at = models.DateTimeField(null=True)
+    end = models.CharField(max_length=10, choices=End.choices, blank=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("trailer",), condition=Q(ended_at__isnull=True), name="numbergap_open"),
+        )
+        constraints = (
+            models.CheckConstraint(condition=Q(first__lte=F("last")), name="numbergap_order"),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, end="") | (Q(ended_at__isnull=False) & ~Q(end="")),
+                name="numbergap_end_has_reason",
+            ),
+        )
+
+    @property
+    def count(self) -> int:
+        """How many reports that are."""
+        return self.last - self.first + 1

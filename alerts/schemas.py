@@ -27,7 +27,8 @@ Moment = Annotated[
     Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z\Z"),
 ]
 # Above it two readers of JSON may mean two numbers (RFC 8785), so nothing could be compared.
-Counter = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+MAX_COUNTER = 2**53 - 1
+Counter = Annotated[int, Meta(ge=0, le=MAX_COUNTER)]
 Jurisdiction = Annotated[str, Meta(pattern=r"^([A-Z]{2}-[A-Z0-9]{1,3}|unknown)\Z")]
 
 
@@ -222,3 +223,9 @@ def id_of(value: Any) -> str | None:
         return str(UUID(value["id"])) if isinstance(value, dict) else None
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
+
+
+def seq_of(value: Any) -> int | None:
+    """Return the number of a parsed body that was refused, if it has one that a number may be."""
+    seq = value.get("seq") if isinstance(value, dict) else None
+    return seq if type(seq) is int and 0 <= seq <= MAX_COUNTER else None

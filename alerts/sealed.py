@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 import vault
-from alerts.models import Alert, AlertDetail, AlertNote
+from alerts.media.refusing import upload_over
+from alerts.models import Alert, AlertDetail, AlertMedia, AlertNote
 from alerts.schemas import AlertBody
-from csoc.lib import canonical
+from csoc.lib.errors import Refused, nothing_here
 
 
 def _aad(kind: str, alert_id: Any) -> bytes:
@@ -19,17 +20,20 @@ def _aad(kind: str, alert_id: Any) -> bytes:
 
 
 def _mac(salt: bytes, body: AlertBody) -> str:
-    """Compare by HMAC: a plain digest of a body with a plate could be searched (trailer contract)."""
-    return hmac.new(salt, canonical.dumps(msgspec.to_builtins(body)), hashlib.sha256).hexdigest()
+    """Compare by HMAC: a plain digest of a body with a plate could be searched (trailer contract).
+
+    Equal values have equal bytes: members stand in the struct's order, and numbers in one form.
+    """
+    return hmac.digest(salt, msgspec.json.encode(body), "sha256").hex()
 
 
 def seal_detail(body: AlertBody, listed: dict[str, str] | None) -> tuple[datetime, bytes]:
     """Return (epoch, sealed bytes). Errors: vault.EpochGone when the key of the capture's hour is gone."""
     salt = os.urandom(32)
     values = {
-        body.kind: msgspec.to_builtins(getattr(body, body.kind)),
+        body.kind: getattr(body, body.kind),
         "listed": listed,
-        "clock": msgspec.to_builtins(body.clock),
+        "clock": body.clock,
         "salt": salt.hex(),
         "mac": _mac(salt, body),
     }
@@ -63,3 +67,47 @@ def seal_note(alert: Alert, text: str, at: datetime) -> tuple[datetime, bytes]:
 def open_note(note: AlertNote) -> str:
     """Return the text. Errors: vault.Gone."""
     return vault.open(note.epoch, bytes(note.sealed), _aad("note", note.alert_id)).decode()
+
+
+def announced_media(alert: Alert, kind: str) -> dict[str, Any]:
+    """Return what the alert announced of its clip or crop: ``sha256``, ``bytes`` and more.
+
+    Errors: Refused ``not-found`` 404 if nothing, ``too-old`` 410 once the detail is erased.
+    """
+    try:
+        notice = (open_detail(alert).get(alert.kind) or {}).get(kind)
+    except vault.Gone:
+        raise upload_over() from None
+    if notice is None:
+        raise nothing_here()
+    found: dict[str, Any] = notice
+    return found
+
+
+def same_media(notice: dict[str, Any], body: bytes) -> None:
+    """Errors: Refused ``id-conflict`` 409 when these are not the announced bytes."""
+    digest = hashlib.sha256(body).hexdigest()
+    if len(body) != notice["bytes"] or not hmac.compare_digest(digest, notice["sha256"]):
+        raise Refused("id-conflict", "These are not the bytes that the alert announced.", 409)
+
+
+def seal_media(alert: Alert, kind: str, told: dict[str, Any], body: bytes) -> tuple[datetime, bytes, bytes]:
+    """Return the epoch, what is told of it and the bytes, both sealed, to die with the alert's detail.
+
+    Errors: vault.EpochGone.
+    """
+    epoch, facts = vault.seal(msgspec.json.encode(told), alert.detail.epoch, _aad(f"{kind}-facts", alert.pk))
+    _same, media = vault.seal(body, alert.detail.epoch, _aad(kind, alert.pk))
+    return epoch, facts, media
+
+
+def open_facts(kept: AlertMedia) -> dict[str, Any]:
+    """Return what is told of a kept clip or crop. Errors: vault.Gone."""
+    aad = _aad(f"{kept.kind}-facts", kept.alert_id)
+    told: dict[str, Any] = msgspec.json.decode(vault.open(kept.epoch, bytes(kept.facts or b""), aad))
+    return told
+
+
+def open_media(kept: AlertMedia) -> bytes:
+    """Return its bytes. Errors: vault.Gone."""
+    return vault.open(kept.epoch, bytes(kept.sealed or b""), _aad(kept.kind, kept.alert_id))

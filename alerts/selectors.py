@@ -18,6 +18,7 @@ from accounts import break_glass
 from accounts.models import BreakGlass, User
 from accounts.selectors import has_role, person_wire
 from alerts import policies, sealed
+from alerts.media import reading
 from alerts.models import Alert, AlertNote, Hotlist
 from csoc.lib import clock
 from csoc.lib.errors import Refused, nothing_here
@@ -141,6 +142,9 @@ def detail(alert: Alert) -> dict[str, Any]:
     """Unseal what the alert carries. Errors: Refused ``detail-expired`` (410)."""
     values = _opened(alert)
     block: dict[str, Any] = dict(values.get(alert.kind) or {})
+    # The notice of the trailer is not for people: its clip or crop as it stands is.
+    name, media = reading.told(alert, values)
+    block[name] = media
     block["kind"] = alert.kind
     block["site"] = alert.deployment.site
     block["notes"] = [_note(note) for note in alert.notes.select_related("person").order_by("at", "pk")]

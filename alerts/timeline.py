@@ -3,8 +3,11 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.selectors import person_wire
+from alerts.handoff.targets import name_of
+from alerts.media.refusing import REASONS
 from alerts.models import Alert, AlertEvent
 from csoc.lib import clock
 
@@ -29,10 +32,25 @@ def _row(event: AlertEvent) -> dict[str, Any]:
 
 def _words(event: AlertEvent) -> str:
     """What happened; a person's name stands before it when there is one."""
-    code = _CODES.get(event.code, lambda: event.code.replace("-", " "))()
+    code = REASONS.get(event.code) or _CODES.get(event.code, lambda: event.code.replace("-", " "))()
     match event.verb:
         case "alert.receive":
             return _("Received, signature valid")
+        case "alert.gap":
+            n = int(event.code or 0)
+            return ngettext(
+                "Reports missing: %(n)d before this one", "Reports missing: %(n)d before this one", n
+            ) % {"n": n}
+        case "alert.gap_end":
+            return _("No longer waiting for the missing reports: %s") % code
+        case "clip.receive":
+            return _("Clip received, checked")
+        case "clip.refuse":
+            return _("Clip refused: %s") % code
+        case "crop.receive":
+            return _("Picture of the plate received")
+        case "crop.refuse":
+            return _("Picture of the plate refused: %s") % code
         case "alert.acknowledge":
             return _("acknowledged")
         case "alert.hand_back":
@@ -41,6 +59,14 @@ def _words(event: AlertEvent) -> str:
             return _("wrote a note")
         case "alert.verify_plate":
             return _("compared the plate: %s") % code
+        case "alert.hand_off":
+            return _("handed it off: %s") % name_of(event.code)
+        case "alert.hand_off_end" if event.code == "fetched":
+            return _("downloaded the hand-off")
+        case "alert.hand_off_end" if event.code == "delivered":
+            return _("%s took the hand-off") % name_of("cad")
+        case "alert.hand_off_end":
+            return _("%s did NOT take the hand-off. Hand over by radio.") % name_of("cad")
         case "alert.close":
             return _("closed it: %s") % code
         case "video.live.open":
@@ -55,6 +81,9 @@ def _words(event: AlertEvent) -> str:
 
 
 _CODES = {
+    "filled": lambda: _("they came after all"),
+    "restarted": lambda: _("the trailer counts from the beginning again"),
+    "lapsed": lambda: _("48 hours have passed"),
     "gunshot": lambda: _("gunshot response"),
     "plate-hit": lambda: _("plate hit"),
     "officer-safety": lambda: _("officer safety"),

@@ -15,6 +15,7 @@ import audit
 from accounts.selectors import person_wire, roles_of
 from alerts import policies, selectors
 from alerts.timeline import timeline
+from trailers.policies import sees_fleet
 
 
 @require_GET
@@ -37,7 +38,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "demo": settings.IS_DEMO,
         "can": {"acknowledge": True, "view": True, "close": True},
     }
-    return render(request, "alerts/board.html", {"boot": boot})
+    return render(request, "alerts/board.html", {"boot": boot, "sees_fleet": sees_fleet(request.user)})
 
 
 def _alert_ref(request: HttpRequest, alert_id: UUID) -> audit.Ref:

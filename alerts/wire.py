@@ -72,6 +72,14 @@ class TimelineWire(Struct):
     events: list[EventWire]
 
 
+class UploadWire(Struct, omit_defaults=True):
+    """Where the announced clip or crop may be put, and until when."""
+
+    until: str
+    clip: str = ""
+    crop: str = ""
+
+
 class AcceptedWire(Struct):
     """The answer to a trailer: 201 new, 200 the same again. ``closed``: a test alert; nothing is kept."""
 
@@ -79,7 +87,7 @@ class AcceptedWire(Struct):
     received_at: str
     state: Literal["unacknowledged", "closed"]
     late: bool
-    upload: None
+    upload: UploadWire | None
 
 
 class BulkRowWire(Struct, omit_defaults=True):

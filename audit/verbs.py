@@ -62,9 +62,16 @@ _TRAILERS: dict[str, Verb] = {
     "trailer.desired": Verb(_("changed what {object} should do"), _("change what {object} should do")),
     "trailer.command": Verb(_("sent a command to {object}"), _("send a command to {object}")),
     "trailer.command_ack": Verb(_("answered {object}"), _("answer {object}")),
+    "trailer.warning_acknowledge": Verb(
+        _("acknowledged a technical warning of {object}"), _("acknowledge a technical warning of {object}")
+    ),
+    "telemetry.expire": Verb(_("deleted old telemetry"), _("delete old telemetry")),
     "trailer.refuse": Verb(_("sent requests that were refused"), _("send requests")),
     "key.rotate": Verb(_("rotated the key of {object}"), _("rotate the key of {object}")),
     "key.revoke": Verb(_("revoked a key of {object}"), _("revoke a key of {object}")),
+    "key.ends": Verb(_("warned of the end of {object}"), _("warn of the end of {object}")),
+    "key.view": Verb(_("looked at the keys of {object}"), _("look at the keys of {object}")),
+    "refusal.view": Verb(_("looked at what trailers were refused"), _("look at what trailers were refused")),
 }
 
 _DEPLOYMENTS: dict[str, Verb] = {
@@ -131,6 +138,10 @@ _DEPLOYMENTS: dict[str, Verb] = {
 _ALERTS: dict[str, Verb] = {
     "alert.receive": Verb(_("raised {object}"), _("raise {object}")),
     "alert.refuse": Verb(_("sent alerts that were refused"), _("raise alerts")),
+    "alert.gap": Verb(_("noticed missing reports of {object}"), _("notice missing reports of {object}")),
+    "alert.gap_end": Verb(
+        _("stopped waiting for missing reports of {object}"), _("stop waiting for reports of {object}")
+    ),
     "alert.acknowledge": Verb(_("acknowledged {object}"), _("acknowledge {object}")),
     "alert.hand_back": Verb(_("handed back {object}"), _("hand back {object}")),
     "alert.verify_plate": Verb(_("judged the plate of {object}"), _("judge the plate of {object}")),
@@ -138,11 +149,38 @@ _ALERTS: dict[str, Verb] = {
     "alert.shelve": Verb(_("shelved {object}"), _("shelve {object}")),
     "alert.escalate": Verb(_("escalated {object}"), _("escalate {object}")),
     "alert.hand_off": Verb(_("handed off {object}"), _("hand off {object}")),
+    "alert.hand_off_end": Verb(
+        _("delivered the hand-off of {object}"), _("deliver the hand-off of {object}")
+    ),
+    "alert.hand_off_download": Verb(
+        _("downloaded the hand-off of {object}"), _("download the hand-off of {object}")
+    ),
     "alert.close": Verb(_("closed {object}"), _("close {object}")),
     "alert.view": Verb(_("looked at the detail of {object}"), _("look at the detail of {object}")),
+    "clip.receive": Verb(_("sent the clip of {object}"), _("send the clip of {object}")),
+    "clip.refuse": Verb(_("sent a clip of {object} that was refused"), _("send the clip of {object}")),
+    "clip.play": Verb(_("listened to the clip of {object}"), _("listen to the clip of {object}")),
+    "crop.receive": Verb(
+        _("sent the picture of the plate of {object}"), _("send the picture of the plate of {object}")
+    ),
+    "crop.refuse": Verb(
+        _("sent a picture of the plate of {object} that was refused"),
+        _("send the picture of the plate of {object}"),
+    ),
+    "crop.view": Verb(
+        _("looked at the picture of the plate of {object}"), _("look at the picture of the plate of {object}")
+    ),
     "alert.simulate": Verb(_("staged an alert at {object} (demonstration)"), _("stage an alert at {object}")),
     "hotlist.import": Verb(_("imported {object}"), _("import {object}")),
+    "hotlist.upload": Verb(_("began to upload {object}"), _("begin to upload {object}")),
+    "hotlist.request": Verb(
+        _("asked a second person to let {object} through"), _("ask a second person about {object}")
+    ),
+    "hotlist.approve": Verb(_("let {object} through as the second person"), _("let {object} through")),
+    "hotlist.refuse": Verb(_("did not let {object} through"), _("refuse {object}")),
+    "hotlist.lapse": Verb(_("destroyed {object}, on which nobody decided"), _("destroy {object}")),
     "hotlist.view": Verb(_("looked at {object}"), _("look at {object}")),
+    "hotlist.download": Verb(_("fetched {object}"), _("fetch {object}")),
     "search.run": Verb(_("searched {object}"), _("search {object}")),
     "video.live.open": Verb(_("opened live view of {object}"), _("open live view of {object}")),
     "video.live.join": Verb(_("joined the live view of {object}"), _("join the live view of {object}")),

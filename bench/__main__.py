@@ -1,4 +1,4 @@
-"""`console.py bench [all|intake|push|video|races|deployments|audit]`: one run, one table, all measured.
+"""`console.py bench [all|intake|push|video|races|deployments|audit|…]`: one run, one table, all measured.
 
 Starts a console of its own (or uses a running one: --run-json), measures, checks that every accepted alert
 is a row, an entry and a message on every screen, and stops it again. Exit code 1 when anything is FAIL.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -15,16 +16,29 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import audit, deployments, intake, machine, push, races, video
+from bench import (
+    audit,
+    deployments,
+    hostile,
+    hotlist,
+    intake,
+    limits,
+    machine,
+    memory,
+    push,
+    races,
+    traces,
+    video,
+)
 from bench.run import Run
 from tests.running import RunningConsole
 from tools import bench_options
 
 #: What each word measures. In `all` the board is still empty for the video, and nothing follows the flood.
 PARTS: dict[str, tuple[Callable[[Run], None], ...]] = {
-    "all": (video.measure, intake.paced, push.measure, intake.saturated),
-    "intake": (intake.paced, intake.saturated),
-    "push": (push.measure,),
+    "all": (video.measure, limits.measure, intake.paced, push.measure, intake.saturated),
+    "intake": (limits.measure, intake.signature, intake.paced, push.last_of_200, intake.saturated),
+    "push": (limits.measure, push.measure),
     "video": (video.measure,),
     "races": (races.measure,),
 }
@@ -41,18 +55,29 @@ def console(run_json: Path | None) -> Iterator[tuple[dict[str, Any], Path]]:
     with tempfile.TemporaryDirectory(prefix="csoc-bench-") as folder:
         Path(folder).chmod(0o711)
         print("starting a console of its own …", flush=True)
-        with RunningConsole(Path(folder) / "data") as running:
+        running = RunningConsole(Path(folder) / "data")
+        try:
+            # Inside, as whoever interrupts the start must not leave half a console behind.
+            running.start()
             yield running.info, running.data
+        finally:
+            running.stop()
 
 
 def main(words: list[str]) -> int:
     """Measure and print; 0 when nothing failed."""
+    # Whoever ends us by a signal ends the console and the peer as well: the blocks that hold them are left.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     chosen = bench_options.read(words)
     if chosen.part == "audit":
         return audit.main(chosen)
     if chosen.part == "deployments":
         return deployments.main(chosen)
+    if chosen.part == "hotlist":
+        return hotlist.main(chosen)
     share = 5 if chosen.quick else 1
+    if chosen.part in bench_options.OWN_COUNT:
+        return alone(chosen, chosen.n // share)
     with console(chosen.run_json) as (info, folder):
         run = Run(info, n=max(10, chosen.n // share), rounds=2 if chosen.quick else 6, seed=chosen.seed)
         head = machine.facts(info["database_url"], folder)
@@ -71,11 +96,32 @@ def main(words: list[str]) -> int:
     return int(bool(run.table.failures))
 
 
+def alone(chosen: Any, n: int) -> int:
+    """The parts that look for faults instead of times: on a console that raises no alerts of its own."""
+    with console(chosen.run_json) as (info, folder):
+        print(machine.facts(info["database_url"], folder), flush=True)
+        try:
+            match chosen.part:
+                case "hostile":
+                    failed = hostile.measure(info, n, chosen.seed)
+                case "memory":
+                    failed = memory.measure(info, n)
+                case _:
+                    failed = traces.measure(info, folder, n, chosen.seed)
+        except Exception as error:
+            print(f"FAIL {type(error).__name__}: {error}")
+            failed = 1
+    print(f"at its end {machine.load()}", flush=True)
+    return failed
+
+
 def closing(run: Run, took: float) -> str:
     """The sums that must agree, and what failed."""
     lines = []
     if run.accepted:
-        lines.append(f"alerts accepted {run.accepted} = rows {run.rows} = audit entries {run.entries}")
+        same = run.accepted == run.rows == run.entries
+        told = f"alerts accepted {run.accepted}, rows {run.rows}, audit entries {run.entries}"
+        lines.append(told + (": the same" if same else ": NOT the same"))
     if run.expected:
         lines.append(f"messages delivered {run.delivered} of {run.expected}")
     lines.append(f"one run of {took:.0f} s; seed {run.seed}; at its end {machine.load()}")

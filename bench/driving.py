@@ -22,6 +22,7 @@ import psycopg
 from agent.signing import Signer, load_private_key
 
 ALERTS = "/api/v1/alerts/"
+BULK = "/api/v1/alerts/bulk/"
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 Info = dict[str, Any]
@@ -145,21 +146,30 @@ class Speaker:
             **changes,
         }
 
-    def signed(self, body: bytes) -> dict[str, str]:
-        """The headers of a POST of ``body`` to the alert door, good for 60 s and one use."""
-        return self._signer.headers("POST", ALERTS, created=int(time.time()), body=body)
+    def signed(self, body: bytes, path: str = ALERTS) -> dict[str, str]:
+        """The headers of a POST of ``body`` to an alert door, good for 60 s and one use."""
+        return self._signer.headers("POST", path, created=int(time.time()), body=body)
 
-    def raw(self, value: dict[str, Any]) -> bytes:
-        """The whole signed HTTP/1.1 request."""
+    def raw(self, value: dict[str, Any] | list[dict[str, Any]]) -> bytes:
+        """The whole signed HTTP/1.1 request; a list goes to the door of many."""
+        path = BULK if isinstance(value, list) else ALERTS
         body = json.dumps(value).encode()
-        headers = {"Host": self.authority, **self.signed(body), "Content-Length": str(len(body))}
+        headers = {"Host": self.authority, **self.signed(body, path), "Content-Length": str(len(body))}
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return f"POST {ALERTS} HTTP/1.1\r\n{head}\r\n".encode() + body
+        return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
     def post(self, http: httpx.Client, value: dict[str, Any]) -> httpx.Response:
         """Sign and send one alert."""
         body = json.dumps(value).encode()
         return http.post(ALERTS, content=body, headers=self.signed(body))
+
+    def put(self, http: httpx.Client, alert: str, kind: str, data: bytes, media_type: str) -> httpx.Response:
+        """Sign and send the clip or crop of an alert."""
+        path = f"{ALERTS}{alert}/{kind}"
+        headers = self._signer.headers(
+            "PUT", path, created=int(time.time()), body=data, content_type=media_type
+        )
+        return http.put(path, content=data, headers=headers)
 
 
 def together(acts: list[Callable[[], Any]]) -> list[Any]:
@@ -202,17 +212,23 @@ def until(true: Callable[[], Any], seconds: float, what: str) -> Any:
 
 def rows(info: Info, ids: Iterable[str]) -> int:
     """How many of these alerts stand in the database."""
-    return _count(info, "SELECT count(*) FROM alerts_alert WHERE id = ANY(%s::uuid[])", list(ids))
+    return count(info, "SELECT count(*) FROM alerts_alert WHERE id = ANY(%s::uuid[])", list(ids))
 
 
 def entries(info: Info, ids: Iterable[str], verb: str = "alert.receive") -> int:
     """How many allowed entries of ``verb`` the log has for these alerts, once nothing waits."""
-    until(lambda: _count(info, "SELECT waiting FROM audit_waiting()") == 0, 120, "the audit inbox is empty")
+    settled(info)
     query = "SELECT count(*) FROM audit_log WHERE object = ANY(%s) AND verb = %s AND outcome = 'allowed'"
-    return _count(info, query, [f"alert:{one}" for one in ids], verb)
+    return count(info, query, [f"alert:{one}" for one in ids], verb)
 
 
-def _count(info: Info, query: str, *values: Any) -> int:
+def settled(info: Info) -> None:
+    """Wait until no entry waits for its place in the log. Errors: AssertionError after 120 s."""
+    until(lambda: count(info, "SELECT waiting FROM audit_waiting()") == 0, 120, "the audit inbox is empty")
+
+
+def count(info: Info, query: str, *values: Any) -> int:
+    """The one number that a query answers."""
     with psycopg.connect(info["database_url"]) as connection:
         row = connection.execute(query, values).fetchone()
     return int(row[0]) if row else 0

@@ -61,9 +61,14 @@ class Connection(asyncio.Protocol):
             self._answer.set_result((time.monotonic(), 0))
 
     async def ask(self, request: bytes, since: float | None = None) -> Answer:
-        """Send and wait for the whole answer; ``since`` counts from an earlier moment."""
-        self._answer = asyncio.get_running_loop().create_future()
+        """Send and wait for the whole answer; ``since`` counts from an earlier moment.
+
+        On a connection that is gone the request has failed at once: status 0.
+        """
         sent = since or time.monotonic()
+        if self._transport.is_closing():
+            return Answer(sent, time.monotonic(), 0)
+        self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         answered, status = await self._answer
         return Answer(sent, answered, status)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,62 +25,85 @@ LAST_OF_200 = Goal(100, 30, 15)
 #: How long stragglers may take before they count as lost, in seconds.
 PATIENCE_S = 60.0
 
-#: For each alert: every arrival, on any screen.
+#: For each alert: when it first arrived, once for each screen that it reached.
 Arrivals = dict[str, list[float]]
+
+
+def last_of_200(run: Run) -> None:
+    """The most screens only, for `bench intake`."""
+    asyncio.run(_with_screens(run, max(SCREENS)))
 
 
 def measure(run: Run) -> None:
     """1, 50 and 200 screens, the same rate of alerts."""
     for count in SCREENS:
-        _with_screens(run, count)
+        asyncio.run(_with_screens(run, count))
 
 
-def _with_screens(run: Run, count: int) -> None:
-    ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(
-        target=watch, args=(run.info["url"], run.dispatcher.cookie, count, theirs), daemon=True
-    )
-    process.start()
-    theirs.close()
-    try:
-        opened = ours.recv()
-        run.table.check(opened == count, f"only {opened} of {count} sockets opened")
-        asyncio.run(_posts(run, count, ours))
-    finally:
-        ours.close()
-        process.join(20)
-        if process.is_alive():
-            process.terminate()
-
-
-async def _posts(run: Run, count: int, pipe: Connection) -> None:
-    bodies = [run.speaker.gunshot() for _ in range(run.n)]
-    requests = [run.speaker.raw(body) for body in bodies]
-    async with Senders(run.info["url"]) as senders:
-        answers = await senders.paced(requests, PER_SECOND)
-    ids = [body["id"] for body in bodies]
-    pipe.send(ids)
-    arrivals: Arrivals = await asyncio.to_thread(pipe.recv)
+async def _with_screens(run: Run, count: int) -> None:
+    cookie = await asyncio.to_thread(lambda: run.dispatcher.cookie)
+    async with watching(run.info["url"], cookie, count) as screens:
+        bodies = [run.speaker.gunshot() for _ in range(run.n)]
+        requests = [run.speaker.raw(body) for body in bodies]
+        async with Senders(run.info["url"]) as senders:
+            answers = await senders.paced(requests, PER_SECOND)
+        ids = [body["id"] for body in bodies]
+        arrivals = await screens.arrivals(ids)
     sent = {alert: answer.sent for alert, answer in zip(ids, answers, strict=True)}
-    _report(run, count, sent, arrivals)
+    report(run, count, sent, arrivals)
     judge(run, f"POST with {count} screens", ids, answers)
 
 
-def _report(run: Run, count: int, sent: dict[str, float], arrivals: Arrivals) -> None:
+def lasts(sent: dict[str, float], arrivals: Arrivals) -> list[float]:
+    """For each alert that arrived anywhere: the seconds until its last screen had it."""
+    return [max(times) - sent[alert] for alert, times in arrivals.items() if times]
+
+
+def report(run: Run, count: int, sent: dict[str, float], arrivals: Arrivals) -> None:
+    """The lines of one number of screens; a message that is missing on any screen is a failure."""
     every = [at - sent[alert] for alert, times in arrivals.items() for at in times]
-    last = [max(times) - sent[alert] for alert, times in arrivals.items() if times]
     name = f"POST -> WebSocket message, {count} socket{'s' if count > 1 else ''}"
     run.table.times(name, every)
     if count > 1:
-        run.table.times(
-            f"POST -> WebSocket message, last of {count} sockets",
-            last,
-            LAST_OF_200 if count == max(SCREENS) else None,
-        )
+        goal = LAST_OF_200 if count == max(SCREENS) else None
+        run.table.times(f"POST -> last of {count} sockets at {PER_SECOND}/s", lasts(sent, arrivals), goal)
     wanted = len(sent) * count
     run.table.check(len(every) == wanted, f"{name}: {len(every)} of {wanted} messages arrived")
     run.delivered += len(every)
     run.expected += wanted
+
+
+class Screens:
+    """Open screens in another process."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    async def arrivals(self, ids: list[str]) -> Arrivals:
+        """Wait until every screen has all of these alerts, or patience ends; then when each arrived."""
+        self._pipe.send(ids)
+        return await asyncio.to_thread(self._pipe.recv)
+
+
+@asynccontextmanager
+async def watching(url: str, cookie: str, count: int) -> AsyncIterator[Screens]:
+    """Keep ``count`` screens open inside the block. Errors: ConnectionError when not all of them open."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=watch, args=(url, cookie, count, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        try:
+            await asyncio.to_thread(ours.recv)
+        except EOFError:
+            raise ConnectionError(f"{count} sockets could not be opened") from None
+        yield Screens(ours)
+    finally:
+        ours.close()
+        await asyncio.to_thread(process.join, 20)
+        if process.is_alive():
+            process.terminate()
 
 
 # --- the other process ----------------------------------------------------------------------------
@@ -89,21 +115,22 @@ def watch(url: str, cookie: str, count: int, pipe: Connection) -> None:
 
 
 async def _watch(url: str, cookie: str, count: int, pipe: Connection) -> None:
-    heard: Arrivals = {}
+    heard: dict[str, dict[int, float]] = {}
 
-    def note(frame: bytes, at: float) -> None:
+    def note(screen: int, frame: bytes, at: float) -> None:
         for alert, version in ALERT.findall(frame):
             if version == b"1":
-                heard.setdefault(alert.decode(), []).append(at)
+                # Once a screen: a message that came twice must not stand in for one that is missing.
+                heard.setdefault(alert.decode(), {}).setdefault(screen, at)
 
-    screens = [await _open(url, cookie, note) for _ in range(count)]
+    screens = [await _open(url, cookie, partial(note, number)) for number in range(count)]
     pipe.send(len(screens))
     wanted: list[str] = await asyncio.to_thread(pipe.recv)
     for _ in range(int(PATIENCE_S / 0.1)):
         if all(len(heard.get(alert, ())) >= count for alert in wanted):
             break
         await asyncio.sleep(0.1)
-    pipe.send({alert: heard.get(alert, []) for alert in wanted})
+    pipe.send({alert: list(heard.get(alert, {}).values()) for alert in wanted})
     for screen in screens:
         screen.transport.close()
 

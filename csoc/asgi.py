@@ -13,15 +13,19 @@ _stock = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from alerts.routing import people_socket_urls  # noqa: E402
-from csoc.handler import PooledHandler  # noqa: E402
+from csoc.handler import DeviceHandler, PooledHandler  # noqa: E402
 from trailers.routing import websocket_urlpatterns as trailer_socket_urls  # noqa: E402
 
 _pooled = PooledHandler()
+_devices = DeviceHandler(_pooled)
 
 
 async def _http(scope: Any, receive: Any, send: Any) -> None:
     """The way through to the media gateway is the one async view; it waits without holding a thread."""
-    handler = _stock if scope["path"].startswith("/gateway/") else _pooled
+    if scope["path"].startswith("/gateway/"):
+        handler: Any = _stock
+    else:
+        handler = _devices if _devices.takes(scope) else _pooled
     await handler(scope, receive, send)
 
 

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from csoc.lib import schedule
+from csoc.lib import cad, schedule
+from csoc.lib.limits import Limits
 
 #: The secret that demo and test runs fall back to. Production refuses to start with it.
 DEMO_SECRET_KEY = "demo-only-not-secret-" + "0" * 40
@@ -71,8 +72,24 @@ class Env(BaseSettings):
     owner_phone: str = Field(default="", max_length=40)
     #: Hours in which an owner has to answer.
     owner_link_h: int = Field(default=72, ge=1, le=336)
+    #: Days for which a trailer's key is good. Agents rotate theirs when two thirds have passed.
+    trailer_key_days: int = Field(default=365, ge=45, le=1826)
+    #: The CAD that alerts are handed to: one https URL (http on this machine in a demonstration); or none.
+    cad_url: str = ""
+    #: The one IP address that is dialled for it: no name is ever asked. Unset: the URL must hold an address.
+    cad_address: str = ""
+    #: A file with the bearer token that the CAD gave us, read at each send.
+    cad_token_file: Path | None = None
+    #: Certificates (PEM) that the CAD's is issued by, when it is not a public authority.
+    cad_ca_file: Path | None = None
+    #: What is posted: CAP 1.2 or EIDO.
+    cad_format: Literal["cap", "eido"] = "cap"
+    #: What people call it.
+    cad_name: str = Field(default="CAD", min_length=1, max_length=40)
     #: Database connections that one process may hold.
     pool_max: int = Field(default=24, ge=2, le=200)
+    #: From which figures a trailer's technicians are warned: JSON, see csoc/lib/limits.py.
+    fleet_limits: Limits = Limits()
 
     @property
     def is_demo(self) -> bool:
@@ -91,7 +108,7 @@ class Env(BaseSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> "Env":
-        faults = [*self._own_key_stores(), *self._schedule(), *self._mail()]
+        faults = [*self._own_key_stores(), *self._schedule(), *self._mail(), *self._cad()]
         if self.is_demo and faults:
             raise ValueError("; ".join(faults))
         if self.is_demo:
@@ -140,6 +157,16 @@ class Env(BaseSettings):
         if parts.scheme in MAIL_SCHEMES and whole.get(parts.scheme, True):
             return []
         return ["CSOC_EMAIL_URL must be console:, file:///folder, smtp://host:port or smtps://host:port"]
+
+    def _cad(self) -> list[str]:
+        """Alerts leave to one place that was decided before: its name and its address are ours to say."""
+        self.cad_address = self.cad_address or cad.address_in(self.cad_url)
+        if not self.cad_url:
+            unset = not (self.cad_token_file or self.cad_ca_file or self.cad_address)
+            return [] if unset else ["CSOC_CAD_URL is missing, and other CSOC_CAD_ values are there"]
+        return cad.faults(
+            self.cad_url, self.cad_address, self.cad_token_file, self.cad_ca_file, self.cad_name, self.is_demo
+        )
 
     def _schedule(self) -> list[str]:
         if self.retention_schedule is None:

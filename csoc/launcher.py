@@ -272,6 +272,8 @@ class Launcher:
                 "CSOC_PUBLIC_URL": self.url,
                 "CSOC_SIMULATOR_URL": f"http://127.0.0.1:{self.control_port}",
                 "CSOC_EMAIL_URL": (self.data / "mailbox").as_uri(),
+                "CSOC_CAD_URL": f"{self.url}/demo/cad/receive/",
+                "CSOC_CAD_TOKEN_FILE": str(kept_secret_file(self.data / "keys" / "cad-token")),
             }
             env |= secrets_of(self.data)
         else:
@@ -353,11 +355,16 @@ class Launcher:
         return left
 
 
-def kept_secret(path: Path) -> str:
-    """Return the random text in ``path``, made on the first call (mode 0600)."""
+def kept_secret_file(path: Path) -> Path:
+    """Return ``path`` with a random text in it, made on the first call (mode 0600)."""
     if not path.exists():
         write_private(path, secrets.token_urlsafe(64).encode())
-    return path.read_text()
+    return path
+
+
+def kept_secret(path: Path) -> str:
+    """Return the random text in ``path``, made on the first call."""
+    return kept_secret_file(path).read_text()
 
 
 def secrets_of(data: Path) -> dict[str, str]:

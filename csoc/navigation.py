@@ -10,11 +10,15 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Role
 from accounts.selectors import actor_of, roles_of
+from alerts.list_figures import waiting_for as lists_waiting
 from alerts.policies import VIEWERS
 from audit.exports.pages import waiting_for
 from audit.reviewing.selectors import open_count
 from deployments.pages.listing import READERS as DEPLOYMENT_READERS
 from deployments.pages.listing import waiting_for as deployments_waiting
+from trailers.keylists import waiting_for as keys_waiting
+from trailers.policies import FLEET_READERS, KEEPERS
+from trailers.selectors import warnings_waiting
 from vault.views import READERS
 
 
@@ -54,6 +58,10 @@ PAGES = (
         frozenset(DEPLOYMENT_READERS),
         deployments_waiting,
     ),
+    Page(_("Fleet"), "truck", "fleet", frozenset(FLEET_READERS), warnings_waiting),
+    Page(_("Enrolment"), "plug-zap", "enrolment", frozenset(KEEPERS), keys_waiting),
+    Page(_("Refusals"), "shield-ban", "refusals", frozenset(KEEPERS)),
+    Page(_("Plate lists"), "list-checks", "hotlists", frozenset(VIEWERS), lists_waiting),
     Page(_("Audit"), "scroll-text", "audit", _OFFICER),
     Page(_("Exports"), "package-check", "audit-exports", _SECOND, _exports_waiting),
     Page(_("Keys and witnesses"), "key", "audit-witnesses", _OFFICER),

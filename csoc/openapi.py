@@ -11,6 +11,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSe
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 
+from csoc.lib.wire import Problem
+
 REF = "#/components/schemas/{name}"
 
 
@@ -37,6 +39,22 @@ class StructSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
         return own
 
 
+class StructListSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """An array of a struct, the struct beside it."""
+
+    target_class = "csoc.lib.wire.StructList"
+    match_subclasses = True
+
+    def get_name(self, auto_schema: AutoSchema, direction: Any) -> str:
+        """The name that ``list_of`` gave."""
+        return str(self.target.__name__)
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+        """An array of references."""
+        item = auto_schema.resolve_serializer(self.target.item, direction)
+        return {"type": "array", "items": item.ref}
+
+
 def _structs_in(info: Any) -> Iterator[type]:
     """Every struct class that a type is made of."""
     if isinstance(info, msgspec.inspect.StructType):
@@ -52,6 +70,7 @@ class DeviceSignatureScheme(OpenApiAuthenticationExtension):  # type: ignore[no-
     """RFC 9421 signature of a trailer."""
 
     target_class = "trailers.doors.DeviceSignature"
+    match_subclasses = True
     name = "trailerSignature"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
@@ -73,3 +92,20 @@ class PersonSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-un
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
         """Cookie, with the CSRF token on every act."""
         return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+
+
+def with_refusals(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:
+    """Say of every operation what every operation does: a refusal is a problem document (RFC 9457)."""
+    _refs, components = msgspec.json.schema_components([Problem], ref_template=REF)
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    for name, schema in components.items():
+        schemas.setdefault(name, schema)
+    content = {"application/problem+json": {"schema": {"$ref": REF.format(name="Problem")}}}
+    for item in result["paths"].values():
+        for operation in item.values():
+            for status, text in (
+                ("4XX", "Refused; `type` names why."),
+                ("5XX", "Not now; nothing was done."),
+            ):
+                operation["responses"].setdefault(status, {"description": text, "content": content})
+    return result

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import lru_cache
@@ -26,9 +27,9 @@ import trailers.services as trailer_services
 from accounts import cast
 from accounts.models import User
 from accounts.services import acting
-from alerts.models import Hotlist
-from alerts.services import publish_hotlist
-from csoc import seed_facts
+from alerts.models import Hotlist, HotlistEntry, HotlistVersion
+from alerts.services import import_hotlist
+from csoc import seed_facts, seed_telemetry
 from csoc.lib import clock
 from csoc.lib.keyfiles import load_or_create_ed25519
 from csoc.seed_installing import install
@@ -84,16 +85,14 @@ PLANS = (
 
 #: Invented entries; the plates follow no province's issued series.
 ENTRIES = tuple(
-    {"entry_id": f"e-{1000 + n}", "plate": plate, "jurisdiction": jurisdiction, "category": category}
-    for n, (plate, jurisdiction, category) in enumerate(
-        (
-            ("ZZDEM01", "CA-ON", "stolen_vehicle"),
-            ("ZZDEM02", "CA-ON", "firearm_investigation"),
-            ("ZZDEM03", "CA-ON", "amber_alert"),
-            ("ZZDEM04", "CA-QC", "stolen_plate"),
-            ("ZZDEM05", "CA-ON", "wanted_vehicle"),
-            ("ZZ8EM06", "CA-ON", "stolen_vehicle"),
-        )
+    {"plate": plate, "jurisdiction": jurisdiction, "category": category}
+    for plate, jurisdiction, category in (
+        ("ZZDEM01", "CA-ON", "stolen_vehicle"),
+        ("ZZDEM02", "CA-ON", "firearm_investigation"),
+        ("ZZDEM03", "CA-ON", "amber_alert"),
+        ("ZZDEM04", "CA-QC", "stolen_plate"),
+        ("ZZDEM05", "CA-ON", "wanted_vehicle"),
+        ("ZZ8EM06", "CA-ON", "stolen_vehicle"),
     )
 )
 
@@ -106,10 +105,10 @@ def make() -> Path:
     users: dict[str, User] = {role: entry.pop("user") for role, entry in people.items()}
     seed_facts.make(users)
     rows = [_trailer_row(plan, users) for plan in PLANS]
-    hotlist = _hotlist(users["technician"])
-    samples = [
-        {key: row[key] for key in ("plate", "jurisdiction", "entry_id", "category")} for row in ENTRIES
-    ]
+    _figures()
+    hotlist = _hotlist(users["supervisor"])
+    current = HotlistEntry.objects.filter(hotlist=hotlist.hotlist, removed_in__isnull=True).order_by("pk")
+    samples = list(current.values("plate", "jurisdiction", "entry_id", "category"))
     seed = {
         "people": people,
         "trailers": rows,
@@ -121,6 +120,13 @@ def make() -> Path:
             "system.seed", audit.Ref("system", "demonstration", users["administrator"].person.agency.code)
         )
     return _write(Path(settings.DATA_DIR) / "seed.json", seed)
+
+
+def _figures() -> None:
+    """What trailers measured before anybody looked; the simulator counts its trailers in this order."""
+    for index, plan in enumerate(sorted(PLANS, key=lambda plan: not plan.simulated)):
+        trailer = Trailer.objects.get(number=plan.number)
+        seed_telemetry.make(trailer, index, plan.lat, plan.lon, speaks=plan.simulated)
 
 
 def _write(path: Path, value: Any) -> Path:
@@ -289,11 +295,32 @@ def consent_paper() -> documents.Document:
     return documents.check(sheet.getvalue())
 
 
-def _hotlist(technician: User) -> Hotlist:
+def _hotlist(supervisor: User) -> HotlistVersion:
     """Publish a fresh version at every start, so that the demonstration's list is never too old."""
     now = clock.now()
-    rows = [{**row, "valid_to": now + timedelta(days=90)} for row in ENTRIES]
-    with acting(technician):
-        return publish_hotlist(
-            actor=technician, agency=technician.person.agency, list_id=LIST_ID, issued_at=now, rows=rows
+    known = Hotlist.objects.filter(list_id=LIST_ID).first()
+    return publish(supervisor, LIST_ID, known.version + 1 if known else 1, ENTRIES, now)
+
+
+def publish(
+    supervisor: User, list_id: str, version: int, rows: Iterable[Mapping[str, Any]], issued_at: datetime
+) -> HotlistVersion:
+    """Bring in a list as an authority would send it: a file and its manifest."""
+    since, until = (clock.wire(issued_at + timedelta(days=days)) for days in (-1, 90))
+    lines = ["plate,jurisdiction,category,reference,valid_from,valid_to,action,priority"]
+    lines += [
+        f"{row['plate']},{row['jurisdiction']},{row['category']},DEMO-{n:04d},{since},{until},,"
+        for n, row in enumerate(rows, 1)
+    ]
+    file = "".join(f"{line}\r\n" for line in lines).encode()
+    manifest = {
+        "list_id": list_id, "version": version, "issued_at": clock.wire(issued_at), "valid_to": until,
+        "authority": "Demonstration authority", "rows": len(lines) - 1,
+        "sha256": hashlib.sha256(file).hexdigest(),
+    }  # fmt: skip
+    with acting(supervisor):
+        came = import_hotlist(
+            actor=supervisor, manifest_bytes=json.dumps(manifest).encode(), source=lambda: [file]
         )
+    assert isinstance(came, HotlistVersion), "a demonstration list needs no second person"
+    return came

@@ -4,9 +4,9 @@ Twisted writes bodies of 100 kB and more, or of unknown length, to a temporary f
 runs. A refused clip or plate must never touch the disk (H7), so every body stays in memory and is
 cut off at its route's limit, whatever its headers say.
 
-A consent document is the one body of several megabytes. All of them together, from the first byte until
-the application is done with them, are at most ``MAX_DOCUMENTS_BYTES`` in a process; Django and daphne hold
-three copies of each for moments, so 220 MB in the worst case.
+A consent document has several megabytes, a clip one. All of a kind together, from the first byte until the
+application is done with them, are at most ``MAX_DOCUMENTS_BYTES`` and ``MAX_CLIPS_BYTES`` in a process;
+Django and daphne hold three copies of each for moments, so 220 MB and 80 MB in the worst case.
 
 Run: ``python -m csoc.server --port 8000 [--host 127.0.0.1] [--fd N]``
 """
@@ -16,9 +16,10 @@ import gc
 import io
 import os
 import re
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import daphne.http_protocol
+import daphne.ws_protocol
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
 from django.conf import settings
@@ -26,6 +27,8 @@ from django.http.cookie import parse_cookie
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy
 from twisted.internet import reactor
+
+from csoc.slow_readers import BoundedSocket
 
 #: The one route whose bodies may be long (a trailer's catch-up), and everybody else's limit: a hundred
 #: strangers may not fill the memory before any check runs.
@@ -38,6 +41,12 @@ MAX_DOCUMENT_BODY_BYTES = 5_500_000
 MAX_DOCUMENTS_BYTES = 55_000_000
 #: Whoever sends one so slowly keeps a place from others.
 DOCUMENT_WITHIN_S = 120
+#: A trailer's clip of a shot: 10 s at 48 kHz. Its crop of a plate is within everybody's limit.
+CLIPS = re.compile(rb"/api/v1/alerts/[0-9A-Fa-f-]{36}/clip")
+MAX_CLIP_BODY_BYTES = 960_044
+MAX_CLIPS_BYTES = 20_000_000
+#: 1 MB at 130 kbit/s; a slower trailer's clip does not come.
+CLIP_WITHIN_S = 60
 MAX_SOCKET_MESSAGE_BYTES = 65_536
 TOO_LARGE = (
     b'{"type":"/problems/too-large","title":"too large","status":413,'
@@ -45,8 +54,9 @@ TOO_LARGE = (
 )
 BUSY = (
     b'{"type":"/problems/unavailable","title":"unavailable","status":503,'
-    b'"detail":"Too many documents are being sent. Try again in a moment."}'
+    b'"detail":"Too many large bodies are being sent. Try again in a moment."}'
 )
+RETRY_AFTER_S = b"2"
 #: The same in words, for the page of a browser.
 _SENTENCES = {
     413: gettext_lazy(
@@ -64,11 +74,29 @@ _PAGE_HEADERS = {
 }
 
 
+class Large(NamedTuple):
+    """What a route of large bodies takes: bytes of one, bytes of all together, seconds for one."""
+
+    kind: str
+    each: int
+    together: int
+    within_s: int
+
+
+def _large(method: bytes, path: bytes) -> Large | None:
+    """Return the limits of a route that takes large bodies, None for every other."""
+    if method == b"POST" and DOCUMENTS.fullmatch(path):
+        return Large("document", MAX_DOCUMENT_BODY_BYTES, MAX_DOCUMENTS_BYTES, DOCUMENT_WITHIN_S)
+    if method == b"PUT" and CLIPS.fullmatch(path):
+        return Large("clip", MAX_CLIP_BODY_BYTES, MAX_CLIPS_BYTES, CLIP_WITHIN_S)
+    return None
+
+
 class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
     """A request whose body lives in memory and never grows past its route's limit."""
 
-    #: What bodies of consent documents take up now, in this process; all on the reactor's thread.
-    documents_bytes = 0
+    #: What large bodies of each kind take up now, in this process; all on the reactor's thread.
+    taken: ClassVar[dict[str, int]] = {}
 
     def gotLength(self, length: int | None) -> None:
         """Twisted's hook once the headers are read; ``length`` None means chunked."""
@@ -80,13 +108,13 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         self._deadline: Any = None
         # The channel knows the request line by now, the request itself learns it after the body.
         path = self._path = bytes(getattr(self.channel, "_path", LONG_BODIES)).partition(b"?")[0]
-        self._document = getattr(self.channel, "_command", b"") == b"POST" and bool(DOCUMENTS.fullmatch(path))
+        self._large = _large(getattr(self.channel, "_command", b""), path)
         self._limit = MAX_LONG_BODY_BYTES if path == LONG_BODIES else MAX_BODY_BYTES
-        if self._document:
-            self._limit = MAX_DOCUMENT_BODY_BYTES
+        if self._large is not None:
+            self._limit = self._large.each
         self._refuse_over(length or 0)
-        if self._document and not self._refusal:
-            self._reserve(MAX_DOCUMENT_BODY_BYTES if length is None else length)
+        if self._large is not None and not self._refusal:
+            self._reserve(self._large, self._large.each if length is None else length)
 
     def handleContentChunk(self, data: bytes) -> None:
         """Twisted's hook for each piece of body."""
@@ -112,18 +140,20 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         self.content = io.BytesIO()
         self._free()
 
-    def _reserve(self, count: int) -> None:
-        if BoundedRequest.documents_bytes + count > MAX_DOCUMENTS_BYTES:
+    def _reserve(self, large: Large, count: int) -> None:
+        taken = self.taken.get(large.kind, 0) + count
+        if taken > large.together:
             self._refuse(503)
             return
-        BoundedRequest.documents_bytes += count
+        self.taken[large.kind] = taken
         self._reserved = count
         clock: Any = reactor
-        self._deadline = clock.callLater(DOCUMENT_WITHIN_S, self.channel.forceAbortClient)
+        self._deadline = clock.callLater(large.within_s, self.channel.forceAbortClient)
 
     def _free(self, *_done: Any) -> None:
-        """Give the room of a document back. Idempotent."""
-        BoundedRequest.documents_bytes -= self._reserved
+        """Give the room of a large body back. Idempotent."""
+        if self._large is not None and self._reserved:
+            self.taken[self._large.kind] -= self._reserved
         self._reserved = 0
         self._stop_deadline()
 
@@ -138,7 +168,7 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         super().connectionLost(reason)
 
     def process(self) -> Any:
-        """Answer without Django when the body was too large, or one document too many."""
+        """Answer without Django when the body was too large, or one of the large ones too many."""
         if not self._refusal:
             handed = super().process()
             self._free_when_done()
@@ -168,10 +198,10 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
 
     def _answer(self) -> tuple[bytes, dict[bytes, bytes]]:
         accepted = b",".join(self.requestHeaders.getRawHeaders(b"accept", []))
-        if self._document and b"text/html" in accepted:
+        if self._large is not None and self._large.kind == "document" and b"text/html" in accepted:
             return self._page(), {b"Content-Type": b"text/html; charset=utf-8"} | _PAGE_HEADERS
-        body = TOO_LARGE if self._refusal == 413 else BUSY
-        return body, {b"Content-Type": b"application/problem+json"}
+        told = {b"Content-Type": b"application/problem+json"}
+        return (TOO_LARGE, told) if self._refusal == 413 else (BUSY, told | {b"Retry-After": RETRY_AFTER_S})
 
     def _page(self) -> bytes:
         """Return the console's own page of what was not uploaded, with the way back to the form."""
@@ -206,6 +236,7 @@ def main() -> None:
 
     refuse_unsafe_role()
     daphne.http_protocol.WebRequest = BoundedRequest
+    daphne.ws_protocol.WebSocketFactory.protocol = BoundedSocket
     where = {"file_descriptor": options.fd} if options.fd is not None else vars(options)
     endpoints = build_endpoint_description_strings(
         host=where.get("host"), port=where.get("port"), file_descriptor=where.get("file_descriptor")

@@ -27,6 +27,8 @@ AUDIT_WITNESSES = (ENV.audit_witnesses or DATA_DIR / "witnesses.txt").resolve()
 RECORD_KEYS_DIR = ENV.record_keys_folder.resolve()
 RETENTION_SCHEDULE = ENV.retention_schedule
 AUDIT_WITNESS_EVERY_S = ENV.audit_witness_every_s
+FLEET_LIMITS = ENV.fleet_limits
+TRAILER_KEY_DAYS = ENV.trailer_key_days
 
 _public_host = urlsplit(PUBLIC_URL).hostname or "localhost"
 ALLOWED_HOSTS = [_public_host, *[h.strip() for h in ENV.allowed_hosts.split(",") if h.strip()]]
@@ -69,6 +71,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "trailers.doors.NoSessionsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -83,6 +86,15 @@ MIDDLEWARE = [
     "accounts.middleware.SecondFactorMiddleware",
     "csoc.lib.problems.RefusedMiddleware",
 ]
+
+# Around what trailers post (csoc/handler.py): the host, the length, HTTPS, refusals. No session, no cookie.
+DEVICE_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "csoc.lib.problems.RefusedMiddleware",
+]
+DEVICE_PATHS = frozenset({"/api/v1/alerts/", "/api/v1/alerts/bulk/"})
+DEVICE_URLCONF = "csoc.device_urls"
 
 ROOT_URLCONF = "csoc.urls"
 ASGI_APPLICATION = "csoc.asgi.application"
@@ -157,6 +169,14 @@ DEFAULT_FROM_EMAIL = ENV.email_from
 OWNER_CHANNEL = ENV.owner_channel
 OWNER_PHONE = ENV.owner_phone
 OWNER_LINK_H = ENV.owner_link_h
+
+#: The service's CAD: one URL, one address that is dialled for it, or none (docs/cad.md).
+CAD_URL = ENV.cad_url
+CAD_ADDRESS = ENV.cad_address
+CAD_TOKEN_FILE = ENV.cad_token_file
+CAD_CA_FILE = ENV.cad_ca_file
+CAD_FORMAT = ENV.cad_format
+CAD_NAME = ENV.cad_name
 
 DATABASES = {
     "default": _database(ENV.database_url, pool_max=ENV.pool_max),
@@ -281,7 +301,15 @@ CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "vault.tasks.purge", "schedule": 120.0, "options": {"expires": 110}},
     "nonces": {"task": "trailers.tasks.sweep_nonces", "schedule": 60.0, "options": {"expires": 55}},
     "commands": {"task": "trailers.tasks.expire_commands", "schedule": 30.0, "options": {"expires": 25}},
+    "key-ends": {"task": "trailers.tasks.warn_of_key_ends", "schedule": 600.0, "options": {"expires": 590}},
+    "refusals-old": {
+        "task": "trailers.tasks.forget_refusals",
+        "schedule": 3600.0,
+        "options": {"expires": 3500},
+    },
     "links": {"task": "trailers.tasks.show_lost", "schedule": 10.0, "options": {"expires": 9}},
+    "warnings": {"task": "trailers.tasks.judge_fleet", "schedule": 15.0, "options": {"expires": 14}},
+    "telemetry": {"task": "trailers.tasks.forget_telemetry", "schedule": 600.0, "options": {"expires": 590}},
     "deployments": {
         "task": "deployments.tasks.end_due_deployments",
         "schedule": 5.0,
@@ -289,6 +317,9 @@ CELERY_BEAT_SCHEDULE = {
     },
     "owner-mail": {"task": "deployments.tasks.send_owner_mail", "schedule": 5.0, "options": {"expires": 5}},
     "refusals": {"task": "alerts.tasks.write_refusals", "schedule": 30.0, "options": {"expires": 25}},
+    "numbers": {"task": "alerts.tasks.watch_numbers", "schedule": 10.0, "options": {"expires": 9}},
+    "hand-offs": {"task": "alerts.tasks.send_hand_offs", "schedule": 2.0, "options": {"expires": 2}},
+    "list-uploads": {"task": "alerts.tasks.end_stale_uploads", "schedule": 60.0, "options": {"expires": 55}},
     "views": {"task": "live.tasks.end_due_sessions", "schedule": 5.0, "options": {"expires": 5}},
     "exports": {"task": "audit.tasks.tend_exports", "schedule": 30.0, "options": {"expires": 25}},
     "reviews": {"task": "audit.tasks.raise_reviews", "schedule": 5.0, "options": {"expires": 5}},
@@ -310,7 +341,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     # Our structs carry their own enumerations; the hook that names them expects serializers.
-    "POSTPROCESSING_HOOKS": [],
+    "POSTPROCESSING_HOOKS": ["csoc.openapi.with_refusals"],
     "DESCRIPTION": "The console's own interface (people) and the trailer contract (devices).",
     "SERVE_INCLUDE_SCHEMA": False,
 }
@@ -320,7 +351,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 6_000_000
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
-DATA_UPLOAD_MAX_NUMBER_FILES = 1
+#: A plate list and its manifest; every other form has one.
+DATA_UPLOAD_MAX_NUMBER_FILES = 2
 
 LEAFLET_CONFIG = {"TILES": [], "RESET_VIEW": False, "SCALE": None, "ATTRIBUTION_PREFIX": ""}
 

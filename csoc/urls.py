@@ -14,6 +14,10 @@ urlpatterns = [
     path("", include("audit.urls")),
     path("", include("vault.urls")),
     path("api/v1/", include("trailers.urls")),
+    # Their words come before <TRL-nnnn>.
+    path("", include("alerts.fleet_urls")),
+    path("", include("trailers.routes_keys")),
+    path("fleet/", include("trailers.fleet.urls")),
     path("", include("deployments.urls")),
     path("", include("alerts.urls")),
     path("", include("live.urls")),

@@ -16,6 +16,7 @@ from accounts.models import Role, User
 from accounts.policies import require_role
 from csoc.lib.api import valid
 from csoc.lib.errors import Refused
+from csoc.lib.wire import list_of
 from deployments import policies, selectors, services
 from deployments.models import Deployment
 from deployments.sections import sections_of
@@ -104,7 +105,7 @@ def _told(wire: dict[str, Any], status: int = 200) -> Response:
 class DeploymentList(APIView):
     """``/api/v1/deployments/``: the ones that this person may see, newest first, at most 100."""
 
-    @extend_schema(responses=DeploymentWire)
+    @extend_schema(responses={200: list_of(DeploymentWire)})
     def get(self, request: Request) -> Response:
         """List."""
         require_role(request.user, Role.APPLICANT, Role.SUPERVISOR, Role.TECHNICIAN)

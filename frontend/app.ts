@@ -33,3 +33,9 @@ function countDown(): void {
 }
 countDown();
 setInterval(countDown, 1000);
+
+// The browser prints; without a script its own menu does.
+for (const button of document.querySelectorAll<HTMLButtonElement>("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}

@@ -6,6 +6,8 @@ import { Banner } from "./board/banner";
 import { Bar } from "./board/bar";
 import { DetailPanel } from "./board/detail";
 import { must, setText } from "./board/dom";
+import { FleetWord } from "./board/fleet";
+import { HandOffDesk } from "./board/handoff";
 import { listen } from "./board/keys";
 import { Link } from "./board/link";
 import { BoardMap } from "./board/map";
@@ -31,7 +33,8 @@ const link = new Link(boot, store);
 const acts = new Acts(store, link);
 const alarm = new Alarm(store, boot.urls.shift);
 const video = new VideoDesk(store, boot);
-const detail = new DetailPanel(store, link, boot, acts, video);
+const handOff = new HandOffDesk(store, link, boot, () => detail.focusNote());
+const detail: DetailPanel = new DetailPanel(store, link, boot, acts, video, handOff);
 const queue = new Queue(store, link, boot, select);
 const map = new BoardMap(store, link, select);
 const table = new TableTwin(store, link, chooseTrailer);
@@ -39,6 +42,7 @@ const strip = new Strip(store, link, chooseTrailer);
 const shift = new ShiftPanel(store, link, alarm);
 const banner = new Banner(store, link, alarm, video, boot);
 const bar = new Bar(store, link, alarm);
+const fleetWord = new FleetWord(store, link);
 let selectedByPageAt = -SEEN_MS;
 let before: Map<string, number> | null = null;
 /** What the page selected by itself, until the person has moved. */
@@ -100,7 +104,7 @@ function showMap(): void {
 /** Esc: the innermost open thing first, the selection last. */
 function back(): void {
   if (must<HTMLDialogElement>("#keys").open) return must<HTMLDialogElement>("#keys").close();
-  if (detail.closeForm() || queue.closeFilter()) return;
+  if (handOff.close() || detail.closeForm() || queue.closeFilter()) return;
   if (document.activeElement instanceof HTMLInputElement) return document.activeElement.blur();
   select(null);
 }
@@ -138,7 +142,7 @@ function paint(): void {
   if (state === "lost") { link.markLost(); before ??= new Map([...store.alerts].map(([id, alert]) => [id, alert.version])); }
   if (state === "ended") video.blank(M.bannerRight);
   if (document.body.dataset["link"] !== state) document.body.dataset["link"] = state;
-  for (const part of [video, bar, banner, queue, detail, shift, strip, map, table]) part.render();
+  for (const part of [video, bar, fleetWord, banner, queue, detail, shift, strip, map, table]) part.render();
 }
 
 function tick(): void {
@@ -159,6 +163,8 @@ async function fetchStatus(): Promise<void> {
 
 link.onMessage = (message: Message) => {
   video.onMessage(message);
+  if (message.type === "media") detail.mediaCame(message.alert);
+  if (message.type === "hand-off") { handOff.heard(message.alert); void fetchStatus(); }
   if (message.type === "break-glass") void fetchStatus();
   queueMicrotask(() => alarm.heartbeat());
 };
@@ -172,6 +178,7 @@ link.onRestored = (since) => {
   void fetchStatus();
 };
 
+handOff.onChange = () => detail.refreshTimeline();
 video.onChange = () => detail.refreshTimeline();
 store.onChange(paint);
 if (!map.start()) { showTable(true); must<HTMLElement>("#show-map").hidden = true; }
@@ -180,8 +187,8 @@ must("#show-table").addEventListener("click", () => showTable(must("#table").has
 must("#keys-button").addEventListener("click", toggleKeys);
 must("#keys-close").addEventListener("click", toggleKeys);
 listen({
-  j: () => move(1), k: () => move(-1), a: acknowledge, v: () => detail.openVideo(), y: () => detail.decide("confirm"), r: () => detail.decide("reject"),
-  n: () => detail.focusNote(), m: showMap, t: () => showTable(must("#table").hasAttribute("hidden")), "/": () => queue.openFilter(), "?": toggleKeys, Escape: back,
+  j: () => move(1), k: () => move(-1), a: acknowledge, v: () => detail.openVideo(), p: () => detail.playClip(), y: () => detail.decide("confirm"), r: () => detail.decide("reject"),
+  c: () => handOff.start(), n: () => detail.focusNote(), m: showMap, t: () => showTable(must("#table").hasAttribute("hidden")), "/": () => queue.openFilter(), "?": toggleKeys, Escape: back,
 });
 setInterval(tick, 1000);
 setInterval(() => { if (!document.hidden) bar.tick(); }, 200);

@@ -17,7 +17,7 @@ const common = {
 async function bundle() {
   await build({
     ...common,
-    entryPoints: ["app.ts", "audit.ts", "board.ts", "deployments.ts", "exports.ts", "css/app.css", "css/board.css", "css/maps.css", "css/owner.css", "owner.ts"],
+    entryPoints: ["app.ts", "audit.ts", "board.ts", "deployments.ts", "exports.ts", "fleet.ts", "lists.ts", "css/app.css", "css/board.css", "css/maps.css", "css/owner.css", "owner.ts"],
     entryNames: "[name]",
     outdir: path.join(here, "../static/dist"),
     assetNames: "fonts/[name]",

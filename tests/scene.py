@@ -84,7 +84,7 @@ def standing(data_dir: Path, *, number: int = 7) -> Scene:
     plan = next(plan for plan in seed.PLANS if plan.number == number)
     seed_facts.make(users)
     row = seed._trailer_row(plan, users)
-    seed._hotlist(users["technician"])
+    seed._hotlist(users["supervisor"])
     private = load_or_create_ed25519(Path(row["private_key_file"]))
     trailer = Trailer.objects.select_related("agency", "unit").get(number=number)
     deployment = Deployment.objects.select_related("agency").get(trailer=trailer, state="active")

@@ -59,7 +59,8 @@ def run_check(check: Check, env: dict[str, str]) -> bool:
 
 def run_pytest(title: str, words: list[str], env: dict[str, str]) -> tuple[int, int]:
     """Run pytest with its output on the screen; return (passed, failed)."""
-    report = CACHE / "report.xml"
+    # One each, so that how long a test took can still be read when the next stage runs.
+    report = CACHE / f"report-{title.split()[0].lower()}.xml"
     report.unlink(missing_ok=True)
     say(f"{title} …")
     code = subprocess.call(

@@ -1,4 +1,4 @@
-"""The trailer's own routes: enrolment, key rotation, desired state."""
+"""The trailer's own routes: enrolment, key rotation, desired state, telemetry."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from rest_framework.response import Response
 
 import audit
 from accounts.selectors import client_ip
-from csoc.lib import clock
+from csoc.lib import clock, events, forbidden
+from csoc.lib.errors import Refused
+from csoc.lib.wire import list_of
 
-from . import consolekey, selectors, services
-from .doors import DeviceView, UnsignedDeviceView
-from .models import DesiredState, TrailerKey
+from . import consolekey, points, selectors, services
+from .doors import DeviceView, UnsignedDeviceView, signed_by
+from .models import DesiredState, Trailer, TrailerKey
+from .points import Point, Taken
 from .schemas import Enrolment, KeyRotation, convert
+from .wire import DesiredWire, EnrolledWire
 
 
 def _enrolled(key: TrailerKey) -> dict[str, Any]:
@@ -28,12 +32,12 @@ def _enrolled(key: TrailerKey) -> dict[str, Any]:
     }
 
 
-@extend_schema(exclude=True)
 class EnrolmentView(UnsignedDeviceView):
     """`POST /api/v1/enrolment/`: once, unsigned; the token and the proof stand for the signature."""
 
     max_bytes = 4096
 
+    @extend_schema(auth=[], request=Enrolment, responses={201: EnrolledWire})
     def post(self, request: Request) -> Response:
         """Answer 201 with the keyid; the key is active once a second person has confirmed it."""
         caller = audit.Actor("anonymous", "anonymous", ip=client_ip(request._request))
@@ -41,12 +45,12 @@ class EnrolmentView(UnsignedDeviceView):
         return Response(_enrolled(key), status=201)
 
 
-@extend_schema(exclude=True)
 class KeysView(DeviceView):
     """`POST /api/v1/keys/`: the next key, signed with the one before it."""
 
     max_bytes = 4096
 
+    @extend_schema(request=KeyRotation, responses={200: EnrolledWire, 201: EnrolledWire})
     def post(self, request: Request) -> Response:
         """Answer 201, or 200 when this key had been taken already."""
         wanted = convert(self.read(request), KeyRotation)
@@ -54,10 +58,10 @@ class KeysView(DeviceView):
         return Response(_enrolled(key), status=201 if fresh else 200)
 
 
-@extend_schema(exclude=True)
 class DesiredView(DeviceView):
     """`GET /api/v1/desired/`: what the trailer is to do, with an ETag."""
 
+    @extend_schema(responses={200: DesiredWire, 304: None})
     def get(self, request: Request) -> HttpResponse:
         """Answer 200 with the whole state, or 304 when the trailer has it."""
         desired, now = DesiredState.objects.get(trailer=request.auth.trailer), clock.now()
@@ -71,3 +75,31 @@ class DesiredView(DeviceView):
         answer["ETag"] = etag
         answer["Cache-Control"] = "no-store"
         return answer
+
+
+class TelemetryView(DeviceView):
+    """`POST /api/v1/telemetry/`: 202 with how many were new; works without a deployment (H3)."""
+
+    max_bytes = 131_072
+    trailer: Trailer | None = None
+
+    def check_permissions(self, request: Request) -> None:
+        """From here on the signature holds: remember whose it is."""
+        super().check_permissions(request)
+        self.trailer = signed_by(request).trailer
+
+    @extend_schema(request=list_of(Point), responses={202: Taken})
+    def post(self, request: Request) -> Response:
+        """Take up to 200 points."""
+        value = self.read(request)
+        forbidden.check_words(value)
+        taken = points.take_points(
+            trailer=signed_by(request).trailer, points=points.points_of(value), at=clock.now()
+        )
+        return Response({"accepted": taken.accepted, "duplicate": taken.duplicate}, status=202)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Tell of a signed refusal by its code, then answer it."""
+        if isinstance(exc, Refused) and exc.status < 500 and self.trailer is not None:
+            events.emit("device.refused", trailer=self.trailer, code=exc.code)
+        return super().handle_exception(exc)

@@ -40,4 +40,9 @@ def public_keys() -> list[dict[str, str]]:
 def signed(message: dict[str, Any]) -> dict[str, Any]:
     """Return `message` with `kid` and `sig`: Ed25519 over the RFC 8785 form without `sig`, base64url."""
     whole = {**message, "kid": KID}
-    return {**whole, "sig": b64url(_key().sign(canonical.dumps(whole)))}
+    return {**whole, "sig": sign(canonical.dumps(whole))}
+
+
+def sign(raw: bytes) -> str:
+    """Return the Ed25519 signature of ``KID`` over exactly these bytes, base64url."""
+    return b64url(_key().sign(raw))

@@ -40,6 +40,7 @@ CODES = {
     "key-revoked": 4003,
     "bad-message": 4004,
     "hello-missing": 4005,
+    "key-ended": 4006,
     "slow-down": 4008,
     "too-large": 4009,
     "text-only": 4010,
@@ -148,7 +149,7 @@ class CommandChannel(AsyncWebsocketConsumer):
     async def _hello(self, report: Report) -> None:
         if self.line is not None or self.by is None:
             raise Refused("bad-message", "hello twice")
-        trailer = self.by.trailer
+        trailer, key = self.by.trailer, self.by.key
         await self._serve(services.record_hello, channel=self.name, report=report)
         if self._timer is not None:
             self._timer.cancel()
@@ -171,6 +172,7 @@ class CommandChannel(AsyncWebsocketConsumer):
                 "trailer": trailer.name,
                 "time": clock.wire(clock.now()),
                 "heartbeat_s": 30,
+                "key": {"from": clock.wire(key.created_at), "until": clock.wire(key.valid_until)},
                 "desired_version": desired.version,
                 "hotlist_min_version": desired.hotlist_min_version,
             }

@@ -18,18 +18,22 @@ from weakref import WeakKeyDictionary
 from channels.db import database_sync_to_async
 from django.db import connection
 
-from csoc.lib import clock, realtime
+from csoc.lib import clock, events, realtime
 
 from . import commands, consolekey
+from .models import Trailer
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
 SILENT_AFTER_S = 90.0
+#: A socket that was heard so lately was no dead one when another took its place.
+ALIVE_S = 45.0
 
 _LOOK = """
 SELECT t.id, s.channel, d.version, d.hotlist_min_version, k.keyid,
-       k.state = 'active' AND (k.valid_until IS NULL OR k.valid_until > %(now)s),
+       CASE WHEN k.state = 'revoked' THEN 'key-revoked'
+            WHEN k.state = 'active' AND k.valid_until > %(now)s THEN '' ELSE 'key-ended' END,
        EXISTS (SELECT 1 FROM trailers_command c
                WHERE c.trailer_id = t.id AND c.state = 'queued' AND c.expires_at > %(now)s)
 FROM trailers_trailer t
@@ -125,10 +129,13 @@ class Switchboard:
     async def _attend(self, line: Line, row: Facts | None) -> None:
         if line.name not in self.lines:
             return
-        if row is None or not row.key_holds:
-            await line.hang_up("key-revoked")
+        if row is None or row.key_fault:
+            # Only a revoked key stops a trailer for good: one that has ended may have a successor.
+            await line.hang_up(row.key_fault if row else "key-revoked")
         elif row.channel != line.name:
             await line.hang_up("replaced")
+            if time.monotonic() - line.heard_at < ALIVE_S:
+                await database_sync_to_async(_two_places, thread_sensitive=False)(line.trailer_id)
         elif time.monotonic() - line.heard_at > SILENT_AFTER_S:
             await line.hang_up("silent")
         else:
@@ -148,6 +155,11 @@ class Switchboard:
                     await line.send(consolekey.signed(message))
 
 
+def _two_places(trailer_id: int) -> None:
+    """Tell those above that a key spoke on two sockets: once may be a lost link, often is a second device."""
+    events.emit("trailer.two_places", trailer=Trailer.objects.select_related("agency").get(pk=trailer_id))
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the database says about one line."""
@@ -155,7 +167,7 @@ class Facts:
     channel: str
     desired_version: int
     hotlist_min_version: int
-    key_holds: bool
+    key_fault: str
     waiting: bool
 
 
@@ -169,8 +181,8 @@ def _read(lines: list[Line]) -> dict[tuple[int, str], Facts]:
     with connection.cursor() as cursor:
         cursor.execute(_LOOK, values)
         return {
-            (trailer, keyid): Facts(channel, desired, hotlist, holds, waiting)
-            for trailer, channel, desired, hotlist, keyid, holds, waiting in cursor.fetchall()
+            (trailer, keyid): Facts(channel, desired, hotlist, fault, waiting)
+            for trailer, channel, desired, hotlist, keyid, fault, waiting in cursor.fetchall()
         }
 
 

@@ -6,6 +6,8 @@ not looked at here, and signatures are not looked at elsewhere.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,17 +20,37 @@ from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 import audit
 from accounts.selectors import client_ip
+from audit.context import current_request
 from csoc.lib import strictjson
 from csoc.lib.errors import Refused
+from csoc.lib.ids import uuid7
 
-from . import signatures
-from .signatures import Message, SignedBy
+from . import counters, signatures
+from .models import Trailer
+from .signatures import Message, SignedBy, Unspent
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+#: Every address below which only a device asks.
+DEVICE_PATHS = re.compile(
+    r"/api/v1/(?:alerts/(?:bulk/|[^/]+/(?:clip|crop))?|enrolment/|keys/|desired/|telemetry/|hotlist/)"
+)
+
+
+class NoSessionsMiddleware:
+    """A device's door looks at no session: a cookie that comes along is not even read (trailer contract)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if DEVICE_PATHS.fullmatch(request.path):
+            request.COOKIES = {}
+        return self.get_response(request)
 
 
 def message_of(request: HttpRequest) -> Message:
@@ -67,14 +89,34 @@ class DeviceSignature(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, SignedBy]:
         """Errors: Refused 401, 403 as `trailers.signatures.check` and `spend`."""
+        unspent = self.checked(request)
+        unspent.spend()
+        return AnonymousUser(), unspent.checked.by
+
+    def checked(self, request: Request) -> Unspent:
+        """The signature, which holds. Errors: Refused 401, 403."""
         message = message_of(request._request)
-        checked = signatures.check(message, has_body=request.method in BODY_METHODS)
-        signatures.spend(checked)
-        return AnonymousUser(), checked.by
+        return Unspent(signatures.check(message, has_body=request.method in BODY_METHODS))
 
     def authenticate_header(self, request: Request) -> str:
         """What a 401 asks for."""
         return "Signature"
+
+
+class UnspentSignature(DeviceSignature):
+    """The same for a door whose act spends the nonce in its own statement (`unspent_of`)."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, SignedBy]:
+        """Errors: Refused 401, 403 as `trailers.signatures.check`."""
+        unspent = self.checked(request)
+        request._request.unspent = unspent  # type: ignore[attr-defined]
+        return AnonymousUser(), unspent.checked.by
+
+
+def unspent_of(request: Request) -> Unspent:
+    """The nonce of a request that `UnspentSignature` let in."""
+    found: Unspent = request._request.unspent  # type: ignore[attr-defined]
+    return found
 
 
 class IsTrailer(BasePermission):
@@ -133,19 +175,42 @@ class UnsignedDeviceView(APIView):
         """Return the parsed body. Errors: BadJson 400."""
         return strictjson.loads(request._request.body, max_depth=self.max_depth)
 
+    def handle_exception(self, exc: Exception) -> Response:
+        """Count a refusal by its code, then answer it."""
+        if isinstance(exc, Refused):
+            self.count(exc)
+        return super().handle_exception(exc)
+
+    def count(self, refused: Refused) -> None:
+        """Count what was refused to somebody unknown."""
+        counters.count_refused(refused.code)
+
 
 class DeviceView(UnsignedDeviceView):
     """The base of every signed route; `request.auth` is the `SignedBy`, `self.read(request)` the body."""
 
     authentication_classes = [DeviceSignature]
     permission_classes = [IsTrailer]
+    #: Whose signature holds; None before, and when none did.
+    trailer: Trailer | None = None
+
+    def check_permissions(self, request: Request) -> None:
+        """From here on the signature holds: remember whose it is."""
+        super().check_permissions(request)
+        self.trailer = signed_by(request).trailer
+
+    def count(self, refused: Refused) -> None:
+        """Count against the trailer; what was refused at the signature is counted there."""
+        if self.trailer is not None:
+            counters.count_refused(refused.code, self.trailer.pk)
+        elif refused.status in (413, 415):
+            counters.count_refused(refused.code)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Size, media type, signature, digest."""
         super().initial(request, *args, **kwargs)
-        self.acting.enter_context(
-            audit.acting_as(device_actor(signed_by(request), client_ip(request._request)))
-        )
+        actor = device_actor(signed_by(request), client_ip(request._request))
+        self.acting.enter_context(audit.acting_as(actor, req=current_request() or str(uuid7())))
         if request.method in BODY_METHODS:
             body = request._request.body
             signatures.check_digest(

@@ -13,29 +13,39 @@ from .models import TrailerKey
 
 STALE_S = 1.0
 _MOST = 4096
-_kept: dict[tuple[str, str], tuple[float, TrailerKey | None]] = {}
+_kept: dict[tuple[str, str], tuple[float, TrailerKey]] = {}
+_names: dict[str, tuple[float, frozenset[str]]] = {}
 
 
 def find(keyid: str) -> TrailerKey | None:
-    """Return the key with its trailer, agency and unit, at most 1 s old; None when there is none."""
+    """Return the key with its trailer, agency and unit, at most 1 s old; None when there is none.
+
+    Invented keyids cost one query a second however many they are, and push no real key out.
+    """
     # The database's name is part of the place: one test process visits several databases.
-    place = (str(connection.settings_dict["NAME"]), keyid)
-    kept = _kept.get(place)
+    database = str(connection.settings_dict["NAME"])
     at = time.monotonic()
+    kept = _kept.get((database, keyid))
     if kept is not None and at - kept[0] < STALE_S:
         return kept[1]
+    known = _names.get(database)
+    if known is not None and at - known[0] < STALE_S and keyid not in known[1]:
+        return None
     key = (
         TrailerKey.objects.select_related("trailer", "trailer__agency", "trailer__unit")
         .filter(keyid=keyid)
         .first()
     )
+    if key is None:
+        _names[database] = (at, frozenset(TrailerKey.objects.values_list("keyid", flat=True)))
+        return None
     if len(_kept) >= _MOST:
-        # Invented keyids must not fill the memory; real ones come back with one query each.
         _kept.clear()
-    _kept[place] = (at, key)
+    _kept[(database, keyid)] = (at, key)
     return key
 
 
 def forget() -> None:
     """Drop what is remembered: after a key changed."""
     _kept.clear()
+    _names.clear()

@@ -56,6 +56,15 @@ def heartbeat(*, trailer: Trailer, report: Report, actor: Any) -> TrailerStatus:
     return status
 
 
+def note_missing(*, trailer: Trailer, n: int, actor: Any) -> None:
+    """Show on the board how many of the trailer's reports are missing; part of the caller's act."""
+    status = TrailerStatus.objects.select_for_update().get(trailer=trailer)
+    status.missing_reports = n
+    status.version += 1
+    status.save(update_fields=["missing_reports", "version"])
+    push_trailer(trailer.pk, clock.now())
+
+
 def _heard(trailer: Trailer, report: Report, now: datetime, **changes: Any) -> TrailerStatus:
     """Take what the trailer says. One that was moved loses its deployment in the same transaction (H4).
 

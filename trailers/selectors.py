@@ -11,13 +11,23 @@ from django.utils.translation import gettext as _
 import audit
 from accounts.selectors import roles_of
 from csoc.lib import clock
-from csoc.lib.errors import Refused
+from csoc.lib.errors import Refused, nothing_here
 
-from .models import MODULES, Command, DesiredState, ModuleChange, Trailer, TrailerKey, TrailerStatus
+from .models import (
+    MODULES,
+    Command,
+    DesiredState,
+    ModuleChange,
+    Trailer,
+    TrailerKey,
+    TrailerStatus,
+    TrailerWarning,
+)
 
 # Three missed heartbeats.
 LOST_AFTER = timedelta(seconds=90)
 GEOFENCE_M = 25
+REPORTS_MISSING = "reports missing"
 
 
 def trailers_visible_to(user: Any) -> QuerySet[Trailer]:
@@ -26,6 +36,29 @@ def trailers_visible_to(user: Any) -> QuerySet[Trailer]:
     if not roles_of(user):
         return found.none()
     return found.filter(agency_id=user.person.agency_id)
+
+
+def fleet_trailer(user: Any, name: str) -> Trailer:
+    """Return one of the trailers that `user` may see, with its condition. Errors: Refused 404 `not-found`."""
+    digits = name.removeprefix("TRL-")
+    if not (name.startswith("TRL-") and digits.isascii() and digits.isdecimal() and len(digits) == 4):
+        raise nothing_here()
+    found = trailers_visible_to(user).select_related("condition").filter(number=int(digits)).first()
+    if found is None:
+        raise nothing_here()
+    return found
+
+
+def warnings_waiting(user: Any) -> int:
+    """Return how many technical warnings of the user's agency nobody has taken on."""
+    waiting = TrailerWarning.objects.filter(ended_at=None, acknowledged_at=None)
+    return waiting.filter(trailer__agency_id=user.person.agency_id).count()
+
+
+def trailers_warned(user: Any) -> int:
+    """Return on how many trailers of the user's agency a technical warning stands, taken on or not."""
+    standing = TrailerWarning.objects.filter(ended_at=None, trailer__agency_id=user.person.agency_id)
+    return standing.values("trailer").distinct().count()
 
 
 def get_trailer(name: str) -> Trailer:
@@ -71,7 +104,7 @@ def trailer_wire(trailer: Trailer, at: datetime | None = None) -> dict[str, Any]
         "deployment": desired.deployment if deployed else None,
         "link_at": clock.wire(status.link_at),
         "battery_soc_pct": status.battery_soc_pct,
-        "faults": status.faults,
+        "faults": faults_of(status),
     }
 
 
@@ -113,7 +146,12 @@ def state_of(status: TrailerStatus, desired: DesiredState, at: datetime) -> str:
         return "off"
     if status.link_at is None or at - status.link_at > LOST_AFTER:
         return "lost"
-    return "fault" if status.faults else "active"
+    return "fault" if faults_of(status) else "active"
+
+
+def faults_of(status: TrailerStatus) -> list[str]:
+    """What the trailer says is wrong with it, and what the console noticed itself."""
+    return [*status.faults, *([REPORTS_MISSING] if status.missing_reports else [])]
 
 
 def in_force(desired: DesiredState, at: datetime) -> bool:

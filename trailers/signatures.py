@@ -30,7 +30,7 @@ from csoc.lib import clock
 from csoc.lib.errors import Refused
 
 from . import keyring
-from .counters import count_refused
+from .counters import count_refused, write_if_due
 from .models import Trailer, TrailerKey
 
 LABEL = "sig1"
@@ -114,24 +114,27 @@ def verify(
 
 def check(message: Message, *, has_body: bool) -> Checked:
     """Everything up to the nonce: bounded, read-only work. Errors as `verify`, each one counted."""
+    now, known = clock.now(), None
     try:
-        return _check(message, WITH_BODY if has_body else BODILESS)
+        key, nonce = _held(message, WITH_BODY if has_body else BODILESS, now)
+        # From here on the signature holds: what is refused now is counted against its trailer.
+        known = key.trailer_id
+        check_key(key, now)
     except Refused as refused:
-        count_refused(refused.code)
+        count_refused(refused.code, known)
         raise
+    return Checked(SignedBy(key.trailer, key), hashlib.sha256(nonce.encode()).digest())
 
 
-def _check(message: Message, required: tuple[str, ...]) -> Checked:
+def _held(message: Message, required: tuple[str, ...], now: datetime) -> tuple[TrailerKey, str]:
     _check_lengths(message)
     parameters, holds = _read_profile(message, required) or _read_any(message, required)
     _check_parameters(parameters)
-    now = clock.now()
     _check_time(parameters, now)
     key = keyring.find(parameters["keyid"])
     if key is None or not holds(key):
         raise _bad(_("The signature does not hold for the key it names."))
-    _check_key(key, now)
-    return Checked(SignedBy(key.trailer, key), hashlib.sha256(parameters["nonce"].encode()).digest())
+    return key, parameters["nonce"]
 
 
 def spend(checked: Checked) -> None:
@@ -144,12 +147,37 @@ def spend(checked: Checked) -> None:
         )
         fresh = cursor.rowcount == 1
     if not fresh:
-        count_refused("replayed-nonce")
-        raise replayed()
+        raise replayed(checked.by.trailer.pk)
+    write_if_due()
 
 
-def replayed() -> Refused:
-    """The refusal of a nonce used before (also for the one intake statement that spends it itself)."""
+@dataclass(slots=True)
+class Unspent:
+    """A signature that holds, its nonce still to be spent: by the act's own statement, or by ``spend``.
+
+    Whoever refuses the request or acts in another way spends it first, so that a copy of the request is
+    told apart before anything else is told of it.
+    """
+
+    checked: Checked
+    spent: bool = False
+
+    def spend(self) -> None:
+        """Use up the nonce, once. Errors: as the function ``spend``."""
+        if not self.spent:
+            self.spent = True
+            spend(self.checked)
+
+    def was_spent(self, fresh: bool) -> None:
+        """The act's own statement has tried it. Errors: Refused 401 `replayed-nonce` unless ``fresh``."""
+        self.spent = True
+        if not fresh:
+            raise replayed(self.checked.by.trailer.pk)
+
+
+def replayed(trailer: int | None = None) -> Refused:
+    """Count a nonce used before, against the trailer whose key signed (a row's id); return its refusal."""
+    count_refused("replayed-nonce", trailer)
     return Refused("replayed-nonce", _("This signed request was already received. Sign it again."), 401)
 
 
@@ -202,8 +230,11 @@ def _check_time(parameters: Mapping[str, Any], now: datetime) -> None:
         raise Refused("clock-skew", sentence, 401, server_time=clock.wire(now))
 
 
-def _check_key(key: TrailerKey, now: datetime) -> None:
-    """Only after the signature holds: a stranger learns nothing about a key's state."""
+def check_key(key: TrailerKey, now: datetime) -> None:
+    """Errors: Refused 403 `key-revoked`, 401 `bad-signature` for one that waits, was replaced or expired.
+
+    Asked only after the signature holds: a stranger learns nothing about a key's state.
+    """
     if key.state == TrailerKey.State.REVOKED:
         sentence = _("The key %(keyid)s was revoked. The trailer must be enrolled again.") % {
             "keyid": key.keyid
@@ -212,6 +243,9 @@ def _check_key(key: TrailerKey, now: datetime) -> None:
     if key.state == TrailerKey.State.PENDING:
         raise _bad(_("The key waits for a second person to confirm its fingerprint."))
     if not key.usable(now):
+        if key.replaced_at is None:
+            named = {"keyid": key.keyid, "when": clock.wire(key.valid_until)}
+            raise _bad(_("The key %(keyid)s expired at %(when)s. Enrol the trailer again.") % named)
         raise _bad(_("The key was replaced. Sign with its successor."))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 from django.db import connection
 
+import audit
 from csoc.lib import clock
 
-from . import commands, reports
+from . import commands, counters, reports, services, watch
 from .signatures import NONCE_KEPT
 
 
@@ -29,3 +30,29 @@ def expire_commands() -> int:
 def show_lost() -> int:
     """Show trailers that fell silent or whose deployment ran out. Returns how many."""
     return reports.show_lost(clock.now())
+
+
+@shared_task
+def judge_fleet() -> int:
+    """Begin and end technical warnings, also of trailers that fell silent. Returns how many changed."""
+    return watch.judge_fleet(clock.now())
+
+
+@shared_task
+def forget_telemetry() -> int:
+    """Delete points that are older than 30 days. Returns how many."""
+    return services.forget_telemetry(actor=audit.system("telemetry"))
+
+
+@shared_task
+def warn_of_key_ends() -> int:
+    """Tell once of each key that ends in 30, 14 or 3 days, or has expired. Returns how many."""
+    actor = audit.system("keys")
+    with audit.acting_as(actor):
+        return services.warn_of_key_ends(actor=actor)
+
+
+@shared_task
+def forget_refusals() -> int:
+    """Delete what was refused over 30 days ago. Returns how many hours."""
+    return counters.forget_old(clock.now())

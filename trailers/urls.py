@@ -8,4 +8,5 @@ urlpatterns = [
     path("enrolment/", api.EnrolmentView.as_view(), name="device-enrolment"),
     path("keys/", api.KeysView.as_view(), name="device-keys"),
     path("desired/", api.DesiredView.as_view(), name="device-desired"),
+    path("telemetry/", api.TelemetryView.as_view(), name="device-telemetry"),
 ]

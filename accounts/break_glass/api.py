@@ -16,6 +16,7 @@ from accounts.models import BreakGlass
 from accounts.wire import BreakGlassWire
 from csoc.lib import clock
 from csoc.lib.api import valid
+from csoc.lib.wire import list_of
 
 
 class GlassObjectPart(serializers.Serializer):
@@ -50,7 +51,7 @@ def _page_ref(request: Any) -> audit.Ref:
 class BreakGlassList(APIView):
     """``GET``: what one has open. ``POST``: open one alert's detail or one deployment for 30 minutes."""
 
-    @extend_schema(responses=BreakGlassWire)
+    @extend_schema(responses={200: list_of(BreakGlassWire)})
     def get(self, request: Request) -> Response:
         """List one's own."""
         return Response([selectors.glass_wire(row) for row in selectors.glass_of(request.user, clock.now())])

@@ -10,20 +10,42 @@ from .acts import (
     verify_plate,
 )
 from .erasure import delete_detail_of, delete_removed_entries, oldest_detail
-from .intake import receive_alert
-from .lists import publish_hotlist
+from .handing_off import fetch_document, hand_off_alert
+from .intake import Answer, receive_alert, receive_alerts
+from .lists import (
+    approve_upload,
+    begin_upload,
+    end_stale_uploads,
+    finish_upload,
+    import_hotlist,
+    refuse_upload,
+)
+from .media import receive_clip, receive_crop
+from .numbers import watch_numbers
 
 __all__ = [
     "MAX_NOTE",
+    "Answer",
     "acknowledge_alert",
     "add_note",
+    "approve_upload",
+    "begin_upload",
     "close_alert",
     "delete_detail_of",
     "delete_removed_entries",
+    "end_stale_uploads",
+    "fetch_document",
+    "finish_upload",
     "hand_back_alert",
+    "hand_off_alert",
+    "import_hotlist",
     "oldest_detail",
-    "publish_hotlist",
     "receive_alert",
+    "receive_alerts",
+    "receive_clip",
+    "receive_crop",
+    "refuse_upload",
     "start_shift",
     "verify_plate",
+    "watch_numbers",
 ]

@@ -10,7 +10,7 @@ import audit
 from accounts.models import User
 from accounts.selectors import user_ref
 from alerts import policies, sealed
-from alerts.models import Alert, AlertDetail, AlertNote
+from alerts.models import Alert, AlertDetail, AlertMedia, AlertNote
 from alerts.selectors import locked
 from alerts.telling import event, push, ref
 from csoc.lib import clock, events
@@ -66,7 +66,7 @@ def close_alert(*, actor: User, alert_id: UUID, version: int, outcome: str, note
 
 @transaction.atomic
 def verify_plate(*, actor: User, alert_id: UUID, version: int, decision: str) -> Alert:
-    """Confirm or reject a hit after comparing; rejecting erases its detail at once (H9)."""
+    """Confirm or reject a hit after comparing; rejecting erases its crop and detail at once (H9)."""
     alert = locked(alert_id)
     policies.may_verify_plate(actor, alert, version)
     now = clock.now()
@@ -74,6 +74,7 @@ def verify_plate(*, actor: User, alert_id: UUID, version: int, decision: str) ->
     alert.version += 1
     alert.save()
     if decision == Alert.PlateDecision.REJECT:
+        AlertMedia.objects.filter(alert=alert).delete()
         AlertDetail.objects.filter(alert=alert).delete()
     event(alert, "alert.verify_plate", now, actor.person, decision)
     audit.record("alert.verify_plate", ref(alert), reason=audit.Reason(decision))

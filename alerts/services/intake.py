@@ -1,32 +1,58 @@
-"""An alert comes in: one transaction and one audit entry, and a push after commit."""
+"""An alert comes in: one transaction and one audit entry, and a push after commit.
 
-from datetime import datetime
+What is plainly new takes the fast path (``alerts.fastpath``). Everything else is judged here, in full.
+"""
+
+from collections.abc import Sequence
 
 from django.db import DatabaseError, IntegrityError, transaction
-from geographiclib.geodesic import Geodesic
 
 import audit
-import vault
-from alerts import hotlists, policies, sealed
+from alerts import fastpath, policies, receiving, sealed
 from alerts.drills import Tested, take_test
-from alerts.models import Alert, AlertDetail
+from alerts.models import Alert, AlertDetail, SeenNumber
 from alerts.schemas import AlertBody
 from alerts.telling import event, push, ref
 from csoc.lib import clock
 from csoc.lib.errors import Refused
-from deployments.models import Deployment
 from deployments.selectors import active_deployment_locked
 from deployments.selectors.installing import open_window_locked
 from trailers.models import Trailer
+from trailers.signatures import Unspent
 
-OUTSIDE_RADIUS_M = 750
+#: An alert (a test in an installation window) and whether it is new, or why it was refused.
+Answer = tuple[Alert | Tested, bool] | Refused
 
 
-def receive_alert(*, actor: Trailer, body: AlertBody) -> tuple[Alert | Tested, bool]:
+def receive_alert(
+    *, actor: Trailer, body: AlertBody, unspent: Unspent | None = None
+) -> tuple[Alert | Tested, bool]:
     """Accept an alert durably; returns it and whether it is new. In an installation window it is a test.
 
-    Errors: Refused with the contract's codes; nothing of a refused body is kept.
+    unspent: the nonce of the request, used up with it. Errors: Refused with the contract's codes; nothing of
+    a refused body is kept.
     """
+    [taken] = fastpath.take(actor, [body], unspent)
+    return (taken, True) if taken is not None else _in_full(actor, body)
+
+
+def receive_alerts(
+    *, actor: Trailer, bodies: Sequence[AlertBody], unspent: Unspent | None = None
+) -> list[Answer]:
+    """Accept what may be accepted of many alerts, each judged by itself; the answers in their order.
+
+    Errors: Refused 401 ``replayed-nonce``, before anything is stored.
+    """
+    answers: list[Answer] = []
+    for body, taken in zip(bodies, fastpath.take(actor, bodies, unspent), strict=True):
+        try:
+            answers.append((taken, True) if taken is not None else _in_full(actor, body))
+        except Refused as refused:
+            answers.append(refused)
+    return answers
+
+
+def _in_full(actor: Trailer, body: AlertBody) -> tuple[Alert | Tested, bool]:
     try:
         return _receive(actor, body)
     except IntegrityError:
@@ -44,8 +70,13 @@ def _receive(trailer: Trailer, body: AlertBody) -> tuple[Alert | Tested, bool]:
     deployment = policies.may_report(trailer, body, standing, now)
     if Alert.objects.filter(pk=body.id).exists():
         return _repeated(trailer, body), False
-    hit = _hit(body, deployment, now)
-    alert = _store(trailer, body, deployment, hit, now)
+    received = receiving.made(trailer, body, deployment, now)
+    alert = received.alert
+    alert.save(force_insert=True)
+    if received.sealed is not None:
+        AlertDetail.objects.create(alert=alert, epoch=received.sealed[0], sealed=received.sealed[1])
+    event(alert, "alert.receive", now)
+    SeenNumber.objects.create(trailer=trailer, seq=alert.seq, at=now, occurred_at=alert.occurred_at)
     _record_or_owe(alert)
     push(alert)
     return alert, True
@@ -69,69 +100,3 @@ def _repeated(trailer: Trailer, body: AlertBody) -> Alert:
     if known.trailer_id != trailer.pk or not sealed.is_same(known, body):
         raise Refused("id-conflict", "Another alert already has this id.", 409)
     return known
-
-
-def _hit(body: AlertBody, deployment: Deployment, now: datetime) -> hotlists.Hit | None:
-    if body.alpr_hit is None:
-        return None
-    return hotlists.match(
-        body.alpr_hit, categories=deployment.hotlist_categories, agency_id=deployment.agency_id, at=now
-    )
-
-
-def _store(
-    trailer: Trailer, body: AlertBody, deployment: Deployment, hit: hotlists.Hit | None, now: datetime
-) -> Alert:
-    late = now - body.occurred > policies.LATE_AFTER
-    kept = _sealed_detail(body, hit)
-    lat, lon, uncertainty_m, flags = _place(body, deployment, expired=kept is None)
-    if late:
-        flags.append("late")
-    if hit is not None and not hit.exact and kept is not None:
-        flags.append("lookalike")
-    alert = Alert.objects.create(
-        id=body.id, agency=deployment.agency, unit=deployment.unit, trailer=trailer, deployment=deployment,
-        kind=body.kind, priority=_priority(hit, late), seq=body.seq, lat=lat, lon=lon,
-        uncertainty_m=uncertainty_m, occurred_at=body.occurred, received_at=now, late=late, flags=flags,
-    )  # fmt: skip
-    if kept is not None:
-        AlertDetail.objects.create(alert=alert, epoch=kept[0], sealed=kept[1])
-    event(alert, "alert.receive", now)
-    return alert
-
-
-def _place(
-    body: AlertBody, deployment: Deployment, *, expired: bool
-) -> tuple[float, float, float | None, list[str]]:
-    """Where the alert is shown: the shot's place, else the trailer's; and its flags.
-
-    Once the key of its hour is gone nothing of what it says is written any more: the trailer's point stays.
-    """
-    assert deployment.lat is not None and deployment.lon is not None
-    lat, lon = (body.position.lat, body.position.lon) if body.position else (deployment.lat, deployment.lon)
-    if expired:
-        return lat, lon, None, ["detail-expired"]
-    location = body.gunshot.location if body.gunshot else None
-    if location is None:
-        return lat, lon, None, []
-    away_m = Geodesic.WGS84.Inverse(lat, lon, location.lat, location.lon)["s12"]
-    flags = ["outside-radius"] if away_m > OUTSIDE_RADIUS_M else []
-    return location.lat, location.lon, location.uncertainty_m, flags
-
-
-def _priority(hit: hotlists.Hit | None, late: bool) -> int:
-    if late:
-        return 3
-    return hotlists.priority(hit) if hit is not None else 1
-
-
-def _sealed_detail(body: AlertBody, hit: hotlists.Hit | None) -> tuple[datetime, bytes] | None:
-    """Seal the detail, or None when the key of its hour is already destroyed."""
-    listed = None
-    if hit is not None:
-        entry = hit.entry
-        listed = {"plate": entry.plate, "jurisdiction": entry.jurisdiction, "category": entry.category}
-    try:
-        return sealed.seal_detail(body, listed)
-    except vault.EpochGone:
-        return None

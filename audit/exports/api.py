@@ -37,7 +37,11 @@ class Exports(APIView):
         policies.may_see(request.user)
         return Response({"exports": [words.whole(row) for row in selectors.visible_to_actor()[:LIMIT]]})
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
+    # Its 422 names each field's mistakes in words, as the form does, and not by pointer.
+    @extend_schema(
+        request=OpenApiTypes.OBJECT,
+        responses={201: OpenApiTypes.OBJECT, (422, "application/problem+json"): OpenApiTypes.OBJECT},
+    )
     @guard("approval.request", object=list_ref, acts=True)
     def post(self, request: Request) -> Response:
         """Take the same fields as the form, with ``kind``."""

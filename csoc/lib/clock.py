@@ -5,6 +5,7 @@ for a rule, because a moved clock would not move it.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -12,8 +13,13 @@ from django.conf import settings
 from csoc.lib.errors import Misuse
 
 
+@lru_cache(maxsize=8)
+def _in(folder: str) -> Path:
+    return Path(folder) / "clock-offset"
+
+
 def _offset_file() -> Path:
-    return Path(settings.DATA_DIR) / "clock-offset"
+    return _in(str(settings.DATA_DIR))
 
 
 def _offset() -> timedelta:

@@ -18,6 +18,10 @@ NAMES = {
     "user.right_lost": ("user",),
     "key.revoke": ("trailer",),
     "trailer.moved": ("trailer",),
+    # A signed device was refused at a door of a lower app: counted with the refusals of alerts.
+    "device.refused": ("trailer", "code"),
+    # One key on two sockets at the same time: the newer one speaks, and it is counted.
+    "trailer.two_places": ("trailer",),
     # ``login``: the truncated session hash that the audit log names a sign-in by.
     "session.end": ("login",),
 }

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -39,12 +39,21 @@ def _client() -> "redis.Redis":
 
 def push(group: str, message: Message) -> bool:
     """Publish now, in the layer's own encoding; False if Valkey did not take it. Never raises."""
+    return push_all(group, [message])
+
+
+def push_all(group: str, messages: Sequence[Message]) -> bool:
+    """The same for many messages, in their order and in one round trip."""
     layer = get_channel_layer()
+    channel = f"{settings.LAYER_PREFIX}__group__{group}"
     try:
-        _client().publish(
-            f"{settings.LAYER_PREFIX}__group__{group}",
-            layer.serialize(message),
-        )
+        if len(messages) == 1:
+            _client().publish(channel, layer.serialize(messages[0]))
+        else:
+            with _client().pipeline(transaction=False) as pipeline:
+                for message in messages:
+                    pipeline.publish(channel, layer.serialize(message))
+                pipeline.execute()
     except (redis.RedisError, OSError) as error:
         log.warning("push to %s not delivered: %s", group, type(error).__name__)
         return False
@@ -54,6 +63,12 @@ def push(group: str, message: Message) -> bool:
 def push_on_commit(group: str, message: Message) -> None:
     """Publish ``message`` to ``group`` once the caller's transaction has committed."""
     transaction.on_commit(lambda: push(group, message), robust=True)
+
+
+def push_all_on_commit(group: str, messages: Sequence[Message]) -> None:
+    """Publish ``messages`` to ``group``, in one round trip, once the caller's transaction has committed."""
+    if messages:
+        transaction.on_commit(lambda: push_all(group, messages), robust=True)
 
 
 class Hub:

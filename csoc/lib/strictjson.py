@@ -13,13 +13,14 @@ from csoc.lib.errors import BadJson
 # Possessive, and an unfinished string ends with the body: otherwise a body of `"\\"\\"\\"…` would be scanned
 # anew from each of its quotes, which takes hours for a megabyte.
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+\\?(?:"|\Z)', re.DOTALL)
+_OTHERS = re.compile(rb"[^][{}]+")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def _depth(raw: bytes) -> int:
     """Return the greatest nesting of brackets outside strings."""
     deepest = depth = 0
-    for byte in _STRINGS.sub(b"", raw):
+    for byte in _OTHERS.sub(b"", _STRINGS.sub(b"", raw)):
         if byte in b"{[":
             depth += 1
             deepest = max(deepest, depth)
@@ -38,6 +39,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _clean(text: str) -> None:
+    if text.isascii() and text.isprintable():
+        return
     if _CONTROL.search(text):
         raise BadJson("a text holds a control character")
     try:

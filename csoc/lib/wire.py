@@ -26,3 +26,14 @@ class Problem(Struct, omit_defaults=True):
     status: int
     detail: str
     errors: list[ErrorPart] = []
+
+
+class StructList:
+    """A JSON array of one struct; ``list_of`` makes the subclass that names it."""
+
+    item: type[Struct]
+
+
+def list_of(struct: type[Struct]) -> type[StructList]:
+    """Return what ``extend_schema`` takes for an array of ``struct``."""
+    return type(f"{struct.__name__}List", (StructList,), {"item": struct})

@@ -13,6 +13,8 @@ import type { VideoDesk } from "./video";
 
 const LIST_OLD_S = 26 * 3600;
 const LIST_STOPPED_S = 48 * 3600;
+/** So long may the CAD take before a person has to use the radio. */
+const CAD_SLOW_MS = 60_000;
 const RESTORED_FOR_MS = 15_000;
 
 interface Notice { look: string; glyph: Node; title: string; means: string; act?: { word: string; id: string; press: () => void }; aside?: string }
@@ -45,7 +47,7 @@ export class Banner {
   }
 
   private worst(): Notice {
-    return this.connection() ?? this.audio() ?? this.logDown() ?? this.waiting() ?? this.glass() ?? this.shift() ?? this.delayed() ?? this.restoredNotice() ?? this.lists() ?? this.purge()
+    return this.connection() ?? this.audio() ?? this.logDown() ?? this.waiting() ?? this.cad() ?? this.glass() ?? this.shift() ?? this.delayed() ?? this.restoredNotice() ?? this.lists() ?? this.purge()
       ?? this.watching() ?? this.quiet();
   }
 
@@ -84,6 +86,15 @@ export class Banner {
     const shots = waiting.filter((a) => a.kind === "gunshot").length;
     const title = shots === waiting.length ? M.bannerShots(shots) : M.bannerWaiting(waiting.length);
     return { look: first.priority === 1 ? "p1" : `p1 banner-p${first.priority}`, glyph: mark(first.priority, false, 16), title, means: waiting.some(sounds) ? M.toneRepeats : M.noTone };
+  }
+
+  /** The CAD has not what somebody handed off: a person has to. */
+  private cad(): Notice | null {
+    const cad = this.store.status?.cad;
+    if (!cad) return null;
+    const since = cad.waiting_since;
+    const means = cad.failed ? M.bannerCadFailed(cad.failed) : since && now() - Date.parse(since) >= CAD_SLOW_MS ? M.bannerCadWaits(clock(since)) : null;
+    return means ? { look: "fault", glyph: icon("radio"), title: M.bannerCad, means } : null;
   }
 
   /** Somebody reads outside their grant: red on every board, below only what must be acted on now. */

@@ -1,12 +1,14 @@
 /** The panel at the right for the selected alert. It says what happened, then the one thing to do next. */
 import type { Acts } from "./acts";
 import { alertUrl, getJson, Problem } from "./api";
+import { ClipPart, clipOf } from "./clip";
 import { h, key, must, Part, setText, spinner } from "./dom";
+import type { HandOffDesk } from "./handoff";
 import { bearingDeg, distanceM } from "./geography";
 import { icon, mark } from "./icons";
 import type { Link } from "./link";
 import { FLAGS, M, OUTCOMES } from "./messages";
-import { PlatePart } from "./plate";
+import { cropOf, PlatePart } from "./plate";
 import { samePerson, type Store, trailerNumber } from "./store";
 import { ageSeconds, clock, countdown, duration, now, preciseClock, zonedClock } from "./time";
 import type { VideoDesk } from "./video";
@@ -15,6 +17,8 @@ import { titleOf, where } from "./words";
 
 const HAND_BACK_S = 60;
 const FETCH_AFTER_MS = 150;
+/** A push may be lost: while a clip or crop is awaited, the timeline tells whether it came. */
+const AWAITED_EVERY_MS = 10_000;
 
 export class DetailPanel {
   private readonly head = new Part(must("#detail-head"));
@@ -23,15 +27,18 @@ export class DetailPanel {
   private readonly times = new Part(must("#detail-timeline"));
   private readonly closing = new Part(must("#detail-close"));
   private readonly plate: PlatePart;
+  private readonly clip: ClipPart;
   private form: { kind: "hand-back" | "video"; alert: string } | null = null;
   private asked = new Set<string>();
   private failed = new Set<string>();
   private wanted = 0;
   private notes = new Map<string, string>();
   private noting: string | null = null;
+  private looked = 0;
 
   constructor(private readonly store: Store, private readonly link: Link, private readonly boot: Boot,
-              private readonly acts: Acts, private readonly video: VideoDesk) {
+              private readonly acts: Acts, private readonly video: VideoDesk, private readonly handOff: HandOffDesk) {
+    this.clip = new ClipPart(store);
     this.plate = new PlatePart(store, acts, (alert) => this.fetchDetail(alert));
   }
 
@@ -39,7 +46,7 @@ export class DetailPanel {
     const alert = this.store.current();
     must<HTMLElement>("#detail-alert").hidden = !alert;
     must<HTMLElement>("#detail-shift").hidden = Boolean(alert);
-    if (!alert) { this.form = null; return; }
+    if (!alert) { this.form = null; this.handOff.clear(); return; }
     if (this.form && (this.form.alert !== alert.id || alert.state !== "acknowledged" || (this.form.kind === "video" && this.video.isOpenFor(alert.id)))) this.form = null;
     const lost = this.link.state() === "lost" || this.link.state() === "ended";
     this.want(alert, lost);
@@ -47,6 +54,9 @@ export class DetailPanel {
     this.renderAct(alert, lost);
     this.plate.render(alert, lost, this.failed.has(alert.id), this.mayAct());
     this.renderVideo(alert, lost);
+    this.clip.render(alert, lost);
+    this.handOff.render(alert, lost);
+    must<HTMLElement>("#detail-actions").hidden ||= this.form !== null;
     this.renderTimeline(alert, lost);
     this.renderClose(alert, lost);
   }
@@ -55,7 +65,34 @@ export class DetailPanel {
   tick(): void {
     const left = document.querySelector("#hand-back-left");
     const alert = this.store.current();
+    if (alert) this.handOff.tick(alert);
     if (left && alert) setText(left, M.handBack(countdown(handBackLeft(alert))));
+    if (alert && this.link.usable()) this.lookForMedia(alert);
+  }
+
+  /** P */
+  playClip(): void {
+    this.clip.toggle();
+  }
+
+  /** A clip or crop came, or was refused: whoever has its alert open sees it, whoever opens it next as well. */
+  mediaCame(id: string): void {
+    const alert = this.store.find(id);
+    if (!alert || !this.store.details.has(id)) return;
+    if (this.store.selected === id) { void this.fetchDetail(alert); void this.fetchTimeline(alert); return; }
+    this.store.details.delete(id);
+    this.asked.delete(`${id}:${alert.version}`);
+  }
+
+  private lookForMedia(alert: Alert): void {
+    const detail = this.store.details.get(alert.id);
+    const told = detail && (clipOf(detail) ?? cropOf(detail));
+    if (told?.state !== "awaited" || performance.now() - this.looked < AWAITED_EVERY_MS || document.hidden) return;
+    this.looked = performance.now();
+    void this.fetchTimeline(alert).then(() => {
+      const came = this.store.timelines.get(alert.id)?.events.some((one) => /^(clip|crop)\./.test(one.verb));
+      if (came || Date.parse(told.until ?? "") <= now()) this.mediaCame(alert.id);
+    });
   }
 
   /** A */
@@ -282,8 +319,7 @@ export class DetailPanel {
       note.addEventListener("input", () => this.notes.set(alert.id, note.value));
       const choose = (outcome: Outcome) => (): void => { void this.acts.close(this.store.find(alert.id) ?? alert, outcome, note.value.trim()); };
       return [
-        h("div", "spread", h("h3", null, M.close), this.video.isOpenFor(alert.id) ? h("span", "small t3", M.endsVideo) : null,
-          noting ? null : h("button", { type: "button", class: "btn btn-quiet btn-note", onclick: () => this.focusNote() }, M.noteWord, key("N"))),
+        h("div", "spread", h("h3", null, M.close), this.video.isOpenFor(alert.id) ? h("span", "small t3", M.endsVideo) : null),
         noting ? h("div", "field", h("label", { for: "close-note", class: "small" }, M.note), note) : null,
         h("div", "outcomes", ...OUTCOMES.map(([outcome, word]) =>
           h("button", { type: "button", class: "btn", "data-outcome": outcome, "data-focus": `outcome-${outcome}`, "aria-disabled": busy ? "true" : null, onclick: choose(outcome) }, word))),

@@ -5,11 +5,16 @@ import check from "lucide-static/icons/check.svg";
 import clock from "lucide-static/icons/clock-alert.svg";
 import clockPlain from "lucide-static/icons/clock.svg";
 import eye from "lucide-static/icons/eye.svg";
+import file from "lucide-static/icons/file-down.svg";
 import filter from "lucide-static/icons/list-filter.svg";
 import lock from "lucide-static/icons/lock.svg";
+import play from "lucide-static/icons/play.svg";
+import picture from "lucide-static/icons/image-off.svg";
+import radio from "lucide-static/icons/radio-tower.svg";
 import purge from "lucide-static/icons/shredder.svg";
 import scan from "lucide-static/icons/scan-search.svg";
 import siren from "lucide-static/icons/siren.svg";
+import square from "lucide-static/icons/square.svg";
 import triangle from "lucide-static/icons/triangle-alert.svg";
 import unplug from "lucide-static/icons/unplug.svg";
 import userCheck from "lucide-static/icons/user-check.svg";
@@ -18,7 +23,7 @@ import volume from "lucide-static/icons/volume-2.svg";
 import mute from "lucide-static/icons/volume-x.svg";
 import x from "lucide-static/icons/x.svg";
 
-const GLYPHS = { ban, battery, check, clock, clockPlain, eye, filter, lock, purge, scan, siren, triangle, unplug, userCheck, video, volume, mute, x };
+const GLYPHS = { ban, battery, check, clock, clockPlain, eye, file, filter, lock, picture, play, purge, radio, scan, siren, square, triangle, unplug, userCheck, video, volume, mute, x };
 export type Glyph = keyof typeof GLYPHS;
 
 const parsed = new Map<Glyph, SVGElement>();

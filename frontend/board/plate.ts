@@ -4,13 +4,16 @@ import { h, key, must, Part } from "./dom";
 import { icon } from "./icons";
 import { CATEGORIES, M } from "./messages";
 import type { Store } from "./store";
-import { duration } from "./time";
-import type { Alert, PlateDetail } from "./wire";
+import { clock, duration } from "./time";
+import type { Alert, Detail, PlateDetail, Told } from "./wire";
 
 const UNSURE = 0.85;
 
 export class PlatePart {
   private readonly part = new Part(must("#detail-plate"));
+  /** One element a picture: made again, it would be fetched again, and each fetch is an entry. */
+  private readonly pictures = new Map<string, HTMLImageElement>();
+  private readonly failed = new Set<string>();
 
   constructor(private readonly store: Store, private readonly acts: Acts, private readonly fetchDetail: (alert: Alert) => Promise<void>) {}
 
@@ -18,14 +21,14 @@ export class PlatePart {
     if (alert.kind !== "alpr_hit") { this.part.clear(); return; }
     const decided = this.decision(alert);
     // Rejected is deleted, on this page too.
-    if (decided === "reject") this.store.details.set(alert.id, { expired: true });
+    if (decided === "reject") { this.store.details.set(alert.id, { expired: true }); this.pictures.delete(alert.id); }
     const detail = this.store.details.get(alert.id);
     const busy = this.acts.isBusy(alert.id, "verify-plate");
-    this.part.show([alert.id, alert.version, alert.state, Boolean(detail), lost, failed, decided, busy].join("|"), () => {
+    this.part.show([alert.id, alert.version, alert.state, Boolean(detail), detail ? JSON.stringify(cropOf(detail)) : "", this.failed.has(alert.id), lost, failed, decided, busy].join("|"), () => {
       if (!detail) return [this.ask(alert, lost, failed)];
       if ("expired" in detail || detail.kind !== "alpr_hit") return [h("p", "d-block t2", decided ? this.decidedWords(decided) : M.gone)];
       return [
-        ...compared(detail), facts(detail),
+        this.picture(alert.id, detail), ...compared(detail), facts(detail),
         decided ? h("p", "d-inset d-decided", icon("check", 16), this.decidedWords(decided)) : alert.state === "acknowledged" && !lost && mayAct ? this.choices(busy) : null,
       ].filter((part): part is HTMLElement => part !== null);
     });
@@ -54,12 +57,33 @@ export class PlatePart {
       icon("eye", 16), failed ? M.retry : M.showPlate), h("p", "small t3", failed ? M.detailFailed : M.showPlateHint));
   }
 
+  private picture(alert: string, detail: PlateDetail): HTMLElement {
+    const crop = detail.crop ?? null;
+    if (crop?.state !== "kept") return h("p", "plate-none hatched", icon(crop?.state === "awaited" ? "clockPlain" : "picture", 16), h("span", null, noPicture(crop)));
+    if (this.failed.has(alert)) return h("p", "plate-none hatched", icon("picture", 16), h("span", null, M.cropFailed));
+    let image = this.pictures.get(alert);
+    if (!image) {
+      image = h("img", { class: "plate-picture", alt: M.cropOf(detail.plate), width: crop.width ?? 328, height: crop.height ?? 112, src: crop.url ?? "" });
+      image.addEventListener("error", () => { this.pictures.delete(alert); this.failed.add(alert); this.store.changed(); });
+      this.pictures.set(alert, image);
+    }
+    return h("div", "d-inset", image);
+  }
+
   private choices(busy: boolean): HTMLElement {
     const choice = (word: string, cap: string, decision: "confirm" | "reject", hint: string): HTMLElement =>
       h("div", null, h("button", { type: "button", class: "btn btn-lg btn-wide btn-equal", "data-focus": decision, "aria-disabled": busy ? "true" : null, onclick: () => this.decide(decision) }, word, key(cap)),
         h("p", "small t2", hint));
     return h("div", "d-inset d-choices", choice(M.confirm, "Y", "confirm", M.confirmHint), choice(M.reject, "R", "reject", M.rejectHint));
   }
+}
+
+export const cropOf = (detail: Detail | { expired: true }): Told | null => ("kind" in detail && detail.kind === "alpr_hit" ? detail.crop ?? null : null);
+
+function noPicture(crop: Told | null): string {
+  if (!crop) return M.cropNone;
+  if (crop.state === "refused") return M.cropRefused(crop.reason ?? "");
+  return crop.state === "awaited" ? M.cropAwaited(clock(crop.until ?? "")) : M.cropMissing;
 }
 
 function compared(detail: PlateDetail): HTMLElement[] {

@@ -3,7 +3,7 @@
  * events may come twice, late or out of order, and a snapshot plus events equals a fresh snapshot.
  */
 import { sha256Hex } from "./sha256";
-import type { Alert, Detail, Person, Snapshot, Status, TimelineEvent, Trailer } from "./wire";
+import type { Alert, Detail, HandOffs, Person, Snapshot, Status, TimelineEvent, Trailer } from "./wire";
 
 type Listener = () => void;
 
@@ -14,6 +14,7 @@ export class Store {
   readonly closed = new Map<string, Alert>();
   readonly details = new Map<string, Detail | { expired: true }>();
   readonly timelines = new Map<string, { version: number; events: TimelineEvent[] }>();
+  readonly handOffs = new Map<string, HandOffs>();
   status: Status | null = null;
   loaded = false;
   selected: string | null = null;
@@ -159,7 +160,12 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 /** A gunshot or an exact hit that is on time sounds until acknowledged; late, look-alike and drill never do. */
 export function sounds(alert: Alert): boolean {
   return alert.state === "unacknowledged" && alert.priority < 3 && !alert.late
-    && !alert.flags.some((flag) => flag === "late" || flag === "lookalike");
+    && !alert.flags.some((flag) => flag === "late" || flag === "lookalike" || flag === "drill");
+}
+
+/** Trailers with a technical warning, as far as this person is told and the line stands; 0 says nothing. */
+export function warnedTrailers(status: Pick<Status, "trailers"> | null, lost: boolean): number {
+  return lost ? 0 : (status?.trailers.warned ?? 0);
 }
 
 /** `07` of `TRL-0007`. */

@@ -48,10 +48,26 @@ export type Message =
   | { type: "alert"; alert: Alert }
   | { type: "trailer"; trailer: Trailer }
   | { type: "heartbeat"; digest: string; at: string }
+  | { type: "hand-off"; alert: string; state: string }
   | { type: "watchers"; alert: string }
+  | { type: "media"; alert: string }
   | { type: "break-glass"; break_glass: BreakGlass }
   | { type: "blank"; session: string; by: Person | string | null; at: string }
   | { type: "bye"; code: string | number };
+
+/** A clip or crop as it stands; `wave` is an envelope of 0 to 100, `reason` follows "refused: ". */
+export interface Told {
+  state: "awaited" | "missing" | "kept" | "refused";
+  until?: string;
+  url?: string;
+  code?: string;
+  reason?: string;
+  duration_ms?: number;
+  onset_ms?: number;
+  wave?: number[];
+  width?: number;
+  height?: number;
+}
 
 export interface GunshotDetail {
   kind: "gunshot";
@@ -61,6 +77,7 @@ export interface GunshotDetail {
   location?: { lat: number; lon: number; uncertainty_m: number } | null;
   bearing?: { deg_true: number; error_deg: number } | null;
   detector?: unknown;
+  clip?: Told | null;
   site?: string | null;
 }
 
@@ -74,6 +91,7 @@ export interface PlateDetail {
   vehicle?: { color?: string; make?: string; type?: string } | null;
   direction?: string | null;
   camera?: string | null;
+  crop?: Told | null;
   hotlist: { list_id: string; version: number; entry_id: string };
   listed?: { plate: string; jurisdiction: string; category: string } | null;
   list_age_s?: number | null;
@@ -92,12 +110,32 @@ export interface Status {
   views: number;
   view_min: number;
   closed: Alert[];
-  trailers: { deployed: number; reporting: number };
+  /** `warned`: with a technical warning; null for who may not see the fleet. */
+  trailers: { deployed: number; reporting: number; warned: number | null };
   hotlists: { list_id: string; version: number; issued_at: string; age_s: number }[];
   purge: { at: string; ok: boolean; oldest: string | null } | null;
   audit: { sealed_at: string | null; waiting: number; owed: number };
   break_glass: BreakGlass[];
+  cad: { waiting_since: string | null; failed: number };
 }
+
+export interface Receipt {
+  id: string;
+  target: "cad" | "file";
+  name: string;
+  state: "queued" | "sent" | "delivered" | "failed";
+  attempts: number;
+  fault: string;
+  number: number;
+  by: Person;
+  at: string;
+  settled_at: string | null;
+  files: Record<string, string>;
+}
+
+export interface HandOffs { targets: { id: string; name: string }[]; receipts: Receipt[] }
+
+export interface Preview { version: number; rows: { name: string; words: string }[] }
 
 export interface BreakGlass { id: string; object: { type: string; id: string }; person: Person; reason: string; expires_at: string; ended_at: string | null }
 

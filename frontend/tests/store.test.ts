@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { sha256Hex } from "../board/sha256";
-import { sounds, Store, trailerNumber } from "../board/store";
+import { sounds, Store, trailerNumber, warnedTrailers } from "../board/store";
 import type { Alert, Snapshot } from "../board/wire";
 
 function alert(id: string, version: number, more: Partial<Alert> = {}): Alert {
@@ -92,6 +92,7 @@ test("late and look-alike alerts make no alarm, acknowledged ones neither", () =
   assert.equal(sounds(alert("a", 1)), true);
   assert.equal(sounds(alert("a", 1, { late: true })), false);
   assert.equal(sounds(alert("a", 1, { flags: ["lookalike"] })), false);
+  assert.equal(sounds(alert("a", 1, { flags: ["drill"] })), false);
   assert.equal(sounds(alert("a", 1, { priority: 3 })), false);
   assert.equal(sounds(alert("a", 2, { state: "acknowledged" })), false);
 });
@@ -99,4 +100,12 @@ test("late and look-alike alerts make no alarm, acknowledged ones neither", () =
 test("a trailer's number is what people say", () => {
   assert.equal(trailerNumber("TRL-0007"), "07");
   assert.equal(trailerNumber("TRL-0123"), "123");
+});
+
+test("trailers with a warning are named to who may see the fleet, and only while the line stands", () => {
+  const status = (warned: number | null) => ({ trailers: { deployed: 8, reporting: 8, warned } });
+  assert.equal(warnedTrailers(status(2), false), 2);
+  assert.equal(warnedTrailers(status(2), true), 0, "without a line nothing is known");
+  assert.equal(warnedTrailers(status(null), false), 0, "who may not see the fleet is told nothing");
+  assert.equal(warnedTrailers(null, false), 0);
 });

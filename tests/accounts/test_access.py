@@ -205,7 +205,7 @@ def test_home_by_role(cast):
         ("administrator", "/access/"),
         ("privacy_officer", "/audit/"),
         ("applicant", "/deployments/"),
-        ("technician", "/deployments/"),
+        ("technician", "/fleet/"),
         ("investigator", "/account/"),
     ):
         assert sign_in(cast[role]["user"]).get("/")["Location"] == home

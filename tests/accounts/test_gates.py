@@ -76,6 +76,10 @@ def test_a_password_alone_opens_only_the_set_up(boss, roles):
             continue
         for method in ("get", "post"):
             answer = getattr(client, method)(path, headers={"accept": "application/json"})
+            if name.startswith("device-"):
+                # A device's door reads no cookie: it refuses this person as it refuses anybody.
+                assert answer.status_code in (401, 405, 413, 415), (method, path, answer.status_code)
+                continue
             assert answer.status_code == 403, (method, path, answer.status_code)
             assert answer.json()["type"] == "/problems/second-factor-required", path
 

@@ -81,8 +81,11 @@ class Console:
     alerts: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, Any], Any]] = field(default_factory=list)
     script: list[tuple[int, Any]] = field(default_factory=list)
+    points: list[dict[str, Any]] = field(default_factory=list)
+    points_script: list[tuple[int, Any]] = field(default_factory=list)
     desired_script: list[tuple[int, Any]] = field(default_factory=list)
     desired: dict[str, Any] = field(default_factory=dict)
+    lists: list[Any] = field(default_factory=list)
     refuse_channel: tuple[int, Any] | None = None
     enrolments: list[dict[str, Any]] = field(default_factory=list)
     inbox: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
@@ -189,10 +192,12 @@ class Console:
                 k.lower(): v.strip() for k, v in (line.split(":", 1) for line in head[1:] if ":" in line)
             }
             raw = await reader.readexactly(int(headers.get("content-length", "0")))
-            status, body, etag = self._answer(method, path, headers, raw if method == "POST" else None)
+            status, body, etag = self._answer(
+                method, path, headers, raw if method in ("POST", "PUT") else None
+            )
         except Exception as error:
             status, body, etag = 500, {"broken": repr(error)}, ""
-        data = b"" if status == 304 else json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else b"" if status == 304 else json.dumps(body).encode()
         lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(data)}", "Connection: close"]
         if isinstance(body, dict) and "retry_after" in body:
             lines.append(f"Retry-After: {body['retry_after']}")
@@ -203,22 +208,34 @@ class Console:
     def _answer(
         self, method: str, path: str, headers: dict[str, str], raw: bytes | None
     ) -> tuple[int, Any, str]:
-        body = json.loads(raw) if raw else None
+        body: Any = raw if method == "PUT" else json.loads(raw) if raw else None
         if path == "/api/v1/enrolment/":
             self.enrolments.append(body)
             keys = [{"kid": self.kid, "public_key": b64url(public_bytes(self.key))}]
             answer = {"trailer": self.trailer, "keyid": self.keyid, "console_keys": keys, "time": ""}
             return (201, answer, "") if len(self.enrolments) == 1 else (*problem("token-used", 410), "")
         self._check(method, path, headers, raw)
-        self.requests.append((method, path, headers, body))
+        if not path.startswith("/api/v1/hotlist/"):
+            self.requests.append((method, path, headers, body))
         if path == "/api/v1/desired/" and self.desired_script:
             return (*self.desired_script.pop(0), "")
         if path == "/api/v1/desired/":
             etag = f'"{self.desired["version"]}"'
             return (304, None, etag) if headers.get("if-none-match") == etag else (200, self.desired, etag)
+        if path == "/api/v1/telemetry/":
+            return self._take_points(body)
+        if path.startswith("/api/v1/hotlist/"):
+            found = self.lists[-1] if self.lists else None
+            return found.answer(self, path, headers) if found else (*problem("not-found", 404), "")
         if self.script:
             return (*self.script.pop(0), "")
-        return (*self._take(body), "")
+        return (201, None, "") if method == "PUT" else (*self._take(body), "")
+
+    def _take_points(self, body: list[dict[str, Any]]) -> tuple[int, Any, str]:
+        if self.points_script:
+            return (*self.points_script.pop(0), "")
+        self.points += body
+        return 202, {"accepted": len(body), "duplicate": 0}, ""
 
     def _take(self, body: Any) -> tuple[int, Any]:
         if isinstance(body, list):
@@ -232,4 +249,8 @@ class Console:
 
     def posts(self) -> list[Any]:
         """Return the bodies of the alert requests so far."""
-        return [body for method, _, _, body in self.requests if method == "POST"]
+        return [
+            body
+            for method, path, _, body in self.requests
+            if method == "POST" and path != "/api/v1/telemetry/"
+        ]

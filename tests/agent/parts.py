@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.clock import AgentClock
+from agent.config import Config
 from agent.signing import public_bytes
-from agent.trailer import Config, TrailerAgent
+from agent.trailer import TrailerAgent
 from tests.agent.console import Console
 
 GUNSHOT = {"class": "gunshot", "confidence": 0.93, "rounds": 3}
@@ -56,6 +57,7 @@ class Camera:
         self.stops = 0
         self.hang = False
         self.refuse = False
+        self.masks: list[bool] = []
 
     async def start(self, whip_url: str, token: str, trailer_label: str) -> None:
         self.started.append((whip_url, token, trailer_label))
@@ -68,6 +70,9 @@ class Camera:
     async def stop(self) -> None:
         self.active = False
         self.stops += 1
+
+    def mask(self, on: bool) -> None:
+        self.masks.append(on)
 
 
 def write_key(path: Path) -> Ed25519PrivateKey:

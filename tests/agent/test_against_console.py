@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from agent.config import Config
 from agent.identity import console_keys
-from agent.trailer import Config, TrailerAgent
+from agent.trailer import TrailerAgent
 from tests.agent.parts import GUNSHOT, Camera, running, until
 from tests.running import RunningConsole
 

@@ -12,8 +12,8 @@ from http_message_signatures.exceptions import HTTPMessageSignaturesException
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.config import authority_of
 from agent.signing import Signer, b64url, content_digest, enrolment_proof, public_bytes, unb64url
-from agent.trailer import authority_of
 from tests.agent.console import Request, verify
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

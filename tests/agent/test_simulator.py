@@ -22,6 +22,7 @@ from agent.simulator import Simulator
 from alerts.forbidden import check
 from alerts.schemas import alert_from
 from tests.agent.console import Console, problem
+from tests.agent.lists import listed
 from tests.agent.parts import until, write_key
 
 HOTLIST = {"list_id": "mto-on", "version": 412}
@@ -30,11 +31,23 @@ SAMPLES = [
     {"plate": "KXVW447", "jurisdiction": "CA-ON", "entry_id": "e-2", "category": "amber_alert"},
     {"plate": "O8Z", "jurisdiction": "CA-QC", "entry_id": "e-3", "category": "wanted_vehicle"},
 ]
+LISTED = listed(
+    412, *((one["entry_id"], one["plate"], one["jurisdiction"], one["category"]) for one in SAMPLES)
+)
 FOLD = str.maketrans("OQILZSGB", "00112568")
 
 
 def director(seed: int = 1) -> Director:
-    return Director(seed, SAMPLES, HOTLIST)
+    return Director(seed, SAMPLES)
+
+
+def hit_of(stage: Director) -> dict[str, Any]:
+    """What a trailer with the sample list makes of the next read."""
+    read = stage.plate_read()
+    found = [row for row in SAMPLES if str(row["plate"]).translate(FOLD) == read["plate"].translate(FOLD)]
+    same = (read["plate"], read["jurisdiction"]) == (found[0]["plate"], found[0]["jurisdiction"])
+    reference = {**HOTLIST, "entry_id": found[0]["entry_id"]}
+    return {**read, "match": "exact" if same else "lookalike", "hotlist": reference}
 
 
 def alert(kind: str, block: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +61,7 @@ def alert(kind: str, block: dict[str, Any]) -> dict[str, Any]:
 def test_five_hundred_of_each_fit_the_consoles_own_schema():
     stage = director()
     for _ in range(500):
-        for kind, block in (("gunshot", stage.gunshot(43.69, -79.64)), ("alpr_hit", stage.alpr_hit())):
+        for kind, block in (("gunshot", stage.gunshot(43.69, -79.64)), ("alpr_hit", hit_of(stage))):
             body = json.loads(json.dumps(alert(kind, block)))
             check(body)
             alert_from(body)
@@ -69,7 +82,7 @@ def test_lookalikes_are_equal_only_after_folding():
     stage, seen = director(), set()
     plates = {str(sample["entry_id"]): sample for sample in SAMPLES}
     for _ in range(300):
-        hit = stage.alpr_hit()
+        hit = hit_of(stage)
         listed = plates[hit["hotlist"]["entry_id"]]
         same = (hit["plate"], hit["jurisdiction"]) == (listed["plate"], listed["jurisdiction"])
         assert (hit["match"] == "exact") == same
@@ -103,6 +116,7 @@ class Stage:
     def __init__(self, tmp_path: Path) -> None:
         key = write_key(tmp_path / "TRL-0007.pem")
         self.console = Console("TRL-0007", "TRL-0007:1", key.public_key())
+        self.console.lists.append(LISTED)
         self.path = tmp_path
 
     async def __aenter__(self) -> Stage:
@@ -146,11 +160,26 @@ async def test_an_alert_on_request_is_answered_with_its_id(tmp_path):
         assert stage.console.alerts[answer.json()["id"]]["alpr_hit"]["hotlist"]["version"] == 412
 
 
+async def test_a_plate_that_stands_on_no_entry_goes_nowhere(tmp_path, monkeypatch):
+    monkeypatch.setattr("agent.simulator.LIST_TRIES", 3)
+    async with Stage(tmp_path) as stage:
+        await until(lambda: stage.agent.plates.version == 412)
+        stage.console.lists.append(listed(413, ("e-9", "ZZNONE1", "CA-ON", "stolen_vehicle")))
+        await stage.agent.keeper.fetch()
+        answer = await stage.http.post("/simulate", json={"trailer": "TRL-0007", "kind": "alpr_hit"})
+        assert (answer.status_code, answer.json()) == (502, {"code": "no-hotlist"})
+        assert stage.console.alerts == {} and len(stage.agent.buffer) == 0
+        stage.console.undeploy(2)
+        await stage.agent.fetch_desired()
+        await until(lambda: stage.agent.plates.version is None)
+        assert not list((tmp_path / "simulator" / "TRL-0007").glob("hotlist*"))
+
+
 async def test_a_simulated_trailer_stands_where_it_is_deployed_and_where_it_is_set_up(tmp_path):
     async with Stage(tmp_path) as stage:
         for _ in range(50):
-            stage.agent.take_fix()
-            assert stage.agent.fence.outside == 0
+            stage.agent.position.take()
+            assert stage.agent.permit.fence.outside == 0
         stage.console.undeploy(2)
         await stage.agent.fetch_desired()
         there = {"lat": 43.75, "lon": -79.7}

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from agent import fence as fences
+from agent.clock import AgentClock, Floor, wire
 from agent.desired import Desired, read
 from agent.fence import Fence, Fix
+from agent.permit import SensorsOff
 from agent.trailer import TrailerAgent
 from tests.agent.console import Console, problem
-from tests.agent.parts import GUNSHOT, Camera, pair, running, until
+from tests.agent.parts import GUNSHOT, Camera, MovedClock, pair, running, until
 from tests.agent.test_trailer import SOON, deployed
 
 POINT = {"lat": 43.69, "lon": -79.64}
@@ -138,7 +140,7 @@ async def test_a_refused_or_unanswered_self_test_says_so_and_is_not_kept(tmp_pat
 
 async def test_under_a_deployment_or_without_a_name_no_test_is_raised(tmp_path):
     async with deployed(tmp_path) as (console, _):
-        for args, code in (({"deployment": "DEP-2026-0001"}, "deployed"), ({}, "bad-args")):
+        for args, code in (({"deployment": "DEP-2026-0001"}, "deployed"), ({"deployment": 7}, "bad-args")):
             ack = (await console.tell(console.command("self.test", args=args)))[-1]
             assert (ack["status"], ack["code"]) == ("failed", code)
         assert console.alerts == {}
@@ -210,3 +212,46 @@ def test_a_mask_that_cannot_be_read_is_no_state_to_sense_under_but_an_end_is_an_
     with pytest.raises(ValueError):
         read(wanted(forbidden_sectors=bad))
     assert read(wanted(forbidden_sectors=bad, deployment=None)).deployment is None
+
+
+# --- the end by its own clock ---------------------------------------------------------------------
+
+
+async def test_without_a_link_the_end_is_the_end_also_after_a_restart(tmp_path):
+    async with deployed(tmp_path) as (console, agent):
+        alert_id, _ = await agent.report_and_wait("gunshot", GUNSHOT)
+        args = {"lease_s": 300, "whip_url": "http://127.0.0.1:9/w", "token": "t"}
+        await console.tell(console.command("stream.start", alert_id, args=args))
+        await console.down()
+        await until(lambda: not agent.connected)
+        assert agent.sensing("gunshot") and Camera.made[0].active
+        agent.clock.offset = SOON
+        assert not agent.sensing("gunshot") and not agent.sensing("alpr_hit")
+        with pytest.raises(SensorsOff):
+            agent.report("gunshot", GUNSHOT)
+        await until(lambda: not Camera.made[0].active, 2)
+        assert agent.modules() == OFF
+    again = TrailerAgent(agent.config)
+    assert again.desired.deployment == "DEP-2026-0001" and again.modules() == OFF
+    again.store.close()
+
+
+async def test_a_clock_that_fell_back_in_a_power_cut_switches_nothing_on(tmp_path):
+    async with deployed(tmp_path) as (_, agent):
+        agent.store.set_counter(agent.permit.reached, int((datetime.now(UTC) + 2 * SOON).timestamp()))
+    agent.config.clock = AgentClock()
+    again = TrailerAgent(agent.config)
+    assert again.modules() == OFF, "it has been later than that before"
+    again.clock.correct(wire(datetime.now(UTC) + timedelta(seconds=2)))
+    assert again.sensing("gunshot"), "the console's word on the time counts more"
+    again.store.close()
+
+
+def test_the_floor_goes_on_while_the_clock_stands_in_the_past():
+    clock = MovedClock()
+    floor = Floor(clock, clock.at + timedelta(hours=5))
+    clock.move(60)
+    assert floor.now() == clock.at + timedelta(hours=5)
+    clock.at -= timedelta(days=9999)
+    clock.mono += 30
+    assert floor.now() == clock.at + timedelta(days=9999, hours=5, seconds=30)

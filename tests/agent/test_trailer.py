@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent.clock import wire
-from agent.trailer import SensorsOff, TrailerAgent
+from agent.permit import SensorsOff
+from agent.trailer import TrailerAgent
 from tests.agent.console import Console, problem
 from tests.agent.parts import GUNSHOT, HIT, Camera, pair, running, until
 
@@ -256,7 +257,7 @@ async def test_commands_that_must_not_run_start_nothing(tmp_path):
             ),
             (console.command("stream.start", alert_id, args=args, trailer="TRL-0001"), "wrong-trailer"),
             ({**console.command("stream.start", alert_id, args=args), "operator": "u-1"}, "bad-signature"),
-            (console.command("ptz.move", alert_id), "unsupported"),
+            (console.command("format.disk", alert_id), "unsupported"),
         ]
         for message, code in refused:
             assert await console.tell(message) == [

@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, transaction
 import audit
 from alerts import forbidden, schemas, selectors, services
 from alerts.models import Alert, AlertDetail
+from csoc.lib import forbidden as words
 from csoc.lib.errors import Refused
 from tests.scene import Scene, standing
 
@@ -175,11 +176,11 @@ def test_refusal_list_reads_the_longest_body_in_a_moment(value: Any) -> None:
 
 
 def test_long_keys_are_not_remembered() -> None:
-    known = forbidden._judged.cache_info().currsize
+    known = words._judged.cache_info().currsize
     with suppress(Refused):
         forbidden.check({"x" * 1000 + "_face": 1})
-    assert forbidden._judged.cache_info().currsize == known
-    assert all(len(phrase) <= 2 for phrase in forbidden._PHRASES)
+    assert words._judged.cache_info().currsize == known
+    assert all(len(phrase) <= 2 for phrase in words._PHRASES)
 
 
 def test_values_are_never_echoed(scene: Scene) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -235,56 +236,40 @@ def test_a_plate_without_a_key_is_no_plate(place: Place, plate: str) -> None:
 
 def test_an_entry_taken_off_the_list_alarms_no_more(place: Place) -> None:
     """Also not when the hit names the version on which it stood: a cleared car must not alarm (H8)."""
-    from accounts.services import acting
-    from alerts.models import Hotlist
-    from alerts.services import publish_hotlist
 
-    tara = place.scene.users["technician"]
-
-    def publish(plates: list[tuple[str, str]]) -> int:
-        rows = [
-            {"entry_id": entry, "plate": plate, "jurisdiction": "CA-ON", "category": "stolen_vehicle",
-             "valid_to": console_clock.now() + timedelta(days=1)}
-            for entry, plate in plates
-        ]  # fmt: skip
-        with place.inside(), acting(tara):
-            publish_hotlist(
-                actor=tara, agency=tara.person.agency, list_id="contract-on",
-                issued_at=console_clock.now(), rows=rows,
-            )  # fmt: skip
-            return int(Hotlist.objects.get(list_id="contract-on").version)
+    def publish(version: int, *plates: str) -> None:
+        bring(place, "contract-on", version, plates, "stolen_vehicle")
 
     def hit(plate: str, entry: str, version: int) -> Any:
         reference = {"list_id": "contract-on", "version": version, "entry_id": entry}
         return place.device.post(place.hit(plate=plate, hotlist=reference))
 
-    first = publish([("c-1", "ZZCON01"), ("c-2", "ZZCON02")])
-    assert hit("ZZCON01", "c-1", first).status_code == 201
-    second = publish([("c-1", "ZZCON09"), ("c-2", "ZZCON02")])
-    for version in (first, second):
-        assert verdict(hit("ZZCON01", "c-1", version)) == (409, "not-on-hotlist")
-    assert hit("ZZCON09", "c-1", second).status_code == 201
-    assert verdict(hit("ZZCON09", "c-1", first)) == (409, "not-on-hotlist")
-    third = publish([("c-1", "ZZCON09")])
-    for version in (first, second, third):
-        assert verdict(hit("ZZCON02", "c-2", version)) == (409, "not-on-hotlist")
+    publish(3, "ZZCON01", "ZZCON02")
+    assert hit("ZZCON01", "e-1000", 3).status_code == 201
+    publish(5, "ZZCON09", "ZZCON02")
+    for version in (3, 5):
+        assert verdict(hit("ZZCON01", "e-1000", version)) == (409, "not-on-hotlist")
+    assert hit("ZZCON09", "e-1002", 5).status_code == 201
+    assert hit("ZZCON02", "e-1001", 3).status_code == 201
+    assert verdict(hit("ZZCON09", "e-1002", 3)) == (409, "not-on-hotlist")
+    publish(6, "ZZCON09")
+    for version in (3, 5, 6):
+        assert verdict(hit("ZZCON02", "e-1001", version)) == (409, "not-on-hotlist")
+
+
+def bring(place: Place, list_id: str, version: int, plates: Iterable[str], category: str) -> None:
+    """A version of a list of these plates, by the supervisor."""
+    from csoc import seed
+
+    rows = [{"plate": plate, "jurisdiction": "CA-ON", "category": category} for plate in plates]
+    with place.inside():
+        omar = place.scene.users["supervisor"]
+        seed.publish(omar, list_id, version, rows, console_clock.now())
 
 
 def test_a_category_that_was_not_authorised_is_no_hit_here(place: Place) -> None:
-    from accounts.services import acting
-    from alerts.services import publish_hotlist
-
-    tara = place.scene.users["technician"]
-    row = {
-        "entry_id": "x-1", "plate": "ZZEXT01", "jurisdiction": "CA-ON", "category": "extortion_investigation",
-        "valid_to": console_clock.now() + timedelta(days=1),
-    }  # fmt: skip
-    with place.inside(), acting(tara):
-        publish_hotlist(
-            actor=tara, agency=tara.person.agency, list_id="extort-on",
-            issued_at=console_clock.now(), rows=[row],
-        )  # fmt: skip
-    reference = {"list_id": "extort-on", "version": 1, "entry_id": "x-1"}
+    bring(place, "extort-on", 1, ["ZZEXT01"], "extortion_investigation")
+    reference = {"list_id": "extort-on", "version": 1, "entry_id": "e-1000"}
     body = place.hit(plate="ZZEXT01", hotlist=reference)
     assert verdict(place.device.post(body)) == (409, "not-on-hotlist")
 

@@ -81,13 +81,18 @@ def test_every_change_of_an_alert_is_told_with_its_wire_form(place: Place) -> No
 
 def test_a_trailer_is_told_with_its_wire_form(place: Place) -> None:
     from accounts.services import acting
+    from csoc import seed
     from deployments.services import deactivate_deployment
 
     scene = place.leaving
+    plan = next(plan for plan in seed.PLANS if plan.number == scene.trailer.number)
+    with place.inside():
+        # The one that stands, or a new one where another test ended it.
+        standing = seed._deployment(plan, scene.trailer, scene.users)
     with screen(place, place.person("dispatcher").cookie) as line:
         heard(line, of_type("heartbeat"))
         with place.inside(), acting(scene.users["supervisor"]):
-            deactivate_deployment(actor=scene.users["supervisor"], deployment_id=scene.deployment.pk)
+            deactivate_deployment(actor=scene.users["supervisor"], deployment_id=standing.pk)
         name = scene.trailer.name
         frame = heard(line, lambda f: f["type"] == "trailer" and f["trailer"]["id"] == name)
     assert set(frame) == {"type", "trailer"}

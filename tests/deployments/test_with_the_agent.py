@@ -43,8 +43,23 @@ def device(site: SettingUp) -> Device:
     return site.device
 
 
+class Living:
+    """The agent and the loop it lives in: its store belongs to that thread alone."""
+
+    def __init__(self, agent: Living) -> None:
+        self.agent, self.loop = agent, asyncio.get_running_loop()
+
+    def modules(self) -> dict[str, str]:
+        """What it says of its sensors."""
+
+        async def ask() -> dict[str, str]:
+            return self.agent.modules()
+
+        return asyncio.run_coroutine_threadsafe(ask(), self.loop).result(5)
+
+
 @pytest.fixture
-def agent(web: str, site: SettingUp, tmp_path: Path) -> Iterator[TrailerAgent]:
+def agent(web: str, site: SettingUp, tmp_path: Path) -> Iterator[Living]:
     """The trailer's own program, in a loop of its own."""
     keys = {key["kid"]: unb64url(key["public_key"]) for key in consolekey.public_keys()}
     key_file = tmp_path / "trailer.pem"
@@ -55,12 +70,12 @@ def agent(web: str, site: SettingUp, tmp_path: Path) -> Iterator[TrailerAgent]:
         "http" + web.removeprefix("ws").removesuffix(PATH),
         keys, tmp_path / "agent", fix=lambda: place, publisher=Camera,
     )  # fmt: skip
-    made: list[TrailerAgent] = []
+    made: list[Living] = []
     ending = threading.Event()
 
     async def live() -> None:
-        made.append(TrailerAgent(config))
-        task = asyncio.create_task(made[0].run())
+        made.append(Living(TrailerAgent(config)))
+        task = asyncio.create_task(made[0].agent.run())
         while not ending.is_set() and not task.done():
             await asyncio.sleep(0.05)
         task.cancel()
@@ -70,7 +85,7 @@ def agent(web: str, site: SettingUp, tmp_path: Path) -> Iterator[TrailerAgent]:
     thread = threading.Thread(target=lambda: asyncio.run(live()))
     thread.start()
     try:
-        wait_until(lambda: made and made[0].connected, 20)
+        wait_until(lambda: made and made[0].agent.connected, 20)
         yield made[0]
     finally:
         ending.set()
@@ -82,7 +97,7 @@ def status(site: SettingUp) -> TrailerStatus:
     return TrailerStatus.objects.get(trailer=site.scene.trailer)
 
 
-def test_from_the_self_test_to_the_last_module_off(site: SettingUp, agent: TrailerAgent) -> None:
+def test_from_the_self_test_to_the_last_module_off(site: SettingUp, agent: Living) -> None:
     site.open()
     site.record("heading", site.deployment.heading_deg)
     site.record("masks")
@@ -95,7 +110,7 @@ def test_from_the_self_test_to_the_last_module_off(site: SettingUp, agent: Trail
 
     site.activate()
     wait_until(lambda: status(site).modules["acoustic"]["on"], 10)
-    assert agent.desired.forbidden_sectors == ((10.0, 40.0),)
+    assert agent.agent.desired.forbidden_sectors == ((10.0, 40.0),)
     assert agent.modules() == dict.fromkeys(agent.modules(), "on")
 
     ended_at = console_clock.now()
@@ -111,14 +126,14 @@ def test_from_the_self_test_to_the_last_module_off(site: SettingUp, agent: Trail
 
 
 def test_a_trailer_that_is_towed_off_ends_its_deployment(
-    site: SettingUp, agent: TrailerAgent, monkeypatch: pytest.MonkeyPatch
+    site: SettingUp, agent: Living, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.trailer.FIX_S", 0.2)
     assert site.everything() == []
     site.activate()
     wait_until(lambda: agent.modules()["acoustic"] == "on", 10)
     away = Fix((site.deployment.lat or 0.0) + 0.001, site.deployment.lon or 0.0, 9)
-    agent.config.fix = lambda: away
+    agent.agent.config.fix = lambda: away
     # The loop sleeps through its old pace once.
     wait_until(lambda: Deployment.objects.get(pk=site.deployment.pk).state == "deactivated", 20)
     assert Deployment.objects.get(pk=site.deployment.pk).deactivation_reason == "fault"

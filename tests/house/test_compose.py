@@ -66,19 +66,35 @@ def test_no_secret_is_written_down_and_none_has_a_default() -> None:
             assert "${" in line or "$$" in line, line
 
 
-OPTIONAL = {"CSOC_EMAIL_URL", "CSOC_EMAIL_FROM", "CSOC_OWNER_PHONE", "CSOC_OWNER_LINK_H"}
+OPTIONAL = {
+    "CSOC_CAD_URL", "CSOC_CAD_ADDRESS", "CSOC_CAD_TOKEN_FILE", "CSOC_CAD_CA_FILE", "CSOC_CAD_FORMAT",
+    "CSOC_CAD_NAME", "CSOC_FLEET_LIMITS", "CSOC_TRAILER_KEY_DAYS", "CSOC_EMAIL_URL", "CSOC_EMAIL_FROM",
+    "CSOC_OWNER_PHONE", "CSOC_OWNER_LINK_H",
+}  # fmt: skip
 #: Everything that reads `csoc.env`, and so stops at a value that is wrong.
 READERS = ("migrate", "web-1", "web-2", "worker", "exporter", "beat", "sequencer", "publisher")
 
 
 def test_what_may_be_left_out_is_passed_on_without_a_value() -> None:
-    """Mail to property owners, above all: without it their links would stand in the worker's output."""
+    """A default of nothing would be an empty text, and an empty text is a wrong limit and a wrong folder."""
     services = compose()["services"]
     for name in READERS:
         told = services[name]["environment"]
         assert {key for key, value in told.items() if value is None} == OPTIONAL, name
     assert not OPTIONAL & set(services["gateway"]["environment"])
-    assert {f"CSOC_{field.upper()}" for field in Env.model_fields} >= OPTIONAL, "a name that nobody reads"
+    known = {f"CSOC_{field.upper()}" for field in Env.model_fields}
+    assert known >= OPTIONAL, "a name that nobody reads"
+    assert {name for name in known if name.startswith("CSOC_CAD_")} <= OPTIONAL
+
+
+def test_whoever_is_told_of_the_cads_files_sees_them() -> None:
+    for name, service in compose()["services"].items():
+        told = "CSOC_CAD_TOKEN_FILE" in service.get("environment", {})
+        assert ("./deploy/cad:/etc/csoc/cad:ro" in service.get("volumes", [])) == told, name
+    assert (ROOT / "deploy" / "cad" / "README.md").is_file(), "a folder that is not there is made by root"
+    ignored = (ROOT / "deploy" / "cad" / ".gitignore").read_text().split()
+    assert "*" in ignored and "!token" not in ignored
+    assert "deploy/cad" in (ROOT / ".dockerignore").read_text().split(), "a token in the image is everybody's"
 
 
 def test_only_the_proxy_and_the_media_ports_are_published() -> None:

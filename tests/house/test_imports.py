@@ -25,6 +25,9 @@ def tree(tmp_path: Path) -> Path:
         (tmp_path / package / "__init__.py").touch()
     for module in MODULES:
         (tmp_path / "csoc" / f"{module}.py").touch()
+    (tmp_path / "alerts/media").mkdir()
+    for module in ("sealed", "policies", "media/__init__", "media/refusing"):
+        (tmp_path / "alerts" / f"{module}.py").touch()
     return tmp_path
 
 
@@ -49,6 +52,8 @@ def test_empty_packages_keep_every_contract(tree: Path) -> None:
         ("agent/client.py", "import trailers"),
         ("csoc/embedded.py", "import django"),
         ("csoc/launcher.py", "import csoc.settings"),
+        ("alerts/sealed.py", "import alerts.policies"),
+        ("alerts/media/refusing.py", "import alerts.policies"),
     ],
 )
 def test_an_import_the_wrong_way_is_refused(tree: Path, where: str, what: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tests.contract.place import ALERTS
-from tests.rooms import applicant_cases, deciding_cases, facts_cases, owner_cases
+from tests.rooms import applicant_cases, deciding_cases, facts_cases, keys_cases, list_cases, owner_cases
 from tests.rooms.log_standing import Standing
 
 MARKER = "PLANTED-MARKER-7Q"
@@ -70,14 +70,51 @@ ALERT_CASES = {
     ("verify-plate", "POST"): Case(
         "dispatcher", lambda s: _alert(s.taken(), "verify-plate", {"version": 2, "decision": "confirm"})
     ),
+    ("hand-off", "POST"): Case(
+        "dispatcher",
+        lambda s: _alert(s.taken(), "hand-off", {"version": 2, "target": "file", "note": MARKER}),
+    ),
+    ("hand-off-preview", "GET"): Case("dispatcher", lambda s: _alert(s.taken(), "hand-off/preview")),
+    ("hand-off-cap", "GET"): Case("dispatcher", lambda s: Ask(s.handed_off(MARKER)["cap.xml"])),
+    ("hand-off-eido", "GET"): Case("dispatcher", lambda s: Ask(s.handed_off(MARKER)["eido.json"])),
     ("note", "POST"): Case("dispatcher", lambda s: _alert(s.taken(), "note", {"text": MARKER})),
     ("alert-detail", "GET"): Case("dispatcher", lambda s: _alert(s.noted(MARKER), "detail")),
+    ("alert-clip", "GET"): Case("dispatcher", lambda s: _alert(s.with_media("clip"), "clip")),
+    ("alert-crop", "GET"): Case("dispatcher", lambda s: _alert(s.with_media("crop"), "crop")),
     ("live-shift", "POST"): Case("dispatcher", lambda s: Ask("/api/v1/live/shift/", {})),
     ("live-view", "POST"): Case("dispatcher", lambda s: _alert(s.taken(), "live-view", REASON)),
     ("live-extend", "POST"): Case("dispatcher", lambda s: Ask(f"/api/v1/live/{s.view()}/extend/", REASON)),
     ("live-close", "POST"): Case("dispatcher", lambda s: Ask(f"/api/v1/live/{s.view()}/close/", {})),
     ("demo-simulate", "POST"): Case(
         "dispatcher", lambda s: Ask("/demo/simulate/", {"trailer": "TRL-0007", "kind": "gunshot"})
+    ),
+}
+FLEET_CASES = {
+    ("fleet-warning", "POST"): Case(
+        "technician", lambda s: Ask(f"{s.low_battery()}warnings/battery/", form={"level": "red"})
+    ),
+    ("fleet-ask", "POST"): Case("technician", lambda s: Ask(f"{s.low_battery()}ask/", form={"what": "ping"})),
+}
+UPLOADS = "/api/v1/hotlists/uploads/"
+LIST_CASES = {
+    ("hotlists", "GET"): Case("supervisor", lambda s: Ask("/hotlists/")),
+    ("hotlist-import", "GET"): Case("supervisor", lambda s: Ask("/hotlists/import/")),
+    ("hotlist-import", "POST"): Case(
+        "supervisor", lambda s: Ask("/hotlists/import/", form={}, files=list_cases.both())
+    ),
+    ("hotlist-decide", "GET"): Case("supervisor", lambda s: Ask(f"/hotlists/uploads/{list_cases.waits(s)}/")),
+    ("hotlist-approve", "POST"): Case(
+        "supervisor", lambda s: Ask(f"/hotlists/uploads/{list_cases.waits(s)}/approve/", form={"before": "9"})
+    ),
+    ("hotlist-refuse", "POST"): Case(
+        "supervisor",
+        lambda s: Ask(
+            f"/hotlists/uploads/{list_cases.waits(s)}/refuse/", form={"code": "wrong-file", "words": MARKER}
+        ),
+    ),
+    ("hotlist-uploads", "POST"): Case("supervisor", lambda s: Ask(UPLOADS, list_cases.manifest())),
+    ("hotlist-finish", "POST"): Case(
+        "supervisor", lambda s: Ask(f"{UPLOADS}{list_cases.begun(s)}/finish/", {})
     ),
 }
 PEOPLE_CASES = {
@@ -249,6 +286,42 @@ INSTALLATION_CASES = {
     ("deployment-api-installation-complete", "POST"): Case(
         "technician", lambda s: Ask(_install_api(s, "complete/"), {})
     ),
+}
+
+
+def _waits(standing: Standing, act: str, **form: Any) -> Ask:
+    address, fingerprint = keys_cases.waiting(standing, MARKER)
+    sent = {"fingerprint": fingerprint} if act == "confirm" else {"reason": "lost"}
+    return Ask(f"{address}{act}/", form=sent if form.get("sent") else None)
+
+
+def _code(standing: Standing) -> Ask:
+    address, form = keys_cases.code(standing, MARKER)
+    return Ask(address, form=form)
+
+
+KEY_CASES = {
+    ("trailer-new", "GET"): Case("technician", lambda s: Ask("/fleet/new/")),
+    ("trailer-new", "POST"): Case(
+        "technician", lambda s: Ask("/fleet/new/", form=keys_cases.particulars(s, MARKER))
+    ),
+    ("trailer-edit", "GET"): Case(
+        "technician", lambda s: Ask(keys_cases.keys(s, MARKER).replace("keys/", "edit/"))
+    ),
+    ("trailer-edit", "POST"): Case(
+        "technician",
+        lambda s: Ask(
+            keys_cases.keys(s, "Before").replace("keys/", "edit/"), form=keys_cases.particulars(s, MARKER)
+        ),
+    ),
+    ("enrolment", "GET"): Case("technician", lambda s: Ask("/fleet/enrolment/")),
+    ("trailer-keys", "GET"): Case("technician", lambda s: Ask(keys_cases.keys(s, MARKER))),
+    ("trailer-code", "POST"): Case("technician", _code),
+    ("trailer-key-confirm", "GET"): Case("technician-2", lambda s: _waits(s, "confirm")),
+    ("trailer-key-confirm", "POST"): Case("technician-2", lambda s: _waits(s, "confirm", sent=True)),
+    ("trailer-key-revoke", "GET"): Case("technician-2", lambda s: _waits(s, "revoke")),
+    ("trailer-key-revoke", "POST"): Case("technician-2", lambda s: _waits(s, "revoke", sent=True)),
+    ("refusals", "GET"): Case("technician", lambda s: Ask("/fleet/refusals/?period=7d")),
 }
 MATRIX, SENSITIVE, AREA = "/deployments/matrix/", "/deployments/places/", "/deployments/area/"
 FACTS_CASES = {
@@ -448,9 +521,12 @@ CASES: dict[tuple[str, str], Case] = (
     | DEPLOYMENT_API_CASES
     | APPLICANT_CASES
     | FACTS_CASES
+    | KEY_CASES
     | OWNER_CASES
     | INSTALLATION_CASES
     | ALERT_CASES
+    | FLEET_CASES
+    | LIST_CASES
     | PEOPLE_CASES
     | LOG_CASES
     | GLASS_CASES

@@ -19,8 +19,10 @@ from tests.audit.exports.living import Living
 from tests.contract.place import ALERTS, Place
 
 _numbers = itertools.count(1)
-#: Rows that every request may touch: who is signed in, and rate limits.
-OWN_ROWS = {"django_session", "accounts_cache", "usersessions_usersession", "audit_inbox"}
+#: Rows that every request may touch: who is signed in, rate limits, numbers of refusals counted before.
+OWN_ROWS = {
+    "django_session", "accounts_cache", "usersessions_usersession", "audit_inbox", "trailers_refusalhour",
+}  # fmt: skip
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '^audit_log_[0-9]'"
 BREAKAGES = {
     "no right to insert": (
@@ -56,12 +58,37 @@ class Standing:
         """An alert that the dispatcher holds."""
         return self.place.acknowledged(self.place.hit())
 
+    def with_media(self, kind: str) -> str:
+        """One whose clip or crop has come."""
+        from agent import plates, sounds
+        from agent.media import clip, crop
+
+        media = clip(sounds.shots(1, 1, 0), 16_000)
+        if kind == "crop":
+            media = crop(plates.crop(1, "ZZDEM01"), plates.WIDTH, plates.HEIGHT)
+        place = self.place
+        body = place.gunshot() if kind == "clip" else place.hit()
+        body[body["kind"]][kind] = media.notice()
+        path = f"{place.accepted(body)['upload'][kind]}"
+        types = {"clip": "audio/wav", "crop": "image/jpeg"}
+        headers = place.device.headers(path, media.data, "PUT", content_type=types[kind])
+        answer = place.http.put(path, content=media.data, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return str(body["id"])
+
     def noted(self, text: str) -> str:
         """One with a note."""
         alert = self.taken()
         answer = self.place.person("dispatcher").post(f"{ALERTS}{alert}/note/", {"text": text})
         assert answer.status_code == 200, answer.text
         return alert
+
+    def handed_off(self, note: str) -> dict[str, str]:
+        """The files of one that was handed off."""
+        body = {"version": 2, "target": "file", "note": note}
+        answer = self.place.person("dispatcher").post(f"{ALERTS}{self.taken()}/hand-off/", body)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json()["files"])
 
     def view(self) -> str:
         """The dispatcher's open live view."""
@@ -89,6 +116,19 @@ class Standing:
                 with acting(users["technician"]):
                     services.open_installation(actor=users["technician"], deployment_id=found.pk)
         return str(found.name)
+
+    def low_battery(self) -> str:
+        """The page of a fresh trailer whose battery is low."""
+        from accounts.services import acting
+        from csoc.lib import clock
+        from trailers import points, services
+
+        technician = self.place.scene.users["technician"]
+        with self.place.inside(), acting(technician):
+            trailer = services.create_trailer(label="Lot", unit=technician.person.unit, actor=technician)
+            low = points.Point(str(clock.wire(clock.now())), 1, power=points.Power(battery_soc_pct=20))
+            points.take_points(trailer=trailer, points=[low], at=clock.now())
+        return f"/fleet/{trailer.name}/"
 
     def person(self, name: str, *, left: bool = False) -> int:
         """The number of a fresh person on staff, or of one who left."""

@@ -8,7 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("accounts", "audit", "vault", "trailers", "deployments", "alerts", "live")
-DOORS = ("views", "api", "access", "consumers", "tasks", "device_api", "media_api", "demo", "signin", "doors")
+DOORS = (
+    "views", "api", "access", "consumers", "tasks", "device_api", "media_api", "demo", "signin", "doors",
+    "list_api", "list_pages",
+)  # fmt: skip
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -16,8 +16,8 @@ AROUND_ALLAUTH = {
     "accounts/demo.py",
     "accounts/management/commands/create_administrator.py",
 }
-#: DRF's own parameter: devices get JSON whatever they accept.
-FORCED_BY_DRF = {"trailers/doors.py"}
+#: DRF's own parameter: devices get JSON, and players a file, whatever they accept.
+FORCED_BY_DRF = {"trailers/doors.py", "alerts/media_api.py"}
 #: Doors of more lines, each with the reason it was let through.
 LONGER = {
     "accounts/demo.py: open_session": "the demonstration's own sign-in, which no service may know",

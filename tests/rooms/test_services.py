@@ -23,7 +23,10 @@ WITHOUT_ACTOR = {
 }
 #: Modules beside services that write entries, each with the reason.
 WRITERS = {
+    "alerts/fastpath.py": "the one statement of intake, for receive_alert and receive_alerts",
     "alerts/refusals.py": "entries of counted refusals and owed entries",
+    "alerts/handoff/sending.py": "what became of a hand-off, by the receiver's answer",
+    "alerts/handing_out.py": "a trailer fetches a list: committed before its first line leaves",
     "alerts/staging.py": "a person stages an alert in a demonstration",
     "trailers/reports.py": "how a command ended, as its trailer says",
     "deployments/parts/ending.py": "how a deployment ends and a consent is taken back, for several services",
@@ -105,14 +108,14 @@ def test_services_never_see_a_request_and_never_call_each_other() -> None:
         assert not called & names, f"{path}: {node.name} calls {called & names}"
 
 
-def test_the_inbox_is_written_in_one_place_and_bodies_are_made_in_two() -> None:
-    """``audit.body`` is for a statement that inserts by itself: an erasure, and the publisher's own role."""
+def test_the_inbox_is_written_in_two_places_and_bodies_are_made_in_three() -> None:
+    """``audit.body`` is for a statement that inserts by itself: intake, an erasure, the publisher's role."""
     inserts = {
         p for p, tree in modules().items() if any("INTO audit_inbox" in text for text in strings(tree))
     }
-    assert inserts == {"audit/record.py"}
+    assert inserts == {"audit/record.py", "alerts/fastpath.py"}
     makers = {path for path, tree in modules().items() if calls(tree) & {"body", "audit.body"}}
-    assert makers == {"audit/erasure.py", "audit/publisher.py"}
+    assert makers == {"alerts/fastpath.py", "audit/erasure.py", "audit/publisher.py"}
 
 
 def test_a_media_token_exists_only_beside_an_entry() -> None:

@@ -49,8 +49,15 @@ UNGUARDED = {
     "live-session": "one's own view: its end and who else watches",
     "deployments": "list of one's own agency, without evidence",
     "device-alerts": "a signed device; its service records", "device-alerts-bulk": "as device-alerts",
+    "device-clip": "as device-alerts", "device-crop": "as device-alerts",
     "device-enrolment": "its service records", "device-keys": "its service records",
     "device-desired": "the trailer's own state, fetched every few seconds",
+    "device-telemetry": "a machine's figures; what is refused is counted",
+    "fleet": "figures of machines, on a technician's screen all day: no alert, nobody in them",
+    "fleet-trailer": "as fleet, of one trailer",
+    "device-hotlist": "a signed device; the entry commits before the first line (alerts/handing_out.py)",
+    "hotlist-upload": "how far one's own upload is",
+    "hotlist-piece": "one sealed piece; begin and end record",
     "media-auth": "the gateway's secret; the view was recorded when it opened",
     "media-lease": "as media-auth", "gateway": "the token's own entry is that of its view",
     "break-glass": "one's own open break-glass and an empty form", "api-break-glass": "as break-glass",
@@ -60,6 +67,8 @@ UNGUARDED = {
     "deployment-link-state": "how far a link is, and not to whom it went; the page that asks is guarded",
     "owner-progress": "whether the owner's own page would say something else by now: a digest",
     "demo-mailbox": "demonstration; what would have been sent",
+    "demo-cad": "demonstration; what the outbox sent, already recorded", "demo-cad-receive": "as demo-cad",
+    "hand-off": "how far each hand-off is: states and names of staff, no content",
     "demo-sign-in": "demonstration; its service records",
 }  # fmt: skip
 
@@ -158,9 +167,9 @@ def test_another_agencys_objects_are_not_there(place: Place, role: str) -> None:
     place.sql("INSERT INTO accounts_agency (code, name) VALUES ('OTHER', 'Elsewhere') ON CONFLICT DO NOTHING")
     other = place.sql("SELECT id FROM accounts_agency WHERE code = 'OTHER'")[0][0]
     place.sql("UPDATE alerts_alert SET agency_id = %s WHERE id = %s", [other, alert])
-    for name in ("acknowledge", "close", "hand-back", "verify-plate", "note", "live-view"):
+    for name in ("acknowledge", "close", "hand-back", "verify-plate", "note", "live-view", "hand-off"):
         assert person.post(f"/api/v1/alerts/{alert}/{name}/", {"version": 2}).status_code == 404, name
-    for name in ("detail", "timeline"):
+    for name in ("detail", "timeline", "clip", "crop", "hand-off", "hand-off/preview"):
         assert person.get(f"/api/v1/alerts/{alert}/{name}/").status_code == 404, name
     assert alert not in person.get("/api/v1/live/snapshot/").text
     if role == "supervisor":

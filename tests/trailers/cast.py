@@ -85,6 +85,11 @@ def _user(name: str, unit: Unit, role: str) -> User:
     return user
 
 
+def add_technician(people: People, name: str) -> User:
+    """One more technician of the same unit."""
+    return _user(name, people.unit, "technician")
+
+
 def make_trailer(people: People, label: str = "North lot", number: int | None = None) -> Trailer:
     with acting(people.tara):
         return services.create_trailer(label=label, unit=people.unit, actor=people.tara, number=number)

@@ -58,7 +58,12 @@ def one_key(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.PUBLIC_URL, settings.PUBLIC_AUTHORITY = f"https://{AUTHORITY}", AUTHORITY
     raw = PRIVATE.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     key = SimpleNamespace(
-        keyid=KEYID, public_key=raw, trailer="TRL-0007", state=TrailerKey.State.ACTIVE, usable=lambda at: True
+        keyid=KEYID,
+        public_key=raw,
+        trailer="TRL-0007",
+        trailer_id=7,
+        state=TrailerKey.State.ACTIVE,
+        usable=lambda at: True,
     )
     monkeypatch.setattr(keyring, "find", lambda keyid: key if keyid == KEYID else None)
     at = dt.datetime.fromtimestamp(CREATED + 5, dt.UTC)

@@ -36,6 +36,8 @@ class TrailerStatus(models.Model):
     modules_at = models.DateTimeField(null=True)
     battery_soc_pct = models.FloatField(null=True)
     faults = models.JSONField(default=list)
+    # Numbers of its alerts that have not come, as intake counts them (alerts/services/numbers.py).
+    missing_reports = models.PositiveBigIntegerField(default=0)
     agent_version = models.CharField(max_length=32, blank=True)
     desired_version = models.PositiveBigIntegerField(null=True)
     desired_version_at = models.DateTimeField(null=True)

@@ -6,11 +6,23 @@ from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from .register import Trailer
 
 # Old and new key both sign for this long after a rotation, so that a trailer on a bad link is not cut off.
 OVERLAP = timedelta(hours=24)
+
+
+class RevokeReason(models.TextChoices):
+    """Why a key was revoked: a code, kept in the log and shown beside the key. Never free text."""
+
+    LOST = "lost", _("the trailer, or its computer, is lost")
+    STOLEN = "stolen", _("the trailer, or its computer, was stolen")
+    KNOWN = "known", _("somebody else may know the private key")
+    DIFFERS = "differs", _("its fingerprint was not the trailer’s")
+    RETIRED = "retired", _("the trailer leaves service")
+    OTHER = "other", _("another reason")
 
 
 class TrailerKey(models.Model):
@@ -37,8 +49,16 @@ class TrailerKey(models.Model):
     confirmed_by = models.ForeignKey("accounts.Person", on_delete=models.PROTECT, null=True, related_name="+")
     rotated_from = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="successor")
     created_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True)
+    # An active key always has an end; a pending one gets its own when it is confirmed.
     valid_until = models.DateTimeField(null=True)
+    # When another key took over. Without it, a key whose end has passed has expired.
+    replaced_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey("accounts.Person", on_delete=models.PROTECT, null=True, related_name="+")
+    revoke_reason = models.CharField(max_length=8, choices=RevokeReason.choices, blank=True)
+    # The last warning of its end that was given, in days before it; 0 says that it has expired.
+    warned_days = models.PositiveSmallIntegerField(null=True)
 
     class Meta:
         ordering = ("trailer", "n")
@@ -69,6 +89,10 @@ class TrailerKey(models.Model):
                 | (~Q(state="revoked") & Q(revoked_at__isnull=True)),
                 name="trailerkey_revoked_has_time",
             ),
+            models.CheckConstraint(
+                condition=~Q(state="active") | Q(valid_until__isnull=False),
+                name="trailerkey_active_has_end",
+            ),
         )
 
     def __str__(self) -> str:
@@ -78,22 +102,28 @@ class TrailerKey(models.Model):
         """True when a signature by this key counts at `at`."""
         return self.state == self.State.ACTIVE and (self.valid_until is None or at < self.valid_until)
 
-    def confirm(self, person) -> None:
-        """Pending -> active, by a person who compared the fingerprint."""
+    def confirm(self, person, at: datetime, until: datetime) -> None:
+        """Pending -> active until `until`, by a person who compared the fingerprint."""
         self.state = self.State.ACTIVE
-        self.confirmed_by = person
-        self.save(update_fields=["state", "confirmed_by"])
+        self.confirmed_by, self.confirmed_at, self.valid_until = person, at, until
+        self.save(update_fields=["state", "confirmed_by", "confirmed_at", "valid_until"])
 
-    def end_by(self, at: datetime) -> None:
-        """Keep the key usable until `at` and no longer."""
-        self.valid_until = at
-        self.save(update_fields=["valid_until"])
+    def give_way(self, at: datetime, until: datetime) -> None:
+        """Another key took over at `at`: this one is usable until `until`, or its own earlier end."""
+        self.replaced_at = at
+        self.valid_until = until if self.valid_until is None else min(until, self.valid_until)
+        self.save(update_fields=["replaced_at", "valid_until"])
 
-    def revoke(self, at: datetime) -> None:
+    def revoke(self, at: datetime, person, reason: str) -> None:
         """Any state -> revoked, for good."""
         self.state = self.State.REVOKED
-        self.revoked_at = at
-        self.save(update_fields=["state", "revoked_at"])
+        self.revoked_at, self.revoked_by, self.revoke_reason = at, person, reason
+        self.save(update_fields=["state", "revoked_at", "revoked_by", "revoke_reason"])
+
+    def warn(self, days: int) -> None:
+        """Remember that its end was told of, so that nobody is told twice."""
+        self.warned_days = days
+        self.save(update_fields=["warned_days"])
 
 
 class EnrolmentToken(models.Model):
@@ -105,6 +135,8 @@ class EnrolmentToken(models.Model):
     made_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+    # The press that asked for it: its page is answered once, however often the same form is sent.
+    asked = models.UUIDField(unique=True, null=True)
 
     class Meta:
         constraints = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max
@@ -11,11 +12,14 @@ from django.utils.translation import gettext as _
 import audit
 from accounts.models import Unit, User
 from csoc.lib import clock
-from csoc.lib.errors import Refused
+from csoc.lib.errors import Misuse, Refused
 
 from .. import policies, selectors
 from ..models import CAPABILITIES, DesiredState, Trailer, TrailerStatus
+from ..reports import push_trailer
 
+#: What a person may change of a trailer that is on the register.
+CHANGEABLE = ("label", "unit", "heading_deg", "mast_m", "capabilities", "audio_rate_hz")
 # Any constant will do: it names the lock under which numbers are given out.
 _NUMBERS = 0x7472_6C00
 
@@ -57,6 +61,32 @@ def create_trailer(
         TrailerStatus.objects.create(trailer=trailer)
         DesiredState.objects.create(trailer=trailer, changed_at=now)
         audit.record("trailer.create", selectors.trailer_ref(trailer))
+    return trailer
+
+
+def change_trailer(*, trailer: Trailer, actor: User, **values: Any) -> Trailer:
+    """Change what the register says: one of CHANGEABLE, units as in `create_trailer`.
+
+    What stays as it was is not asked for. Nothing changed leaves no entry.
+    Errors: Refused `not-permitted`, `not-found`, `deployed` 409, `said-by-trailer` 409; Misuse for another
+    value.
+    """
+    if set(values) - set(CHANGEABLE):
+        raise Misuse("change_trailer knows no such value")
+    with transaction.atomic(durable=False):
+        # The desired state first: what deploys a trailer waits until this is written, or this for that.
+        DesiredState.objects.select_for_update().get(trailer=trailer)
+        trailer = Trailer.objects.select_for_update(of=("self",)).select_related("agency").get(pk=trailer.pk)
+        changed = {name for name, value in values.items() if getattr(trailer, name) != value}
+        policies.may_change(actor, trailer, changed, clock.now())
+        if "unit" in changed and values["unit"].agency_id != trailer.agency_id:
+            raise Refused("not-found", _("There is no such unit here."), 404)
+        if changed:
+            for name in changed:
+                setattr(trailer, name, values[name])
+            trailer.save(update_fields=sorted(changed))
+            audit.record("trailer.update", selectors.trailer_ref(trailer))
+            push_trailer(trailer.pk, clock.now())
     return trailer
 
 

@@ -1,0 +1,91 @@
+"""Whether a sensor may be on at this moment, judged by the agent alone, with a link or without one.
+
+Four things have to hold together: a deployment whose end is ahead by the agent's own clock, the place it was
+authorised for, a key that is in force, and no command that switched the module off under this state.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from agent.clock import AgentClock, Floor
+from agent.desired import MODULES, Desired, DesiredFile, read
+from agent.fence import Fence
+from agent.ports import Cannot
+from agent.store import Store
+
+#: Which module senses a kind of alert.
+MODULE = {"gunshot": "acoustic", "alpr_hit": "alpr"}
+
+
+class SensorsOff(Exception):
+    """The trailer may not sense now; the text says why."""
+
+
+class Permit:
+    """The desired state as known here, and what else has a say; ``halted`` is the code that ended it."""
+
+    def __init__(self, trailer: str, store: Store, state_dir: Path, clock: AgentClock) -> None:
+        self.trailer = trailer
+        self.store = store
+        self.halted: str | None = None
+        self.fence = Fence()
+        self._file = DesiredFile(state_dir)
+        self.desired, self.etag = self._file.load()
+        reached = store.counter(self.reached)
+        self.floor = Floor(clock, datetime.fromtimestamp(reached, UTC) if reached else None)
+
+    def deployed(self) -> bool:
+        """Tell whether a deployment holds now, at the place it was authorised for."""
+        return self.halted is None and not self.fence.left and self.desired.deployed(self.floor.now())
+
+    def on(self, module: str) -> bool:
+        """Tell whether a module may be on now."""
+        wanted = self.deployed() and self.desired.sensing(module, self.floor.now())
+        return wanted and self.desired.version > self.store.counter(self._off(module))
+
+    def sensing(self, kind: str) -> bool:
+        """Tell whether the sensor behind this kind of alert may be on."""
+        return self.on(MODULE[kind])
+
+    def demand(self, kind: str) -> None:
+        """Raise ``SensorsOff`` unless this kind of alert may be sensed now."""
+        if not self.sensing(kind):
+            raise SensorsOff(self.halted or "not-deployed")
+
+    def take(self, body: Any, etag: str | None) -> bool:
+        """Follow a desired state from now on, kept on disk before it counts.
+
+        Tells whether it ends the deployment that was known; raises ``ValueError`` when its form is wrong.
+        """
+        desired = read(body)
+        self._file.save(body, etag)
+        ends = self.desired.deployment not in (None, desired.deployment)
+        self.desired, self.etag = desired, etag
+        return ends
+
+    def forget(self) -> None:
+        """No deployment from now on; the version stays known, so that the console is told no lower one."""
+        self._file.forget()
+        self.desired, self.etag = Desired(version=self.desired.version), None
+
+    def switch_off(self, module: str) -> None:
+        """One module off until a newer desired state, also across a restart; raises ``Cannot``."""
+        if module not in MODULES:
+            raise Cannot("bad-args")
+        self.store.set_counter(self._off(module), self.desired.version)
+
+    def keep_time(self) -> None:
+        """Keep the latest time reached, for a computer that wakes up in the past."""
+        self.store.set_counter(self.reached, int(self.floor.now().timestamp()))
+
+    @property
+    def reached(self) -> str:
+        """Name the counter that holds the latest time reached, in Unix seconds."""
+        return f"time:{self.trailer}"
+
+    def _off(self, module: str) -> str:
+        """Name the counter that holds the last desired version under which a command switched this off."""
+        return f"off:{self.trailer}:{module}"

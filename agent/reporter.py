@@ -1,0 +1,105 @@
+"""From what a sensor found to an alert in the buffer: only while it may be on; a plate only when it hits."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from agent.buffer import Buffer, Buffered
+from agent.client import Answer
+from agent.clock import wire
+from agent.config import Config
+from agent.hotlist import PlateList
+from agent.media import Media
+from agent.permit import Permit, SensorsOff
+from agent.ports import PlateRead
+from agent.sender import Sender
+
+
+class Reporter:
+    """Raises the alerts of one trailer and wakes the sender."""
+
+    def __init__(
+        self, config: Config, permit: Permit, plates: PlateList, buffer: Buffer, sender: Sender
+    ) -> None:
+        self.config = config
+        self.permit = permit
+        self.plates = plates
+        self.buffer = buffer
+        self.sender = sender
+
+    def report(self, kind: str, block: dict[str, Any], media: Media | None = None) -> Buffered:
+        """Buffer one alert as it happens and let the sender have it; raises ``SensorsOff``.
+
+        ``block`` is the contract's object of that kind; ``media`` its clip or crop, announced in it and sent
+        after it. Both are durable when this returns.
+        """
+        self.permit.demand(kind)
+        if media is not None:
+            block = {**block, media.kind: media.notice()}
+        return self.raise_alert(kind, block, self.permit.desired.deployment or "", media=media)
+
+    def read_plate(self, read: Mapping[str, Any], media: Media | None = None) -> Buffered | None:
+        """Compare what a plate reader read with the list; a hit is buffered like any alert.
+
+        ``read`` is the contract's ``alpr_hit`` without ``match`` and ``hotlist``. None: it stands on no
+        entry, and nothing of it is kept or logged. Raises ``SensorsOff``.
+        """
+        self.permit.demand("alpr_hit")
+        hit = self.plates.match(str(read["plate"]), str(read["jurisdiction"]), self.config.clock.now())
+        if hit is None:
+            return None
+        match = "exact" if hit.exact else "lookalike"
+        return self.report("alpr_hit", {**read, "match": match, "hotlist": hit.reference()}, media)
+
+    async def on_read(self, read: PlateRead) -> None:
+        """Take a read of a vendor's reader (``agent.adapters``); one while sensors are off is gone.
+
+        Its crop stays behind: this version sends none.
+        """
+        block: dict[str, Any] = {
+            "plate": read.plate, "jurisdiction": read.jurisdiction, "confidence": read.confidence,
+        }  # fmt: skip
+        optional = {
+            "char_confidence": list(read.char_confidence), "camera": read.camera, "direction": read.direction,
+            "vehicle": dict(read.vehicle),
+        }  # fmt: skip
+        with suppress(SensorsOff):
+            self.read_plate(block | {name: value for name, value in optional.items() if value})
+
+    def raise_alert(
+        self,
+        kind: str,
+        block: dict[str, Any],
+        deployment: str,
+        *,
+        raised: bool = True,
+        media: Media | None = None,
+    ) -> Buffered:
+        """Buffer an alert under a deployment without asking whether it holds; ``raised`` False: a test."""
+        config = self.config
+        now = config.clock.now()
+        alert_id = str(uuid.uuid4())
+        body = {
+            "schema": "csrp.alert/1", "id": alert_id, "trailer": config.trailer, "kind": kind,
+            "occurred_at": wire(now), "clock": {"source": "ntp", "error_ms": 40},
+            "deployment": deployment, kind: block,
+        }  # fmt: skip
+        if config.lat is not None:
+            body["position"] = {"lat": config.lat, "lon": config.lon, "accuracy_m": 4}
+        entry = self.buffer.add(
+            kind, alert_id, now, lambda seq: {**body, "seq": seq}, raised=raised, media=media
+        )
+        self.sender.wake()
+        return entry
+
+    async def answer_to(self, entry: Buffered, timeout_s: float = 8.0) -> Answer:
+        """Return the console's answer to a buffered alert; status 0 means that it still waits."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self.sender.answer_for(entry.id)
+        except TimeoutError:
+            return Answer(0)

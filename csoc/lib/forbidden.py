@@ -1,0 +1,113 @@
+"""The refusal list: words and values that may not reach the console under any name.
+
+A person's body, voice or device, continuous media, and anything that points to media elsewhere.
+Whole words of snake or camel case count, so that ``age`` does not hit ``image``.
+"""
+
+import re
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from csoc.lib.errors import Refused
+
+WORDS = frozenset(
+    [
+        "face",
+        "facial",
+        "biometric",
+        "embedding",
+        "descriptor",
+        "template",
+        "gait",
+        "iris",
+        "person",
+        "pedestrian",
+        "gender",
+        "age",
+        "ethnic",
+        "race",
+        "emotion",
+        "voice",
+        "speech",
+        "transcript",
+        "speaker_id",
+        "scream",
+        "distress",
+        "keyword",
+        "imei",
+        "imsi",
+        "mac",
+        "bluetooth",
+        "wifi_probe",
+        "video",
+        "stream_url",
+        "rtsp",
+        "recording",
+        "segment",
+        "playlist",
+        "continuous",
+        "scene",
+        "overview",
+        "vehicle_signature",
+    ]
+)
+# One word, or two in a row.
+_PHRASES = frozenset(tuple(word.split("_")) for word in WORDS)
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+# One character before "://" is enough; a scheme of any length would be scanned anew from each of its letters.
+_URL = re.compile(r"[a-z0-9+.-]://|\bwww\.", re.IGNORECASE)
+_DATA = re.compile(r"\bdata:", re.IGNORECASE)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_=-]{121,}")
+#: No key of the contract is longer; a longer one is judged, but not remembered.
+_LONGEST_KEY = 40
+
+
+def _words_of(key: str) -> tuple[str, ...]:
+    return tuple(part.lower() for part in _PARTS.findall(key))
+
+
+def is_forbidden_key(key: str) -> bool:
+    """True if ``key`` holds a listed word (or run of words) as whole words; a plural counts too."""
+    return _judged(key) if len(key) <= _LONGEST_KEY else _judge(key)
+
+
+def _judge(key: str) -> bool:
+    words = _words_of(key)
+    return any(
+        not _PHRASES.isdisjoint((word,) for word in form) or not _PHRASES.isdisjoint(pairwise(form))
+        for form in (words, tuple(word.removesuffix("s") for word in words))
+    )
+
+
+_judged = lru_cache(maxsize=4096)(_judge)
+
+
+def _is_forbidden_text(text: str) -> bool:
+    # Each of them needs a colon, a full stop or a great length; most texts have none.
+    if len(text) <= 120 and ":" not in text and "." not in text:
+        return False
+    return bool(_URL.search(text) or _DATA.search(text) or _BASE64.search(text))
+
+
+def _walk(value: Any, key: str = "") -> None:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if is_forbidden_key(name):
+                raise refused("forbidden-field")
+            _walk(item, name)
+    elif isinstance(value, list):
+        for item in value:
+            _walk(item, key)
+    elif isinstance(value, str) and key != "sha256" and _is_forbidden_text(value):
+        raise refused("forbidden-field")
+
+
+def refused(code: str) -> Refused:
+    """The 422 of a body that holds what is listed; it names nothing of the body."""
+    return Refused(code, "The body holds what a trailer may never send. Nothing of it was kept.", 422)
+
+
+def check_words(value: Any) -> None:
+    """Walk a parsed body. Errors: Refused 422 ``forbidden-field``, which names nothing of the body."""
+    _walk(value)
