@@ -27,6 +27,8 @@ class TestServers:
         self._owned = owned
         self.template = template
         self.scratch = scratch
+        #: The database of this process, that its ``django_db`` tests roll back to.
+        self.home = ""
         self._standing: set[str] = set()
 
     @classmethod
@@ -69,13 +71,16 @@ class TestServers:
         """Return the URL of Valkey database ``db``."""
         return self._servers.redis_url(db)
 
-    def clone(self, name: str) -> None:
-        """Make ``name`` afresh from the migrated template; this process may not have one of that name."""
+    def clone(self, name: str, template: str | None = None) -> None:
+        """Make ``name`` afresh from the migrated template; this process may not have one of that name.
+
+        ``template``: another database to copy, with nobody connected to it.
+        """
         # Dropping it would end the connections and the sessions of whoever uses the first one.
         assert name not in self._standing, f"the database {name} is in use by another fixture"
         self.drop_database(name)
         self._standing.add(name)
-        self._servers.create_database(name, template=self.template)
+        self._servers.create_database(name, template=template or self.template)
 
     def drop_database(self, name: str) -> None:
         """Drop ``name``, ending whoever is still connected."""

@@ -24,7 +24,7 @@ def taking_roles(boss: User, user: User, roles: list[str]) -> Any:
     return on_own_connection(act)
 
 
-def test_two_presses_at_once_open_once(own_database: str, data_dir: Path) -> None:
+def test_two_presses_at_once_open_once(scene_template: str, own_database: str, data_dir: Path) -> None:
     scene = standing(data_dir)
     for number, role in enumerate(("investigator", "bail_officer")):
         user = scene.users[role]
@@ -36,7 +36,9 @@ def test_two_presses_at_once_open_once(own_database: str, data_dir: Path) -> Non
         assert BreakGlass.objects.count() == number + 1
 
 
-def test_opening_while_a_right_is_taken_away_leaves_nothing_open(own_database: str, data_dir: Path) -> None:
+def test_opening_while_a_right_is_taken_away_leaves_nothing_open(
+    scene_template: str, own_database: str, data_dir: Path
+) -> None:
     scene = standing(data_dir)
     boss = scene.users["administrator"]
     for _round in range(6):
@@ -52,7 +54,9 @@ def test_opening_while_a_right_is_taken_away_leaves_nothing_open(own_database: s
         taking_roles(boss, user, ["bail_officer"])()
 
 
-def test_without_the_log_nothing_opens(own_database: str, data_dir: Path, servers: Any) -> None:
+def test_without_the_log_nothing_opens(
+    scene_template: str, own_database: str, data_dir: Path, servers: Any
+) -> None:
     scene = standing(data_dir)
     user = scene.users["investigator"]
     with psycopg.connect(servers.url("csoc_owner", own_database), autocommit=True) as owner:

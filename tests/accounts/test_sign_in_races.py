@@ -36,7 +36,9 @@ def test_nobody_who_leaves_keeps_a_sign_in_that_was_added_meanwhile(own_database
         assert not User.objects.filter(person=person, is_active=True).exists()
 
 
-def test_two_sign_ins_at_once_open_three_things_at_most(own_database: str, data_dir: Path) -> None:
+def test_two_sign_ins_at_once_open_three_things_at_most(
+    scene_template: str, own_database: str, data_dir: Path
+) -> None:
     scene = standing(data_dir)
     boss, user = scene.users["administrator"], scene.users["investigator"]
     second = second_sign_in(boss, user, "bail_officer").user

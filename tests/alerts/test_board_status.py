@@ -19,7 +19,7 @@ LINK = 'href="/fleet/?show=warnings"'
 
 
 @pytest.fixture
-def scene(db: Any, data_dir: Path) -> Scene:
+def scene(scene_template: str, db: Any, data_dir: Path) -> Scene:
     return standing(data_dir)
 
 

@@ -24,12 +24,12 @@ from trailers.signatures import Checked, SignedBy, Unspent
 
 
 @pytest.fixture
-def scene(db: Any, data_dir: Path) -> Scene:
+def scene(scene_template: str, db: Any, data_dir: Path) -> Scene:
     return standing(data_dir)
 
 
 @pytest.fixture
-def committed(own_database: str, data_dir: Path) -> Scene:
+def committed(scene_template: str, own_database: str, data_dir: Path) -> Scene:
     return standing(data_dir)
 
 

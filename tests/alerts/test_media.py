@@ -29,7 +29,7 @@ PLATE = crop(plates.crop(1, "ZZDEM01"), plates.WIDTH, plates.HEIGHT)
 
 
 @pytest.fixture
-def scene(db: Any, data_dir: Path) -> Scene:
+def scene(scene_template: str, db: Any, data_dir: Path) -> Scene:
     return standing(data_dir)
 
 

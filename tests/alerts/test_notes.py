@@ -17,7 +17,7 @@ ROWS = ("alerts_alert", "alerts_alertnote", "alerts_alertevent", "alerts_alertde
 
 
 @pytest.fixture
-def scene(db: Any, data_dir: Path) -> Scene:
+def scene(scene_template: str, db: Any, data_dir: Path) -> Scene:
     return standing(data_dir)
 
 

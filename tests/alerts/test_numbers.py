@@ -17,7 +17,7 @@ from trailers.selectors import trailer_wire
 
 
 @pytest.fixture
-def scene(db: Any, data_dir: Path) -> Scene:
+def scene(scene_template: str, db: Any, data_dir: Path) -> Scene:
     return standing(data_dir)
 
 

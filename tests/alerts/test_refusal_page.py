@@ -31,7 +31,7 @@ HOUR, DAY = 3600, 86_400
 
 
 @pytest.fixture
-def scene(db: Any, data_dir: Path) -> Scene:
+def scene(scene_template: str, db: Any, data_dir: Path) -> Scene:
     counters._waiting.take()
     keyring.forget()
     return standing(data_dir)

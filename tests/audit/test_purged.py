@@ -32,7 +32,7 @@ SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' ORDER B
 
 
 @pytest.fixture
-def scene(own_database: str, data_dir: Path) -> Iterator[Scene]:
+def scene(scene_template: str, own_database: str, data_dir: Path) -> Iterator[Scene]:
     """A standing scene, with empty key stores before and after."""
     for name in ("epoch", "audit"):
         shutil.rmtree(data_dir / "keys" / name, ignore_errors=True)

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def office(db: Any, data_dir: Path, clock: Any) -> Office:
+def office(scene_template: str, db: Any, data_dir: Path, clock: Any) -> Office:
     return Office(data_dir)
 
 

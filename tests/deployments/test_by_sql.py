@@ -25,7 +25,7 @@ from tests.deployments.office import Office, answers, code, done, fresh
 
 
 @pytest.fixture
-def office(db: Any, data_dir: Path, clock: Any) -> Office:
+def office(scene_template: str, db: Any, data_dir: Path, clock: Any) -> Office:
     return Office(data_dir)
 
 

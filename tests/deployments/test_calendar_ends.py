@@ -26,7 +26,7 @@ TYPED = (("9999-12-31", "23:59"), ("0001-01-01", "00:00"), ("1999-12-31", "23:59
 
 
 @pytest.fixture
-def scene(db: Any, data_dir: Path) -> Scene:
+def scene(scene_template: str, db: Any, data_dir: Path) -> Scene:
     return standing_scene(data_dir)
 
 

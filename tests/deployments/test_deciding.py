@@ -26,7 +26,7 @@ WORDS = "The threat is current and specific."
 
 
 @pytest.fixture
-def scene(db: Any, data_dir: Path) -> Scene:
+def scene(scene_template: str, db: Any, data_dir: Path) -> Scene:
     return standing(data_dir)
 
 

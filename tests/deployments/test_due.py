@@ -28,7 +28,7 @@ PERIODS = {found.key: found.days for found in classes.EXAMPLES}
 
 
 @pytest.fixture
-def scene(own_database: str, data_dir: Path, clock: Any) -> Iterator[Scene]:
+def scene(scene_template: str, own_database: str, data_dir: Path, clock: Any) -> Iterator[Scene]:
     """A deployment that stands, and key stores of this test only."""
     folders = [data_dir / "keys" / "record", data_dir / "media"]
     for folder in folders:

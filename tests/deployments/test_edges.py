@@ -61,7 +61,7 @@ RECORDS = ("authorisation", "submission", "decision", "contribution", "tightenin
 
 
 @pytest.fixture
-def office(db: Any, data_dir: Path, clock: Any) -> Office:
+def office(scene_template: str, db: Any, data_dir: Path, clock: Any) -> Office:
     return Office(data_dir)
 
 

@@ -27,7 +27,7 @@ SELF_TEST = {"class": "gunshot", "confidence": 1.0, "detector": {"make": "csrp-a
 
 
 @pytest.fixture
-def site(db: None, data_dir: Path) -> SettingUp:
+def site(scene_template: str, db: None, data_dir: Path) -> SettingUp:
     return setting_up(data_dir)
 
 

@@ -34,7 +34,7 @@ BODY = {
 
 
 @pytest.fixture
-def office(own_database: str, data_dir: Path) -> Iterator[Office]:
+def office(scene_template: str, own_database: str, data_dir: Path) -> Iterator[Office]:
     yield Office(data_dir)
 
 

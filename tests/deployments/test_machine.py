@@ -427,7 +427,9 @@ def noting(noted: list[str]) -> Iterator[None]:
         yield
 
 
-def test_no_way_through_the_services_breaks_h1_to_h3(db: Any, data_dir: Path, clock: Any) -> None:
+def test_no_way_through_the_services_breaks_h1_to_h3(
+    scene_template: str, db: Any, data_dir: Path, clock: Any
+) -> None:
     seen: Counter[str] = Counter()
     noted: list[str] = []
     office = Office(data_dir)
@@ -439,7 +441,9 @@ def test_no_way_through_the_services_breaks_h1_to_h3(db: Any, data_dir: Path, cl
     assert set(+seen) >= OFTEN, OFTEN - set(+seen)
 
 
-def test_even_walks_reach_everything_and_break_nothing(db: Any, data_dir: Path, clock: Any) -> None:
+def test_even_walks_reach_everything_and_break_nothing(
+    scene_template: str, db: Any, data_dir: Path, clock: Any
+) -> None:
     """Where the search prefers what it knows, a die does not: every act and its refusals are reached."""
     seen: Counter[str] = Counter()
     noted: list[str] = []
@@ -458,7 +462,7 @@ def test_even_walks_reach_everything_and_break_nothing(db: Any, data_dir: Path, 
     assert set(+seen) >= REACHED, REACHED - set(+seen)
 
 
-def test_every_edge_is_walked_and_holds(db: Any, data_dir: Path, clock: Any) -> None:
+def test_every_edge_is_walked_and_holds(scene_template: str, db: Any, data_dir: Path, clock: Any) -> None:
     office, walked = Office(data_dir), set()
 
     def step(row: Deployment, act: Callable[[], Any]) -> Deployment:

@@ -36,7 +36,7 @@ YES = {"declare": "on", "conditions": ""}
 
 
 @pytest.fixture
-def scene(db: Any, data_dir: Path, clock: Any) -> Scene:
+def scene(scene_template: str, db: Any, data_dir: Path, clock: Any) -> Scene:
     return standing(data_dir)
 
 

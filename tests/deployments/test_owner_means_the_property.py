@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def office(db: None, data_dir: Path) -> Office:
+def office(scene_template: str, db: None, data_dir: Path) -> Office:
     return Office(data_dir)
 
 

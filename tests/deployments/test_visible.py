@@ -26,7 +26,7 @@ GRANTS = ((), ("view_deployment",), ("view_deployment", "change_deployment"))
 
 
 @pytest.fixture
-def office(db: Any, data_dir: Path, clock: Any) -> Office:
+def office(scene_template: str, db: Any, data_dir: Path, clock: Any) -> Office:
     return Office(data_dir)
 
 

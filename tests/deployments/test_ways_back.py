@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def scene(db: Any, data_dir: Path, clock: Any) -> Scene:
+def scene(scene_template: str, db: Any, data_dir: Path, clock: Any) -> Scene:
     return standing(data_dir)
 
 

@@ -33,7 +33,7 @@ __all__ = ["port", "redis_url", "web"]
 
 
 @pytest.fixture
-def site(own_database: str, data_dir: Path, port: int, settings: Any) -> SettingUp:
+def site(scene_template: str, own_database: str, data_dir: Path, port: int, settings: Any) -> SettingUp:
     settings.PUBLIC_URL, settings.PUBLIC_AUTHORITY = f"http://127.0.0.1:{port}", f"127.0.0.1:{port}"
     return setting_up(data_dir)
 

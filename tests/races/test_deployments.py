@@ -12,7 +12,7 @@ ROUNDS = {deployments.approve_while_editing: 30, deployments.double_approve: 20}
 
 
 @pytest.fixture
-def office(own_database: str, data_dir: Path) -> Office:
+def office(scene_template: str, own_database: str, data_dir: Path) -> Office:
     return Office(data_dir)
 
 

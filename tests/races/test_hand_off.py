@@ -20,7 +20,7 @@ ROUNDS = 10
 
 
 @pytest.fixture
-def scene(own_database: str, data_dir: Path) -> Scene:
+def scene(scene_template: str, own_database: str, data_dir: Path) -> Scene:
     return standing(data_dir)
 
 

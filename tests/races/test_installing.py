@@ -19,7 +19,7 @@ SELF_TEST = {"class": "gunshot", "confidence": 1.0, "detector": {"model": "self-
 
 
 @pytest.fixture
-def site(own_database: str, data_dir: Path) -> SettingUp:
+def site(scene_template: str, own_database: str, data_dir: Path) -> SettingUp:
     return setting_up(data_dir)
 
 

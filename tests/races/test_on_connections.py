@@ -33,7 +33,7 @@ Act = Callable[[], Any]
 
 
 @pytest.fixture
-def scene(own_database: str, data_dir: Path) -> Scene:
+def scene(scene_template: str, own_database: str, data_dir: Path) -> Scene:
     return standing(data_dir)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 
 @pytest.fixture
-def scene(db: Any, data_dir: Path) -> Any:
+def scene(scene_template: str, db: Any, data_dir: Path) -> Any:
     """The standing scene (Django may only be imported once it is set up)."""
     from tests.scene import standing
 
