@@ -33,11 +33,15 @@ class TestServers:
 
     @classmethod
     def start(cls) -> TestServers:
-        """Start the servers (kept in .cache between runs; a parallel run gets its own) and migrate."""
+        """Start the servers (kept in .cache between runs; a parallel run gets its own) and migrate.
+
+        ``CSOC_TEST_HOME``: a folder for them instead of .cache (tools/run_tests.py).
+        """
         scratch = Path(tempfile.mkdtemp(prefix="csoc-test-"))
         # PostgreSQL may run as another user under root: it must pass through here.
         scratch.chmod(0o711)
-        servers = Servers(ROOT / ".cache" / "test-servers", durable=False)
+        home = Path(os.environ.get("CSOC_TEST_HOME") or ROOT / ".cache")
+        servers = Servers(home / "test-servers", durable=False)
         try:
             servers.start()
         except ServerError:

@@ -4,17 +4,24 @@ Called by ``console.py test`` inside the environment that it prepared. Each chec
 Arguments go to pytest and leave the rest out. Exit code 0 only when nothing failed.
 """
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONTEND = ROOT / "frontend"
 CACHE = ROOT / ".cache"
 STARTED = time.monotonic()
+#: A disk in memory, and how much of it must be free (measured: a whole run fills less than half of this).
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 6_000_000_000
+ASYNC_UNSAFE = {"DJANGO_ALLOW_ASYNC_UNSAFE": "1"}
 
 Check = tuple[str, list[str], Path]
 
@@ -81,20 +88,43 @@ def counts(report: Path) -> tuple[int, int]:
     return number["tests"] - failed - number["skipped"], failed
 
 
+@contextlib.contextmanager
+def in_memory(env: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Let the servers and temporary files of a whole run lie in memory where there is room, else on the disk.
+
+    Each test that commits gets a database of its own: its thousand files are copied in 20 ms there, and in
+    200 to 350 ms on a disk.
+    """
+    if not os.access(MEMORY, os.W_OK) or room() < ROOM_BYTES:
+        yield env
+        return
+    with tempfile.TemporaryDirectory(prefix="csoc-tests-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
+        # PostgreSQL may run as another user under root: it must pass through here.
+        os.chmod(folder, 0o711)
+        yield env | {"TMPDIR": folder, "CSOC_TEST_HOME": folder}
+
+
+def room() -> int:
+    """Free bytes of the disk in memory, as far as memory itself has them."""
+    lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    [available] = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return min(available, shutil.disk_usage(MEMORY).free)
+
+
 def main(words: list[str]) -> int:
     """Run everything, or only the named tests."""
     CACHE.mkdir(exist_ok=True)
     env = os.environ | {"MYPY_CACHE_DIR": str(CACHE / "mypy"), "RUFF_CACHE_DIR": str(CACHE / "ruff")}
-    browser_env = env | {"DJANGO_ALLOW_ASYNC_UNSAFE": "1"}
     if words:
-        results = [run_pytest("Chosen tests", words, browser_env)]
+        results = [run_pytest("Chosen tests", words, env | ASYNC_UNSAFE)]
     else:
         outcomes = [run_check(check, env) for check in checks()]
         results = [(sum(outcomes), len(outcomes) - sum(outcomes))]
         chosen = ["-q", "-n", "2", "--dist", "loadfile", "--ignore=tests/browser", "tests"]
-        results.append(run_pytest("Unit and integration tests", chosen, env))
-        # Playwright's own event loop may not share a process with the asynchronous tests.
-        results.append(run_pytest("Browser tests", ["-q", "tests/browser"], browser_env))
+        with in_memory(env) as kept:
+            results.append(run_pytest("Unit and integration tests", chosen, kept))
+            # Playwright's own event loop may not share a process with the asynchronous tests.
+            results.append(run_pytest("Browser tests", ["-q", "tests/browser"], kept | ASYNC_UNSAFE))
     passed, failed = (sum(column) for column in zip(*results, strict=True))
     print(f"{passed} passed, {failed} failed", flush=True)
     return int(failed > 0 or passed == 0)

@@ -1,7 +1,6 @@
 """Erasable detail: three classes, their keys, and how it goes: with its entry, in the database's one way."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from audit.models import Detail
 from csoc.lib import sealing
 from csoc.lib.ids import uuid7
 from tests.audit.conftest import ALERT
+from tests.folders import empty
 from vault import keystore, services
 
 Connect = Callable[[str], psycopg.Connection[Any]]
@@ -28,12 +28,9 @@ PURGE = audit.system("purge")
 
 @pytest.fixture(autouse=True)
 def own_keys(data_dir: Path, own_database: str, person: audit.Actor) -> Iterator[None]:
-    """Empty key stores before and after."""
-    for _time in range(2):
-        for name in ("epoch", "audit"):
-            shutil.rmtree(data_dir / "keys" / name, ignore_errors=True)
-        if not _time:
-            yield
+    """Key stores of this test only."""
+    with empty(data_dir / "keys" / "epoch", data_dir / "keys" / "audit"):
+        yield
 
 
 def note(clock: Any, text: str = MARKER) -> dict[str, Any]:

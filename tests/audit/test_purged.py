@@ -1,7 +1,6 @@
 """After the purge: what was written of the public is nowhere, the log still holds, and says what is gone."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from alerts import services as alert_services
 from audit import detail, verification
 from audit.models import Detail
 from csoc.lib import sealing
+from tests.folders import empty
 from tests.scene import Scene, standing
 from vault import services as vault_services
 
@@ -32,13 +32,10 @@ SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' ORDER B
 
 
 @pytest.fixture
-def scene(scene_template: str, own_database: str, data_dir: Path) -> Iterator[Scene]:
-    """A standing scene, with empty key stores before and after."""
-    for name in ("epoch", "audit"):
-        shutil.rmtree(data_dir / "keys" / name, ignore_errors=True)
-    yield standing(data_dir)
-    for name in ("epoch", "audit"):
-        shutil.rmtree(data_dir / "keys" / name, ignore_errors=True)
+def scene(own_database: str, data_dir: Path) -> Iterator[Scene]:
+    """A standing scene, with key stores of this test only."""
+    with empty(data_dir / "keys" / "epoch", data_dir / "keys" / "audit"):
+        yield standing(data_dir)
 
 
 def written(scene: Scene) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import random
 import resource
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from csoc.lib import sealing
 from csoc.lib.errors import Refused
 from deployments import documents, looking
 from tests.deployments import papers
+from tests.folders import empty
 from vault import records
 
 SLOWEST_S = 2.0
@@ -31,12 +31,9 @@ AS_IT_IS = pikepdf.StreamDecodeLevel.none
 
 @pytest.fixture
 def store(own_database: str, data_dir: Path) -> Iterator[Path]:
-    """Where documents lie, empty before and after."""
-    for folder in ("media", "keys/record"):
-        shutil.rmtree(data_dir / folder, ignore_errors=True)
-    yield data_dir
-    for folder in ("media", "keys/record"):
-        shutil.rmtree(data_dir / folder, ignore_errors=True)
+    """Where documents lie, for this test only."""
+    with empty(data_dir / "media", data_dir / "keys" / "record"):
+        yield data_dir
 
 
 def verdict(data: bytes) -> str:

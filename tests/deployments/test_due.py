@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from csoc import seed
 from deployments import documents, due, sealed, services
 from deployments.models import Consent, Deployment
 from deployments.selectors import locked
+from tests.folders import empty
 from tests.scene import Scene, standing
 from vault import classes, recordkeys, records
 from vault.services import purge_due
@@ -28,14 +28,10 @@ PERIODS = {found.key: found.days for found in classes.EXAMPLES}
 
 
 @pytest.fixture
-def scene(scene_template: str, own_database: str, data_dir: Path, clock: Any) -> Iterator[Scene]:
+def scene(own_database: str, data_dir: Path, clock: Any) -> Iterator[Scene]:
     """A deployment that stands, and key stores of this test only."""
-    folders = [data_dir / "keys" / "record", data_dir / "media"]
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-    yield standing(data_dir)
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    with empty(data_dir / "keys" / "record", data_dir / "media"):
+        yield standing(data_dir)
 
 
 @pytest.fixture

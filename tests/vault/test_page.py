@@ -1,6 +1,5 @@
 """The retention page: hours and counts for those who watch over them."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from django.test import Client
 
 import audit
 import vault
+from tests.folders import empty
 from vault.services import purge_due
 
 HOUR = 3600
@@ -17,12 +17,11 @@ HOUR = 3600
 
 @pytest.fixture
 def cast(own_database: str, data_dir: Path) -> Iterator[dict[str, Any]]:
-    """The demonstration's people and an empty key store."""
+    """The demonstration's people and a key store of this test only."""
     from accounts.cast import create_cast
 
-    shutil.rmtree(data_dir / "keys" / "epoch", ignore_errors=True)
-    yield create_cast(audit.system("seed"))
-    shutil.rmtree(data_dir / "keys" / "epoch", ignore_errors=True)
+    with empty(data_dir / "keys" / "epoch"):
+        yield create_cast(audit.system("seed"))
 
 
 def page(cast: dict[str, Any], role: str) -> Any:

@@ -1,7 +1,6 @@
 """The purge: at 47 h by a moved clock, through crashes at every step, counted once, told in the log."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from django.db import DatabaseError, connection
 
 import audit
 import vault
+from tests.folders import empty
 from tests.servers import TestServers
 from vault import keystore, purgeables, selectors, services
 from vault.epochs import epoch_of
@@ -25,11 +25,10 @@ HOUR = 3600
 
 @pytest.fixture(autouse=True)
 def own_keys(data_dir: Path) -> Iterator[Path]:
-    """An empty key store before and after."""
+    """A key store of this test only."""
     folder = data_dir / "keys" / "epoch"
-    shutil.rmtree(folder, ignore_errors=True)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with empty(folder):
+        yield folder
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,27 +18,26 @@ from django.db import DatabaseError, connection, transaction
 import audit
 import vault
 from csoc.lib import sealing
+from tests.folders import empty
 from tests.servers import TestServers
 from vault import keystore, purgeables, recordkeys, recordpurge, records, services
 from vault.models import PurgeRun, Record
 
 ACTOR = audit.system("purge")
 HOUR = 3600
+
 MARKED = b"PLANTED-OWNER-OLIVE-TREE"
 
 
 @pytest.fixture(autouse=True)
 def store(own_database: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Empty key stores, and no app that names anything as due."""
+    """Key stores of this test only, and no app that names anything as due."""
     for registered in ("_due", "_gone"):
         monkeypatch.setattr(records, registered, {})
     monkeypatch.setattr(purgeables, "_registered", {})
     folders = [data_dir / "keys" / "record", data_dir / "keys" / "epoch", data_dir / "media"]
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-    yield folders[0]
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    with empty(*folders):
+        yield folders[0]
 
 
 @pytest.fixture
