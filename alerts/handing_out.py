@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 import audit
+from alerts.hotlists import handed_out
 from alerts.models import Hotlist, HotlistServed, HotlistVersion
 from csoc.lib import canonical, clock
 from csoc.lib.errors import Refused, nothing_here
@@ -99,8 +100,7 @@ def cut_for(trailer: Trailer, list_id: str, now: datetime) -> Cut:
     if deployment is None:
         raise Refused("not-deployed", _("Without an active deployment a trailer gets no list."), 403)
     categories = sorted(deployment.hotlist_categories) if "alpr" in deployment.modules else []
-    known = Hotlist.objects.filter(agency_id=trailer.agency_id, version__gt=0).order_by("pk")
-    hotlist = (known.filter(list_id=list_id) if list_id else known).first()
+    hotlist = handed_out(trailer.agency_id, list_id)
     version = hotlist.versions.filter(version=hotlist.version).first() if hotlist is not None else None
     if hotlist is None or version is None:
         raise nothing_here()

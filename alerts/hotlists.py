@@ -36,6 +36,12 @@ def _stale() -> Refused:
     return Refused("hotlist-version-stale", "The hotlist is too old or not ours. Fetch the list again.", 409)
 
 
+def handed_out(agency_id: int, list_id: str = "") -> Hotlist | None:
+    """Return the list that an agency's trailers fetch: the one they name, else the agency's first."""
+    known = Hotlist.objects.filter(agency_id=agency_id, version__gt=0).order_by("pk")
+    return (known.filter(list_id=list_id) if list_id else known).first()
+
+
 def match(read: AlprHit, *, categories: Iterable[str], agency_id: int, at: datetime) -> Hit:
     """Judge a read against the entry it names, on the version it names and on the current one.
 

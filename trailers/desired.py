@@ -65,15 +65,15 @@ def set_desired(
     return desired
 
 
-def announce_hotlist(*, min_version: int, actor: Any) -> None:
-    """Tell every trailer that list versions below `min_version` are no longer good; it only rises.
+def announce_hotlist(*, agency_id: int, min_version: int, actor: Any) -> None:
+    """Tell an agency's trailers that list versions below `min_version` are no longer good; it only rises.
 
     Part of the caller's act. Errors: Misuse without an actor.
     """
     if not actor:
         raise Misuse("announce_hotlist needs an actor")
     with transaction.atomic(durable=False):
-        DesiredState.objects.filter(hotlist_min_version__lt=min_version).update(
+        DesiredState.objects.filter(trailer__agency_id=agency_id, hotlist_min_version__lt=min_version).update(
             hotlist_min_version=min_version, version=F("version") + 1, changed_at=clock.now()
         )
         realtime.push_on_commit("trailers", {"type": "hotlist-changed"})

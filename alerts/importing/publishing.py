@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Person, User
 from alerts import policies
+from alerts.hotlists import handed_out
 from alerts.importing import manifest, table
 from alerts.importing.manifest import Manifest, broken
 from alerts.models import Hotlist, HotlistVersion
@@ -96,5 +97,7 @@ def _swapped(
         changes=changed.changes, dels=changed.dels, digests=digests, imported_by=importer, imported_at=now,
         approved_by=approver,
     )  # fmt: skip
-    announce_hotlist(min_version=told.version, actor=actor)
+    # Versions of a second list say nothing about the one that the trailers hold.
+    if hotlist == handed_out(hotlist.agency_id):
+        announce_hotlist(agency_id=hotlist.agency_id, min_version=told.version, actor=actor)
     return version

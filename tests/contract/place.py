@@ -267,6 +267,12 @@ class Place:
         """Rows of a table."""
         return int(self.sql(f"SELECT count(*) FROM {table}")[0][0])
 
+    def refusals(self, code: str) -> int:
+        """How often a code was counted; a finished minute is moved into its hour."""
+        tables = ("alerts_refusalcount", "trailers_refusalhour")
+        parts = " UNION ALL ".join(f"SELECT n FROM {table} WHERE code = %(code)s" for table in tables)
+        return int(self.sql(f"SELECT coalesce(sum(n), 0) FROM ({parts}) AS both", {"code": code})[0][0])
+
     def gunshot(self, **changes: Any) -> dict[str, Any]:
         """A valid gunshot body of the trailer."""
         return dict(self.scene.gunshot(**changes))

@@ -242,15 +242,11 @@ def test_a_refused_clip_leaves_the_alert_its_code_and_nothing_else(place: Place)
 
 
 def test_refusals_are_counted_by_trailer_and_code(place: Place) -> None:
-    def count() -> int:
-        rows = place.sql("SELECT coalesce(sum(n), 0) FROM alerts_refusalcount WHERE code = 'clip-rate'")
-        return int(rows[0][0])
-
-    before = count()
+    before = place.refusals("clip-rate")
     wide = crafted.with_head(crafted.pcm(crafted.shot_at([2.0], 3.0, rate=48_000)), rate=48_000)
     media = clip(wide, 48_000)
     assert verdict(put(place, posted(place, media), media)) == (422, "clip-rate")
-    assert count() == before + 1
+    assert place.refusals("clip-rate") == before + 1
 
 
 def test_speech_is_refused_and_stands_nowhere(place: Place) -> None:

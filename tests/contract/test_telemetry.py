@@ -142,13 +142,6 @@ def test_the_door_is_the_trailers_own(place: Place) -> None:
 
 
 def test_signed_refusals_are_counted(place: Place) -> None:
-    def counted() -> int:
-        return int(
-            place.sql("SELECT coalesce(sum(n), 0) FROM alerts_refusalcount WHERE code = 'forbidden-field'")[
-                0
-            ][0]
-        )
-
-    before = counted()
+    before = place.refusals("forbidden-field")
     place.device.post([inside("health", faces=1)], TELEMETRY)
-    assert counted() == before + 1
+    assert place.refusals("forbidden-field") == before + 1

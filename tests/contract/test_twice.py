@@ -143,24 +143,21 @@ def test_a_key_on_two_sockets_the_newer_wins_and_it_is_counted(place: Place) -> 
     from tests.contract.conformance import Kit
     from tests.contract.conformance.channel import goodbye, greeted
 
-    def counted() -> int:
-        query = "SELECT coalesce(sum(n), 0) FROM alerts_refusalcount WHERE code = 'key-in-two-places'"
-        return int(place.sql(query)[0][0])
-
-    kit, before = Kit(place.url, place.device.signer, place.scene.deployment.name), counted()
+    code = "key-in-two-places"
+    kit, before = Kit(place.url, place.device.signer, place.scene.deployment.name), place.refusals(code)
     with kit.channel() as older:
         greeted(older)
         with kit.channel() as newer:
             greeted(newer)
             assert goodbye(older) == {"t": "bye", "code": "replaced"}
-            eventually(lambda: counted() == before + 1)
+            eventually(lambda: place.refusals(code) == before + 1)
             newer.send(json.dumps({"t": "hb"}))
     # One after the other is a trailer that came back.
     for _time in range(2):
         with kit.channel() as line:
             greeted(line)
     kit.close()
-    assert counted() == before + 1
+    assert place.refusals(code) == before + 1
 
 
 def test_a_key_that_signs_from_two_addresses_is_one_trailer(place: Place) -> None:

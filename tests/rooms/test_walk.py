@@ -99,7 +99,9 @@ def test_every_opening_is_a_route() -> None:
 
 
 def answer_of(browser: Browser, method: str, path: str) -> str:
-    answer = browser.http.request(method, path, headers=browser.token | {"Accept": "*/*"})
+    # Where nothing is read, the same answer without its page: that takes a third of the time.
+    accept = "*/*" if method == "GET" or browser.username is None else "application/json"
+    answer = browser.http.request(method, path, headers=browser.token | {"Accept": accept})
     assert answer.status_code < 500 or answer.status_code == 502, (method, path, answer.status_code)
     if path.startswith("/api/") and answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json", (method, path)

@@ -276,7 +276,7 @@ def test_desired_state_and_hotlist_changes_are_told(web: str, device: Device, pe
             trailer=device.trailer, deployment=standing(), modules={"acoustic": True}, actor=people.dana
         )
         assert heard(line) == {"t": "desired-changed", "version": 2}
-        services.announce_hotlist(min_version=412, actor=people.dana)
+        services.announce_hotlist(agency_id=device.trailer.agency_id, min_version=412, actor=people.dana)
         assert heard(line) == {"t": "hotlist-changed", "version": 412}
 
 

@@ -60,7 +60,7 @@ def test_etag_is_304_until_something_changes(device: Device, people: People, clo
     same = fetch(first["ETag"])
     assert (first.status_code, same.status_code, same.content) == (200, 304, b"")
     assert same["ETag"] == first["ETag"]
-    services.announce_hotlist(min_version=412, actor=people.dana)
+    services.announce_hotlist(agency_id=device.trailer.agency_id, min_version=412, actor=people.dana)
     changed = fetch(first["ETag"])
     assert (changed.status_code, changed.json()["hotlist_min_version"]) == (200, 412)
     # The end of a deployment changes the answer without anybody writing a row.
@@ -82,9 +82,10 @@ def test_version_only_rises(device: Device, people: People) -> None:
     assert not any(off["modules"].values())
 
 
-def test_hotlist_version_never_falls(device: Device, people: People) -> None:
-    for version in (412, 400):
-        services.announce_hotlist(min_version=version, actor=people.dana)
+def test_hotlist_version_never_falls_and_is_the_agencys_own(device: Device, people: People) -> None:
+    agency = device.trailer.agency_id
+    for agency_id, version in ((agency, 412), (agency, 400), (agency + 1, 900)):
+        services.announce_hotlist(agency_id=agency_id, min_version=version, actor=people.dana)
     assert device.request("GET", DESIRED).json()["hotlist_min_version"] == 412
 
 

@@ -1,0 +1,1 @@
+"""Our database backend (settings.DATABASES): Django's, with a pool that gets over a restart at once."""
