@@ -12,20 +12,20 @@ from bench.driving import Person, Speaker
 from tests.browser.desk import SWITCHES, Desk, GatewayDoor, chromium
 from tests.running import RunningConsole
 
-MEASURED: pytest.StashKey[list[str]] = pytest.StashKey()
-
 
 @pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
     """Note a duration in milliseconds; all of them are printed at the end of the run."""
-    lines = request.config.stash.setdefault(MEASURED, [])
-    return lambda what, took_ms: lines.append(f"{what}: {took_ms:.0f} ms")
+    told = request.node.user_properties
+    return lambda what, took_ms: told.append(("measured", f"{what}: {took_ms:.0f} ms"))
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print what the tests measured."""
-    for line in config.stash.get(MEASURED, []):
-        terminalreporter.write_line(f"measured  {line}")
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what the tests measured, in whichever process they ran."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, line in report.user_properties if report.when == "call" else ():
+            if name == "measured":
+                terminalreporter.write_line(f"measured  {line}")
 
 
 @pytest.fixture(scope="session")
