@@ -14,6 +14,7 @@ Options of `run`:
   --port N            where the console listens on 127.0.0.1 (default 8000)
   --data DIR          where databases, keys and logs live (default .local)
   --quiet-trailers    trailers connect, but raise alerts only on request
+  --web N             web processes that share the port (default 1; at most one for each processor helps)
   --database-url URL  use this PostgreSQL (role csoc_app) instead of the embedded one
   --redis-url URL     use this Valkey or Redis instead of the embedded one
   --no-demo           production: no demo people, no simulated trailers; needs the CSOC_ settings
@@ -116,12 +117,15 @@ def options(words: list) -> argparse.Namespace:
         "--data", type=Path, default=stages.ROOT / ".local", metavar="DIR", help="default .local"
     )
     parser.add_argument("--quiet-trailers", action="store_true", help="alerts only on request")
+    parser.add_argument("--web", type=int, default=1, metavar="N", help="web processes (default 1)")
     parser.add_argument("--database-url", default="", metavar="URL", help="PostgreSQL, role csoc_app")
     parser.add_argument("--redis-url", default="", metavar="URL", help="Valkey or Redis")
     parser.add_argument("--no-demo", action="store_true", help="production: no demo people or trailers")
     chosen = parser.parse_args(words)
     if not 1 <= chosen.port <= 65535:
         parser.error("--port must be between 1 and 65535")
+    if not 1 <= chosen.web <= 16:
+        parser.error("--web must be between 1 and 16")
     return chosen
 
 
@@ -141,6 +145,7 @@ def run(words: list) -> int:
         "--data",
         str(chosen.data.resolve()),
     ]
+    command += ["--web", str(chosen.web)]
     command += ["--started", repr(time.time() - (time.monotonic() - stages.STARTED))]
     for name in ("quiet_trailers", "no_demo"):
         command += ["--" + name.replace("_", "-")] if getattr(chosen, name) else []

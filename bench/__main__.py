@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -44,10 +45,12 @@ PARTS: dict[str, tuple[Callable[[Run], None], ...]] = {
 }
 #: A breath between two parts, in seconds, so that one does not pay for the other.
 BREATH_S = 2.0
+#: Web processes of a console that is started for the measurement: one for each processor, as the peer has.
+WEB = min(os.cpu_count() or 1, 2)
 
 
 @contextlib.contextmanager
-def console(run_json: Path | None) -> Iterator[tuple[dict[str, Any], Path]]:
+def console(run_json: Path | None, web: int = WEB) -> Iterator[tuple[dict[str, Any], Path]]:
     """The console under measurement: (run.json, its data directory)."""
     if run_json is not None:
         yield json.loads(run_json.read_text("utf-8")), run_json.parent
@@ -55,7 +58,7 @@ def console(run_json: Path | None) -> Iterator[tuple[dict[str, Any], Path]]:
     with tempfile.TemporaryDirectory(prefix="csoc-bench-") as folder:
         Path(folder).chmod(0o711)
         print("starting a console of its own …", flush=True)
-        running = RunningConsole(Path(folder) / "data")
+        running = RunningConsole(Path(folder) / "data", "--quiet-trailers", "--web", str(web))
         try:
             # Inside, as whoever interrupts the start must not leave half a console behind.
             running.start()
@@ -98,7 +101,7 @@ def main(words: list[str]) -> int:
 
 def alone(chosen: Any, n: int) -> int:
     """The parts that look for faults instead of times: on a console that raises no alerts of its own."""
-    with console(chosen.run_json) as (info, folder):
+    with console(chosen.run_json, web=1) as (info, folder):
         print(machine.facts(info["database_url"], folder), flush=True)
         try:
             match chosen.part:

@@ -49,6 +49,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
         "--started", type=float, default=time.time(), help="epoch seconds, for progress lines"
     )
     parser.add_argument("--quiet-trailers", action="store_true")
+    parser.add_argument("--web", type=int, default=1)
     parser.add_argument("--no-demo", action="store_true")
     parser.add_argument("--database-url", default="")
     parser.add_argument("--redis-url", default="")
@@ -159,18 +160,13 @@ class Launcher:
     # -- the processes -----------------------------------------------------------------------------
 
     def _programs(self) -> list[Program]:
-        python, port, gateway = sys.executable, str(self.options.port), str(self.gateway_port)
+        python, gateway = sys.executable, str(self.gateway_port)
         celery = [python, "-m", "celery", "-A", "csoc"]
         level = ["--loglevel", "WARNING"]
         beat_file = ["--schedule", str(self.data / "beat-schedule")]
         few = {"CSOC_POOL_MAX": "4"}
         return [
-            self._program(
-                "web",
-                [python, "-m", "csoc.server", "--host", "127.0.0.1", "--port", port],
-                ready=self._web_ready,
-                answers=lambda: answers_at(f"{self.url}/healthz"),
-            ),
+            *self._web(),
             self._program(
                 "gateway",
                 [python, "-m", "live.gateway", "--port", gateway],
@@ -180,6 +176,18 @@ class Launcher:
             self._program("worker", [*celery, "-q", "worker", "-P", "solo", *level], more=few | QUIET),
             self._program("beat", [*celery, "-q", "beat", *level, *beat_file], more=few),
             self._sequencer(),
+        ]
+
+    def _web(self) -> list[Program]:
+        """One web process, or several that share its port; a look at the port then meets any of them."""
+        command = [sys.executable, "-m", "csoc.server", "--host", "127.0.0.1"]
+        command += ["--port", str(self.options.port)] + ["--share"] * (self.options.web > 1)
+        names = ["web"] + [f"web-{number}" for number in range(2, self.options.web + 1)]
+        return [
+            self._program(
+                name, command, ready=self._web_ready, answers=lambda: answers_at(f"{self.url}/healthz")
+            )
+            for name in names
         ]
 
     def _sequencer(self) -> Program:

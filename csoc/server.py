@@ -8,7 +8,7 @@ A consent document has several megabytes, a clip one. All of a kind together, fr
 application is done with them, are at most ``MAX_DOCUMENTS_BYTES`` and ``MAX_CLIPS_BYTES`` in a process;
 Django and daphne hold three copies of each for moments, so 220 MB and 80 MB in the worst case.
 
-Run: ``python -m csoc.server --port 8000 [--host 127.0.0.1] [--fd N]``
+Run: ``python -m csoc.server --port 8000 [--host 127.0.0.1] [--share | --fd N]``
 """
 
 import argparse
@@ -16,6 +16,7 @@ import gc
 import io
 import os
 import re
+import socket
 from typing import Any, ClassVar, NamedTuple
 
 import daphne.http_protocol
@@ -222,12 +223,27 @@ def _settle_garbage() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
+def _no_access_log(_factory: Any, _request: Any) -> None:
+    """Twisted would write a line of each request, address and all, for a log that nobody keeps."""
+
+
+def _shared(host: str, port: int) -> socket.socket:
+    """Listen on a port that other processes of this user listen on too; the kernel deals connections out."""
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listening.bind((host, port))
+    listening.listen(128)
+    return listening
+
+
 def main() -> None:
     """Parse the command line and serve until SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--fd", type=int, default=None, help="an already listening socket to share")
+    parser.add_argument("--share", action="store_true", help="others listen on the same port")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "csoc.settings")
 
@@ -236,10 +252,14 @@ def main() -> None:
 
     refuse_unsafe_role()
     daphne.http_protocol.WebRequest = BoundedRequest
+    daphne.http_protocol.HTTPFactory.log = _no_access_log
     daphne.ws_protocol.WebSocketFactory.protocol = BoundedSocket
-    where = {"file_descriptor": options.fd} if options.fd is not None else vars(options)
-    endpoints = build_endpoint_description_strings(
-        host=where.get("host"), port=where.get("port"), file_descriptor=where.get("file_descriptor")
+    shared = _shared(options.host, options.port) if options.share else None
+    fd = options.fd if shared is None else shared.fileno()
+    endpoints = (
+        build_endpoint_description_strings(host=options.host, port=options.port)
+        if fd is None
+        else build_endpoint_description_strings(file_descriptor=fd)
     )
     _settle_garbage()
     Server(
