@@ -12,7 +12,7 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ log = logging.getLogger("agent.buffer")
 RANK = {"gunshot": 0, "alpr_hit": 1}
 NONCE_BYTES = 12
 RAISED_KEPT_S = 48 * 3600.0
+#: Whatever was captured this long ago is destroyed, sent or not: unreadable before 48 h (H10).
+KEPT = timedelta(hours=47)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Buffer:
 
     @property
     def dropped(self) -> int:
-        """How many alerts were lost here since the enrolment: given up when full, or no longer readable."""
+        """How many alerts were lost here since the enrolment: given up for room or age, or unreadable."""
         return self.store.counter(f"dropped:{self.trailer}")
 
     @property
@@ -77,6 +79,7 @@ class Buffer:
     ) -> Buffered:
         """Give the alert the next ``seq`` and seal ``build(seq)``; durable when this returns.
 
+        ``at`` is when it was captured: its age decides when it is destroyed.
         ``raised`` False: a test alert, which opens no camera (H18). ``media`` waits for the alert's answer.
         """
         with self.store.transaction() as db:
@@ -84,11 +87,15 @@ class Buffer:
             entry = Buffered(seq, alert_id, build(seq))
             self.store.set_counter(f"alert:{self.trailer}", seq)
             db.execute(
-                "INSERT INTO buffered VALUES (?, ?, ?, ?)", (seq, alert_id, RANK[kind], self._seal(entry))
+                "INSERT INTO buffered VALUES (?, ?, ?, ?, ?)",
+                (seq, alert_id, RANK[kind], self._seal(entry), at.timestamp()),
             )
             if media is not None:
                 sealed = self._encrypt(media.data, self._media_aad(alert_id, media.kind))
-                db.execute("INSERT INTO media VALUES (?, ?, NULL, ?)", (alert_id, media.kind, sealed))
+                db.execute(
+                    "INSERT INTO media VALUES (?, ?, NULL, ?, ?)",
+                    (alert_id, media.kind, sealed, at.timestamp()),
+                )
             if raised:
                 db.execute("INSERT INTO raised VALUES (?, ?)", (alert_id, at.timestamp()))
             db.execute("DELETE FROM raised WHERE at < ?", (at.timestamp() - RAISED_KEPT_S,))
@@ -124,6 +131,25 @@ class Buffer:
     def raised(self, alert_id: str) -> bool:
         """Tell whether this very trailer raised the alert within 48 h: the camera's second lock."""
         return self.store.db.execute("SELECT 1 FROM raised WHERE id = ?", (alert_id,)).fetchone() is not None
+
+    def expire(self, now: datetime) -> int:
+        """Destroy what was captured 47 h ago or earlier and clips past their own end; returns how many
+        alerts were lost by it.
+
+        Nobody else does while the link is down, and the key lies beside them.
+        """
+        oldest = (now - KEPT).timestamp()
+        aged = "SELECT 1 FROM buffered WHERE at <= ? UNION SELECT 1 FROM media WHERE at <= ? OR until <= ?"
+        if self.store.db.execute(aged, (oldest, oldest, now.timestamp())).fetchone() is None:
+            return 0
+        with self.store.transaction() as db:
+            gone = int(db.execute("DELETE FROM buffered WHERE at <= ?", (oldest,)).rowcount)
+            db.execute("DELETE FROM media WHERE at <= ? OR until <= ?", (oldest, now.timestamp()))
+            db.execute("DELETE FROM raised WHERE at < ?", (now.timestamp() - RAISED_KEPT_S,))
+            self._lost(gone)
+        if gone:
+            log.error("%s alert(s) dropped: not sent within 47 h", gone)
+        return gone
 
     def purge(self) -> int:
         """Destroy everything waiting, its key as well, and return how many alerts were lost; ``seq`` goes

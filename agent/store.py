@@ -12,9 +12,11 @@ from pathlib import Path
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS buffered (
-    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, rank INTEGER NOT NULL, sealed BLOB NOT NULL);
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, rank INTEGER NOT NULL, sealed BLOB NOT NULL,
+    at REAL NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS media (
-    alert TEXT NOT NULL, kind TEXT NOT NULL, until REAL, sealed BLOB NOT NULL, PRIMARY KEY (alert, kind));
+    alert TEXT NOT NULL, kind TEXT NOT NULL, until REAL, sealed BLOB NOT NULL, at REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (alert, kind));
 CREATE TABLE IF NOT EXISTS raised (id TEXT PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS command (
     id TEXT PRIMARY KEY, seq INTEGER NOT NULL, status TEXT NOT NULL, code TEXT, at REAL NOT NULL);
@@ -32,6 +34,18 @@ class Store:
         for pragma in ("journal_mode=DELETE", "synchronous=FULL", "secure_delete=ON"):
             self.db.execute(f"PRAGMA {pragma}")
         self.db.executescript(SCHEMA)
+        self._add_times()
+
+    def _add_times(self) -> None:
+        """Give an older file's rows the time of capture; one that nothing tells counts as long ago."""
+        for table, alert in (("buffered", "id"), ("media", "alert")):
+            columns = [row[1] for row in self.db.execute(f"PRAGMA table_info({table})")]
+            if "at" in columns:
+                continue
+            with self.transaction() as db:
+                db.execute(f"ALTER TABLE {table} ADD COLUMN at REAL NOT NULL DEFAULT 0")
+                known = f"SELECT at FROM raised WHERE raised.id = {table}.{alert}"
+                db.execute(f"UPDATE {table} SET at = coalesce(({known}), 0)")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -92,6 +92,7 @@ class TrailerAgent:
         )
         self._refetch = asyncio.Event()
         self._said: tuple[dict[str, str], int] | None = None
+        self._expire()
         self.position.take()
 
     def _hooks(self) -> Hooks:
@@ -355,5 +356,10 @@ class TrailerAgent:
             if (now := self.clock.monotonic()) >= kept:
                 kept = now + KEEP_TIME_S
                 self.permit.keep_time()
+            self._expire()
             self.keeper.tend()
             await self._settle()
+
+    def _expire(self) -> None:
+        """Nothing that was captured stays readable here for 48 h, with a link or without one."""
+        self.buffer.expire(self.permit.floor.now())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from agent.buffer import Buffer
+from agent.buffer import KEPT, Buffer
+from agent.media import MediaStore, clip
 from agent.store import Store
+from agent.trailer import TrailerAgent
+from tests.agent.parts import GUNSHOT, pair, running, until
 
 AT = datetime(2026, 4, 27, 23, 14, 7, tzinfo=UTC)
 
@@ -115,3 +119,59 @@ def test_numbers_are_counted_per_trailer(tmp_path):
     other.purge()
     add(other)
     assert [entry.seq for entry in other.waiting()] == [1]
+
+
+def test_what_was_captured_47_hours_ago_is_destroyed_and_counted(tmp_path):
+    buffer = opened(tmp_path)
+    shot, data = clip(b"RIFF-of-a-shot" * 20, 16_000), lambda seq: {"seq": seq}
+    buffer.add("gunshot", "old", AT, data, media=shot)
+    buffer.add("gunshot", "sent", AT, data, media=shot)
+    buffer.remove("sent")
+    buffer.store.db.execute("UPDATE media SET until = ? WHERE alert = 'sent'", (AT.timestamp() + 900,))
+    buffer.add("gunshot", "young", AT + timedelta(minutes=1), data, media=shot)
+    assert buffer.expire(AT + timedelta(minutes=14)) == 0 and len(MediaStore(buffer)) == 3
+    assert buffer.expire(AT + timedelta(minutes=15)) == 0
+    assert len(MediaStore(buffer)) == 2, "a clip that nobody will take any more"
+    assert buffer.expire(AT + KEPT) == 1
+    assert [entry.id for entry in buffer.waiting()] == ["young"]
+    assert (len(MediaStore(buffer)), buffer.dropped) == (1, 1)
+    assert buffer.expire(AT + KEPT) == 0 and buffer.dropped == 1
+
+
+async def test_without_a_link_for_two_days_nothing_of_an_alert_is_left(tmp_path, caplog):
+    console, make = pair(tmp_path)
+    console.deploy(datetime.now(UTC) + timedelta(days=5))
+    await console.up()
+    agent = make()
+    await agent.fetch_desired()
+    await console.down()
+    shot = clip(b"RIFF-of-a-shot" * 20, 16_000)
+    async with running(agent):
+        agent.report("gunshot", GUNSHOT, shot)
+        await asyncio.sleep(0.6)
+        assert len(agent.buffer) == 1
+        agent.clock.offset = KEPT
+        await until(lambda: not len(agent.buffer))
+        assert len(agent.sender.media.store) == 0 and "1 alert(s) dropped" in caplog.text
+        agent.figures.measure()
+        assert agent.figures.points.waiting()[-1]["health"]["dropped"] == 1, "a technician reads it"
+        agent.report("gunshot", GUNSHOT, shot)
+    agent.config.clock.offset = 2 * KEPT
+    again = TrailerAgent(agent.config)
+    assert (len(again.buffer), len(again.sender.media.store)) == (0, 0), "nor after a start"
+    again.store.close()
+
+
+def test_a_file_of_before_learns_when_its_alerts_were_captured(tmp_path):
+    buffer = opened(tmp_path)
+    for alert in ("known", "unknown"):
+        buffer.add(
+            "gunshot", alert, AT, lambda seq: {}, raised=alert == "known", media=clip(b"RIFF" * 20, 16_000)
+        )
+    for table in ("buffered", "media"):
+        buffer.store.db.execute(f"ALTER TABLE {table} DROP COLUMN at")
+    buffer.store.close()
+    again = opened(tmp_path)
+    assert again.expire(AT) == 1
+    assert [entry.id for entry in again.waiting()] == ["known"] and len(MediaStore(again)) == 1
+    assert again.expire(AT + KEPT) == 1
