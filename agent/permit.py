@@ -6,7 +6,7 @@ authorised for, a key that is in force, and no command that switched the module 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,10 @@ class Permit:
         self.desired, self.etag = self._file.load()
         reached = store.counter(self.reached)
         self.floor = Floor(clock, datetime.fromtimestamp(reached, UTC) if reached else None)
+        self._clock = clock
+        #: Module -> the deployment under which it is on, and since when in monotonic seconds.
+        self._since: dict[str, tuple[str | None, float]] = {}
+        self.note()
 
     def deployed(self) -> bool:
         """Tell whether a deployment holds now, at the place it was authorised for."""
@@ -50,10 +54,25 @@ class Permit:
         """Tell whether the sensor behind this kind of alert may be on."""
         return self.on(MODULE[kind])
 
-    def demand(self, kind: str) -> None:
-        """Raise ``SensorsOff`` unless this kind of alert may be sensed now."""
-        if not self.sensing(kind):
+    def demand(self, kind: str, at: datetime | None = None) -> None:
+        """Raise ``SensorsOff`` unless this kind of alert may be sensed now, and might be at ``at`` (H4)."""
+        self.note()
+        since = self._since.get(MODULE[kind])
+        if since is None:
             raise SensorsOff(self.halted or "not-deployed")
+        if at is not None and at < self._clock.now() - timedelta(seconds=self._clock.monotonic() - since[1]):
+            raise SensorsOff("not-deployed")
+
+    def note(self) -> None:
+        """Keep since when each module is on, by seconds that no correction of the clock moves.
+
+        Looked at twice a second; one that was seen on a little late loses what was captured before.
+        """
+        for module in MODULES:
+            if not self.on(module):
+                self._since.pop(module, None)
+            elif self._since.get(module, (None, 0.0))[0] != self.desired.deployment:
+                self._since[module] = self.desired.deployment, self._clock.monotonic()
 
     def take(self, body: Any, etag: str | None) -> bool:
         """Follow a desired state from now on, kept on disk before it counts.
@@ -64,18 +83,21 @@ class Permit:
         self._file.save(body, etag)
         ends = self.desired.deployment not in (None, desired.deployment)
         self.desired, self.etag = desired, etag
+        self.note()
         return ends
 
     def forget(self) -> None:
         """No deployment from now on; the version stays known, so that the console is told no lower one."""
         self._file.forget()
         self.desired, self.etag = Desired(version=self.desired.version), None
+        self.note()
 
     def switch_off(self, module: str) -> None:
         """One module off until a newer desired state, also across a restart; raises ``Cannot``."""
         if module not in MODULES:
             raise Cannot("bad-args")
         self.store.set_counter(self._off(module), self.desired.version)
+        self.note()
 
     def keep_time(self) -> None:
         """Keep the latest time reached, for a computer that wakes up in the past."""

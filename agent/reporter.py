@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from agent.buffer import Buffer, Buffered
@@ -31,32 +32,37 @@ class Reporter:
         self.buffer = buffer
         self.sender = sender
 
-    def report(self, kind: str, block: dict[str, Any], media: Media | None = None) -> Buffered:
-        """Buffer one alert as it happens and let the sender have it; raises ``SensorsOff``.
+    def report(
+        self, kind: str, block: dict[str, Any], media: Media | None = None, at: datetime | None = None
+    ) -> Buffered:
+        """Buffer one alert and let the sender have it; raises ``SensorsOff``.
 
         ``block`` is the contract's object of that kind; ``media`` its clip or crop, announced in it and sent
-        after it. Both are durable when this returns.
+        after it. Both are durable when this returns. ``at`` is when it was captured, None: just now.
         """
-        self.permit.demand(kind)
+        self.permit.demand(kind, at)
         if media is not None:
             block = {**block, media.kind: media.notice()}
-        return self.raise_alert(kind, block, self.permit.desired.deployment or "", media=media)
+        return self.raise_alert(kind, block, self.permit.desired.deployment or "", media=media, at=at)
 
-    def read_plate(self, read: Mapping[str, Any], media: Media | None = None) -> Buffered | None:
+    def read_plate(
+        self, read: Mapping[str, Any], media: Media | None = None, at: datetime | None = None
+    ) -> Buffered | None:
         """Compare what a plate reader read with the list; a hit is buffered like any alert.
 
         ``read`` is the contract's ``alpr_hit`` without ``match`` and ``hotlist``. None: it stands on no
-        entry, and nothing of it is kept or logged. Raises ``SensorsOff``.
+        entry, and nothing of it is kept or logged. ``at`` is when it was read. Raises ``SensorsOff``.
         """
-        self.permit.demand("alpr_hit")
+        self.permit.demand("alpr_hit", at)
         hit = self.plates.match(str(read["plate"]), str(read["jurisdiction"]), self.config.clock.now())
         if hit is None:
             return None
         match = "exact" if hit.exact else "lookalike"
-        return self.report("alpr_hit", {**read, "match": match, "hotlist": hit.reference()}, media)
+        return self.report("alpr_hit", {**read, "match": match, "hotlist": hit.reference()}, media, at)
 
     async def on_read(self, read: PlateRead) -> None:
-        """Take a read of a vendor's reader (``agent.adapters``); one while sensors are off is gone.
+        """Take a read of a vendor's reader (``agent.adapters``); one while sensors are off, or from
+        before they were on, is gone.
 
         Its crop stays behind: this version sends none.
         """
@@ -68,7 +74,8 @@ class Reporter:
             "vehicle": dict(read.vehicle),
         }  # fmt: skip
         with suppress(SensorsOff):
-            self.read_plate(block | {name: value for name, value in optional.items() if value})
+            known = {name: value for name, value in optional.items() if value}
+            self.read_plate(block | known, at=read.read_at)
 
     def raise_alert(
         self,
@@ -78,20 +85,23 @@ class Reporter:
         *,
         raised: bool = True,
         media: Media | None = None,
+        at: datetime | None = None,
     ) -> Buffered:
         """Buffer an alert under a deployment without asking whether it holds; ``raised`` False: a test."""
         config = self.config
+        # A reader whose clock is ahead can't have captured it after it was handed in.
         now = config.clock.now()
+        at = now if at is None else min(at, now)
         alert_id = str(uuid.uuid4())
         body = {
             "schema": "csrp.alert/1", "id": alert_id, "trailer": config.trailer, "kind": kind,
-            "occurred_at": wire(now), "clock": {"source": "ntp", "error_ms": 40},
+            "occurred_at": wire(at), "clock": {"source": "ntp", "error_ms": 40},
             "deployment": deployment, kind: block,
         }  # fmt: skip
         if config.lat is not None:
             body["position"] = {"lat": config.lat, "lon": config.lon, "accuracy_m": 4}
         entry = self.buffer.add(
-            kind, alert_id, now, lambda seq: {**body, "seq": seq}, raised=raised, media=media
+            kind, alert_id, at, lambda seq: {**body, "seq": seq}, raised=raised, media=media
         )
         self.sender.wake()
         return entry

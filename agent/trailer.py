@@ -356,6 +356,7 @@ class TrailerAgent:
             if (now := self.clock.monotonic()) >= kept:
                 kept = now + KEEP_TIME_S
                 self.permit.keep_time()
+            self.permit.note()
             self._expire()
             self.keeper.tend()
             await self._settle()

@@ -9,14 +9,18 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from agent.adapters import receiver
 from agent.adapters.receiver import Listening
+from agent.clock import parse, wire
+from agent.permit import SensorsOff
+from agent.ports import PlateRead
 from agent.signing import b64url, public_bytes
 from agent.trailer import TrailerAgent
 from tests.agent.console import Console
@@ -125,6 +129,65 @@ async def test_without_a_deployment_a_hit_is_thrown_away_too(tmp_path):
         await agent.fetch_desired()
         assert (await post(agent.receiver.heard_at, HIT)).json() == {"reads": 0}
         assert agent.buffer.waiting() == [] and console.posts() == []
+
+
+def read_at(moment: datetime | None) -> PlateRead:
+    return PlateRead(HIT, "CA-ON", 0.9, read_at=moment)
+
+
+async def test_a_hit_happened_when_it_was_read_and_not_when_it_was_handed_in(tmp_path):
+    async with yard(tmp_path) as (console, agent):
+        since = agent.clock.monotonic
+        agent.clock.monotonic = lambda: since() + 200
+        for away_s, lies_s in ((120, 120), (-60, 0), (None, 0)):
+            now = datetime.now(UTC)
+            moment = now - timedelta(seconds=away_s) if away_s is not None else None
+            await agent.on_read(read_at(moment))
+            await until(lambda: console.alerts)
+            [(alert_id, alert)] = console.alerts.items()
+            assert abs((now - parse(alert["occurred_at"])).total_seconds() - lies_s) < 1
+            kept = agent.store.db.execute("SELECT at FROM raised WHERE id = ?", (alert_id,)).fetchone()
+            assert wire(datetime.fromtimestamp(kept[0], UTC)) == alert["occurred_at"], "its age begins then"
+            console.alerts.clear()
+
+
+async def test_a_plate_that_was_read_before_the_reader_was_on_is_gone(tmp_path):
+    async with yard(tmp_path) as (console, agent):
+        for moment in (datetime.now(UTC) - timedelta(minutes=2), datetime.now(UTC) - timedelta(hours=1)):
+            await agent.on_read(read_at(moment))
+        # Another deployment takes over: what was read under the one before is not its own.
+        moment = datetime.now(UTC)
+        await asyncio.sleep(0.01)
+        console.deploy(datetime.now(UTC) + SOON, version=2, name="DEP-2026-0002")
+        await agent.fetch_desired()
+        await until(lambda: agent.plates.version == 7)
+        await agent.on_read(read_at(moment))
+        assert agent.buffer.waiting() == [] and console.posts() == []
+        # A module that was off meanwhile was on since it came back.
+        await agent._module_off("alpr")
+        moment = datetime.now(UTC)
+        await asyncio.sleep(0.01)
+        console.deploy(datetime.now(UTC) + SOON, version=3, name="DEP-2026-0002")
+        await agent.fetch_desired()
+        await until(lambda: agent.plates.version == 7)
+        await agent.on_read(read_at(moment))
+        assert agent.buffer.waiting() == [] and console.posts() == []
+        await agent.on_read(read_at(datetime.now(UTC)))
+        await until(lambda: console.alerts)
+
+
+def test_a_clock_that_is_set_moves_no_beginning(tmp_path):
+    """An hour behind when it was switched on, then set: a plate of the hour before is not its own."""
+    console, make = pair(tmp_path)
+    console.deploy(datetime.now(UTC) + SOON)
+    agent = make()
+    agent.clock.offset = -SOON
+    agent.permit.take(console.desired, None)
+    agent.clock.correct(wire(datetime.now(UTC)))
+    agent.permit.demand("alpr_hit", datetime.now(UTC))
+    with pytest.raises(SensorsOff):
+        agent.permit.demand("alpr_hit", datetime.now(UTC) - timedelta(minutes=2))
+    agent.store.close()
 
 
 async def test_a_port_that_is_taken_is_a_fault_and_no_end_and_is_had_as_soon_as_it_is_free(
