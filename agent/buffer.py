@@ -10,7 +10,9 @@ import json
 import logging
 import os
 import secrets
+import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,6 +31,8 @@ NONCE_BYTES = 12
 RAISED_KEPT_S = 48 * 3600.0
 #: Whatever was captured this long ago is destroyed, sent or not: unreadable before 48 h (H10).
 KEPT = timedelta(hours=47)
+#: When even the deleting fails, the key goes in time.
+KEY_KEPT = KEPT + timedelta(minutes=45)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,11 @@ class Buffer:
         self.trailer = trailer
         self.limit = limit
         self._key_path = state_dir / "buffer.key"
-        self._cipher = AESGCM(self._load_key())
+        self._key = self._load_key()
+        self._cipher = AESGCM(self._key)
+        with suppress(OSError):
+            # No alert is taken before it is kept, so one that starts on a full disk starts.
+            self._keep_key()
 
     @property
     def dropped(self) -> int:
@@ -82,6 +90,7 @@ class Buffer:
         ``at`` is when it was captured: its age decides when it is destroyed.
         ``raised`` False: a test alert, which opens no camera (H18). ``media`` waits for the alert's answer.
         """
+        self._keep_key()
         with self.store.transaction() as db:
             seq = self.store.counter(f"alert:{self.trailer}") + 1
             entry = Buffered(seq, alert_id, build(seq))
@@ -136,29 +145,46 @@ class Buffer:
         """Destroy what was captured 47 h ago or earlier and clips past their own end; returns how many
         alerts were lost by it.
 
-        Nobody else does while the link is down, and the key lies beside them.
+        Nobody else does while the link is down, and the key lies beside them. A disk too full to delete
+        raises sqlite3.Error, and 45 min later loses the key, which needs no room.
         """
         oldest = (now - KEPT).timestamp()
         aged = "SELECT 1 FROM buffered WHERE at <= ? UNION SELECT 1 FROM media WHERE at <= ? OR until <= ?"
         if self.store.db.execute(aged, (oldest, oldest, now.timestamp())).fetchone() is None:
             return 0
-        with self.store.transaction() as db:
-            gone = int(db.execute("DELETE FROM buffered WHERE at <= ?", (oldest,)).rowcount)
-            db.execute("DELETE FROM media WHERE at <= ? OR until <= ?", (oldest, now.timestamp()))
-            db.execute("DELETE FROM raised WHERE at < ?", (now.timestamp() - RAISED_KEPT_S,))
-            self._lost(gone)
+        try:
+            gone = self._delete_aged(oldest, now.timestamp())
+        except sqlite3.Error:
+            last = (now - KEY_KEPT).timestamp()
+            if self.store.db.execute(aged, (last, last, 0.0)).fetchone() is not None:
+                self._forget_key()
+            raise
         if gone:
             log.error("%s alert(s) dropped: not sent within 47 h", gone)
         return gone
 
+    def _delete_aged(self, oldest: float, now: float) -> int:
+        with self.store.transaction() as db:
+            gone = int(db.execute("DELETE FROM buffered WHERE at <= ?", (oldest,)).rowcount)
+            db.execute("DELETE FROM media WHERE at <= ? OR until <= ?", (oldest, now))
+            db.execute("DELETE FROM raised WHERE at < ?", (now - RAISED_KEPT_S,))
+            self._lost(gone)
+        return gone
+
     def purge(self) -> int:
         """Destroy everything waiting, its key as well, and return how many alerts were lost; ``seq`` goes
-        on."""
-        with self.store.transaction() as db:
-            gone = db.execute("DELETE FROM buffered").rowcount
-            db.execute("DELETE FROM media")
-            db.execute("DELETE FROM raised")
-        self._cipher = AESGCM(self._new_key())
+        on.
+
+        The key first: that needs no room on a full disk. Errors: OSError, sqlite3.Error.
+        """
+        try:
+            self._forget_key()
+        finally:
+            with self.store.transaction() as db:
+                gone = db.execute("DELETE FROM buffered").rowcount
+                db.execute("DELETE FROM media")
+                db.execute("DELETE FROM raised")
+        self._keep_key()
         return int(gone)
 
     def __len__(self) -> int:
@@ -208,14 +234,25 @@ class Buffer:
 
     def _load_key(self) -> bytes:
         key = self._key_path.read_bytes() if self._key_path.exists() else b""
-        return key if len(key) == 32 else self._new_key()
+        if len(key) == 32:
+            return key
+        self._key_path.unlink(missing_ok=True)
+        return secrets.token_bytes(32)
 
-    def _new_key(self) -> bytes:
-        key = secrets.token_bytes(32)
+    def _forget_key(self) -> None:
+        """Seal under another key from now on, one that no disk has yet."""
+        self._key = secrets.token_bytes(32)
+        self._cipher = AESGCM(self._key)
+        self._key_path.with_suffix(".new").unlink(missing_ok=True)
+        self._key_path.unlink(missing_ok=True)
+
+    def _keep_key(self) -> None:
+        """Have the key on disk before anything is sealed under it. Errors: OSError."""
+        if self._key_path.exists():
+            return
         temporary = self._key_path.with_suffix(".new")
         with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(key)
+            file.write(self._key)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._key_path)
-        return key

@@ -8,6 +8,8 @@ trailer raised.
 from __future__ import annotations
 
 import json
+import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +23,8 @@ from agent.clock import AgentClock, parse
 from agent.signing import unb64url
 from agent.store import Store
 
+log = logging.getLogger("agent.commands")
+
 #: The contract's verbs; what this trailer has no hardware for is refused when it is run (`verbs.py`).
 VERBS = frozenset(
     {
@@ -30,6 +34,8 @@ VERBS = frozenset(
 )  # fmt: skip
 # A stop needs no lock: whatever the reason, less watching is always allowed.
 CAMERA_VERBS = frozenset({"stream.start", "stream.renew", "ptz.move", "ptz.preset", "ptz.slew"})
+#: What ends something, and may be done twice.
+ENDS = frozenset({"ptz.stop", "stream.stop", "speaker.stop", "module.off", "deactivate"})
 MAX_AHEAD = timedelta(seconds=30)
 
 
@@ -148,14 +154,24 @@ class Gate:
         if command.seq <= self.store.counter(f"command:{self.trailer}"):
             return Ack(command.id, "refused", "old-seq")
         ack = self._permit(command)
-        self._remember(command, ack)
+        try:
+            self._remember(command, ack)
+        except sqlite3.Error:
+            # Nothing begins that a disk can't remember; an end does no harm twice, and may not wait for room.
+            if command.name not in ENDS:
+                raise
+            log.error("%s could not be remembered and runs all the same", command.name)
         return ack
 
     def finish(self, ack: Ack) -> None:
         """Remember how a command ended, so that a repeat is answered and never run."""
-        self.store.db.execute(
-            "UPDATE command SET status = ?, code = ? WHERE id = ?", (ack.status, ack.code, ack.cmd)
-        )
+        try:
+            self.store.db.execute(
+                "UPDATE command SET status = ?, code = ? WHERE id = ?", (ack.status, ack.code, ack.cmd)
+            )
+        except sqlite3.Error as error:
+            # It ran: the console hears of it all the same.
+            log.error("how a command ended could not be kept: %s", type(error).__name__)
 
     def _permit(self, command: Command) -> Ack | None:
         now = self.clock.now()

@@ -115,5 +115,5 @@ class DesiredFile:
         temporary.replace(self.path)
 
     def forget(self) -> None:
-        """Keep nothing: the console said that there is no deployment."""
+        """Keep nothing: there is no deployment, or what there is can't be kept. It needs no room."""
         self.path.unlink(missing_ok=True)

@@ -209,8 +209,21 @@ class PlateList:
     def take(self, lines: Iterator[str], etag: str | None) -> None:
         """Take a whole list or a difference, if the console's key signed what it comes to; else keep the old.
 
-        Errors: BadList. Runs in a thread: a million entries take seconds.
+        Errors: BadList; OSError when it counts but no disk keeps it: then none is kept, for the one before
+        may name plates that were taken off. Runs in a thread: a million entries take seconds.
         """
+        fresh = self._adopt(lines, etag)
+        try:
+            self._seal(fresh, etag)
+        except OSError:
+            self._unlink()
+            raise
+        if self._table is not fresh:
+            # Its right ended while it was being written.
+            self._unlink()
+
+    def _adopt(self, lines: Iterator[str], etag: str | None) -> _Table:
+        """Compare with a list from now on. Errors: BadList."""
         head = _head(next(lines, ""))
         whole = head["from"] is None
         current = self._table
@@ -225,12 +238,12 @@ class PlateList:
                 fresh.apply(block)
             self._verify(fresh)
             fresh.index()
-            self._seal(fresh, etag)
         except BaseException:
             fresh.close()
             raise
         # The old table goes when the last comparison has let go of it.
         self._table, self.etag = fresh, etag
+        return fresh
 
     def _verify(self, table: _Table) -> None:
         head, state = table.head, table.state()
@@ -248,7 +261,7 @@ class PlateList:
         """Take up what an earlier run kept, if it is whole and signed; a reboot without a link goes on so."""
         try:
             etag, lines = self._unseal()
-            self.take(lines, etag)
+            self._adopt(lines, etag)
         except (OSError, BadList, ValueError, InvalidTag, zlib.error) as error:
             if not isinstance(error, FileNotFoundError):
                 log.warning("the kept list is not taken up: %s", type(error).__name__)
@@ -257,6 +270,9 @@ class PlateList:
     def forget(self) -> None:
         """Drop every entry, the file and its key."""
         self._table, self.etag = None, None
+        self._unlink()
+
+    def _unlink(self) -> None:
         for path in (self._key_path, self._path, self._path.with_name("hotlist.sealed.new")):
             with suppress(FileNotFoundError):
                 path.unlink()

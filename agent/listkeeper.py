@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from agent import disk
 from agent.client import Answer, Backoff, Client
 from agent.hotlist import BadList, PlateList
 
@@ -85,7 +86,8 @@ class ListKeeper:
         if answer.status != 200:
             return answer
         try:
-            await asyncio.to_thread(self.plates.take, _lines(body), answer.etag)
+            with disk.told(self._fault, "the plate list"):
+                await asyncio.to_thread(self.plates.take, _lines(body), answer.etag)
         except BadList as error:
             log.warning("a plate list is not taken: %s", error)
             return Answer(200, "bad-list")

@@ -6,6 +6,7 @@ authorised for, a key that is in force, and no command that switched the module 
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ class Permit:
         reached = store.counter(self.reached)
         self.floor = Floor(clock, datetime.fromtimestamp(reached, UTC) if reached else None)
         self._clock = clock
+        #: Module -> the version under which a command switched it off, also when no disk keeps that.
+        self._offs: dict[str, int] = {}
         #: Module -> the deployment under which it is on, and since when in monotonic seconds.
         self._since: dict[str, tuple[str | None, float]] = {}
         self.note()
@@ -48,7 +51,8 @@ class Permit:
     def on(self, module: str) -> bool:
         """Tell whether a module may be on now."""
         wanted = self.deployed() and self.desired.sensing(module, self.floor.now())
-        return wanted and self.desired.version > self.store.counter(self._off(module))
+        off = max(self._offs.get(module, 0), self.store.counter(self._off(module)))
+        return wanted and self.desired.version > off
 
     def sensing(self, kind: str) -> bool:
         """Tell whether the sensor behind this kind of alert may be on."""
@@ -74,30 +78,50 @@ class Permit:
             elif self._since.get(module, (None, 0.0))[0] != self.desired.deployment:
                 self._since[module] = self.desired.deployment, self._clock.monotonic()
 
-    def take(self, body: Any, etag: str | None) -> bool:
-        """Follow a desired state from now on, kept on disk before it counts.
+    def take(self, body: Any) -> bool:
+        """Follow a desired state from now on, whether or not a disk keeps it; ``keep`` comes next.
 
         Tells whether it ends the deployment that was known; raises ``ValueError`` when its form is wrong.
         """
         desired = read(body)
-        self._file.save(body, etag)
         ends = self.desired.deployment not in (None, desired.deployment)
-        self.desired, self.etag = desired, etag
+        self.desired, self.etag = desired, None
         self.note()
         return ends
 
+    def keep(self, body: Any, etag: str | None) -> None:
+        """Keep the state that was taken for a restart without a link. Errors: OSError.
+
+        Then the one before, perhaps a wider one, is gone as well, and without an ETag it is fetched again.
+        """
+        try:
+            self._file.save(body, etag)
+        except OSError:
+            self._file.forget()
+            raise
+        self.etag = etag
+
     def forget(self) -> None:
         """No deployment from now on; the version stays known, so that the console is told no lower one."""
-        self._file.forget()
         self.desired, self.etag = Desired(version=self.desired.version), None
         self.note()
+        self._file.forget()
 
     def switch_off(self, module: str) -> None:
-        """One module off until a newer desired state, also across a restart; raises ``Cannot``."""
+        """One module off until a newer desired state, also across a restart.
+
+        Errors: Cannot; sqlite3.Error, then a restart finds no state at all and switches nothing on.
+        """
         if module not in MODULES:
             raise Cannot("bad-args")
-        self.store.set_counter(self._off(module), self.desired.version)
+        self._offs[module] = self.desired.version
         self.note()
+        try:
+            self.store.set_counter(self._off(module), self.desired.version)
+        except sqlite3.Error:
+            self.etag = None
+            self._file.forget()
+            raise
 
     def keep_time(self) -> None:
         """Keep the latest time reached, for a computer that wakes up in the past."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from agent import disk
 from agent.buffer import Buffer, Buffered
 from agent.client import Answer
 from agent.clock import wire
@@ -73,7 +74,7 @@ class Reporter:
             "char_confidence": list(read.char_confidence), "camera": read.camera, "direction": read.direction,
             "vehicle": dict(read.vehicle),
         }  # fmt: skip
-        with suppress(SensorsOff):
+        with suppress(SensorsOff, *disk.FAILURES):
             known = {name: value for name, value in optional.items() if value}
             self.read_plate(block | known, at=read.read_at)
 
@@ -87,7 +88,10 @@ class Reporter:
         media: Media | None = None,
         at: datetime | None = None,
     ) -> Buffered:
-        """Buffer an alert under a deployment without asking whether it holds; ``raised`` False: a test."""
+        """Buffer an alert under a deployment without asking whether it holds; ``raised`` False: a test.
+
+        Errors: OSError, sqlite3.Error, told as a fault: then it is lost.
+        """
         config = self.config
         # A reader whose clock is ahead can't have captured it after it was handed in.
         now = config.clock.now()
@@ -100,9 +104,13 @@ class Reporter:
         }  # fmt: skip
         if config.lat is not None:
             body["position"] = {"lat": config.lat, "lon": config.lon, "accuracy_m": 4}
-        entry = self.buffer.add(
-            kind, alert_id, at, lambda seq: {**body, "seq": seq}, raised=raised, media=media
-        )
+        try:
+            entry = self.buffer.add(
+                kind, alert_id, at, lambda seq: {**body, "seq": seq}, raised=raised, media=media
+            )
+        except disk.FAILURES as error:
+            disk.tell(self.sender.orders.fault, "an alert, which is lost", error)
+            raise
         self.sender.wake()
         return entry
 

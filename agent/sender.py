@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from agent import disk
 from agent.buffer import Buffer, Buffered
 from agent.client import Answer, Backoff, Client
 from agent.media import MediaSender, MediaStore
@@ -53,9 +54,9 @@ class Sender:
 
     def purge(self, code: str) -> None:
         """Destroy what waits and tell whoever asked why."""
-        gone = self.buffer.purge()
-        if gone:
-            log.warning("%s buffered alert(s) purged: %s", gone, code)
+        with disk.told(self.orders.fault, "a purge"):
+            if gone := self.buffer.purge():
+                log.warning("%s buffered alert(s) purged: %s", gone, code)
         for alert_id in list(self._asked):
             self._settle(alert_id, Answer(403, code))
 

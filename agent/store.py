@@ -53,10 +53,12 @@ class Store:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield self.db
+            self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            # A full disk may have rolled back already, or have left a COMMIT undone.
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
             raise
-        self.db.execute("COMMIT")
 
     def counter(self, name: str) -> int:
         """Return the last value given out under this name, 0 before the first."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import Any
 
+from agent import disk
 from agent.adapters.receiver import Receiver
 from agent.buffer import Buffer, Buffered
 from agent.channel import Channel, Hooks
@@ -175,16 +177,7 @@ class TrailerAgent:
     async def run(self) -> None:
         """Run until cancelled, or until the console revoked the key; sensors and stream are off
         afterwards."""
-        parts = [
-            self.channel.run(), self.sender.run(), self.sender.media.run(), self._follow_desired(),
-            self._follow_position(), self._watch(), self.turret.tend(lambda: self.streams.live),
-            self.figures.run(), self.keeper.run(),
-            *([self.key_turn.run()] if self.key_turn else []),
-            *([self.receiver.run(self.config.readers)] if self.receiver and self.config.readers else []),
-        ]  # fmt: skip
-        ports: list[object] = [self.config.ptz, self.config.speaker]
-        parts += [port.run() for port in ports if isinstance(port, Kept)]
-        tasks = [asyncio.create_task(part) for part in parts]
+        tasks = [asyncio.create_task(disk.kept_up(part, self.faults.add)) for part in self._parts()]
         try:
             while self.halted != "key-revoked" and not any(task.done() for task in tasks):
                 await asyncio.wait(tasks, timeout=WATCH_S, return_when=asyncio.FIRST_COMPLETED)
@@ -193,6 +186,19 @@ class TrailerAgent:
                     task.result()
         finally:
             await self._close(tasks)
+
+    def _parts(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """Return what runs side by side."""
+        receiver, readers = self.receiver, self.config.readers
+        ports: list[object] = [self.config.ptz, self.config.speaker]
+        return [
+            self.channel.run, self.sender.run, self.sender.media.run, self._follow_desired,
+            self._follow_position, self._watch, partial(self.turret.tend, lambda: self.streams.live),
+            self.figures.run, self.keeper.run,
+            *([self.key_turn.run] if self.key_turn else []),
+            *([partial(receiver.run, readers)] if receiver and readers else []),
+            *[port.run for port in ports if isinstance(port, Kept)],
+        ]  # fmt: skip
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         await self.streams.stop("agent ends")
@@ -240,7 +246,8 @@ class TrailerAgent:
 
     async def _module_off(self, module: str) -> None:
         """One sensor off until a newer desired state says otherwise, also across a restart."""
-        self.permit.switch_off(module)
+        with self._told("a module's end"):
+            self.permit.switch_off(module)
         await self._settle()
         self._refresh()
 
@@ -257,8 +264,14 @@ class TrailerAgent:
 
     def _forget_desired(self) -> None:
         """Sensors off from this moment, and no list without a right to it."""
-        self.permit.forget()
-        self.plates.forget()
+        with self._told("the end"):
+            self.permit.forget()
+        with self._told("the end of the list"):
+            self.plates.forget()
+
+    def _told(self, what: str) -> AbstractContextManager[None]:
+        """A disk that fails ends nothing here, and is told as a fault."""
+        return disk.told(self.faults.add, what)
 
     def stop_sensing(self, code: str) -> None:
         """Sensors off and buffer purged, as a 403 demands; only ``not-deployed`` can end by itself."""
@@ -314,14 +327,17 @@ class TrailerAgent:
         if answer.status != 200:
             return
         try:
-            ends = self.permit.take(answer.body, answer.etag)
+            ends = self.permit.take(answer.body)
         except ValueError as error:
             log.error("desired state not understood: %s", error)
             return
+        with self._told("the desired state"):
+            self.permit.keep(answer.body, answer.etag)
         if ends:
             # What that deployment let it keep may no longer be sent, so it may no longer be kept.
             self.sender.purge("not-deployed")
-            self.plates.forget()
+            with self._told("the end of the list"):
+                self.plates.forget()
         # Its list may be another one, or cut otherwise.
         self.keeper.wake()
         await self._settle()
@@ -353,14 +369,17 @@ class TrailerAgent:
         kept = 0.0
         while True:
             await asyncio.sleep(WATCH_S)
+            self.permit.note()
             if (now := self.clock.monotonic()) >= kept:
                 kept = now + KEEP_TIME_S
-                self.permit.keep_time()
-            self.permit.note()
-            self._expire()
-            self.keeper.tend()
+                with self._told("the time"):
+                    self.permit.keep_time()
+                self._expire()
+            with self._told("the end of the list"):
+                self.keeper.tend()
             await self._settle()
 
     def _expire(self) -> None:
         """Nothing that was captured stays readable here for 48 h, with a link or without one."""
-        self.buffer.expire(self.permit.floor.now())
+        with self._told("the deleting of what is old"):
+            self.buffer.expire(self.permit.floor.now())

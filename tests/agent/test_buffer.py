@@ -138,7 +138,8 @@ def test_what_was_captured_47_hours_ago_is_destroyed_and_counted(tmp_path):
     assert buffer.expire(AT + KEPT) == 0 and buffer.dropped == 1
 
 
-async def test_without_a_link_for_two_days_nothing_of_an_alert_is_left(tmp_path, caplog):
+async def test_without_a_link_for_two_days_nothing_of_an_alert_is_left(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("agent.trailer.KEEP_TIME_S", 0.1)
     console, make = pair(tmp_path)
     console.deploy(datetime.now(UTC) + timedelta(days=5))
     await console.up()

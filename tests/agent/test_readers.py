@@ -182,7 +182,7 @@ def test_a_clock_that_is_set_moves_no_beginning(tmp_path):
     console.deploy(datetime.now(UTC) + SOON)
     agent = make()
     agent.clock.offset = -SOON
-    agent.permit.take(console.desired, None)
+    agent.permit.take(console.desired)
     agent.clock.correct(wire(datetime.now(UTC)))
     agent.permit.demand("alpr_hit", datetime.now(UTC))
     with pytest.raises(SensorsOff):
