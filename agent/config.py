@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from agent import telemetry
@@ -20,6 +21,11 @@ from agent.telemetry import Reads
 
 def unknown() -> None:
     """Return null: what no sensor measures is unknown, never -1."""
+
+
+def unknown_source() -> Mapping[str, Any]:
+    """Return what a computer says of its clock that was told nothing about it."""
+    return {"source": "unknown"}
 
 
 def authority_of(url: str) -> str:
@@ -60,6 +66,9 @@ class Config:
     #: Where the plate readers of other makers hand in what they read; None: nowhere.
     readers: Listening | None = None
     clock: AgentClock = field(default_factory=AgentClock)
+    #: What keeps this computer's time, as the contract's ``clock``: ``source``, and ``error_ms`` if it is
+    #: known. The console seals it as a fact, so nothing is said here that nobody measured.
+    time_source: Callable[[], Mapping[str, Any]] = unknown_source
     #: Whether the agent renews its own key: only one that keeps its identity in ``state_dir`` can.
     renews_key: bool = False
 

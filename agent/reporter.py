@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,21 +14,31 @@ from agent import disk
 from agent.buffer import Buffer, Buffered
 from agent.client import Answer
 from agent.clock import wire
-from agent.config import Config
+from agent.config import Config, unknown_source
 from agent.hotlist import PlateList
 from agent.media import Media
 from agent.permit import Permit, SensorsOff
 from agent.ports import PlateRead
+from agent.position import Position
 from agent.sender import Sender
+
+log = logging.getLogger("agent.reporter")
 
 
 class Reporter:
     """Raises the alerts of one trailer and wakes the sender."""
 
     def __init__(
-        self, config: Config, permit: Permit, plates: PlateList, buffer: Buffer, sender: Sender
+        self,
+        config: Config,
+        permit: Permit,
+        position: Position,
+        plates: PlateList,
+        buffer: Buffer,
+        sender: Sender,
     ) -> None:
         self.config = config
+        self.position = position
         self.permit = permit
         self.plates = plates
         self.buffer = buffer
@@ -99,11 +110,11 @@ class Reporter:
         alert_id = str(uuid.uuid4())
         body = {
             "schema": "csrp.alert/1", "id": alert_id, "trailer": config.trailer, "kind": kind,
-            "occurred_at": wire(at), "clock": {"source": "ntp", "error_ms": 40},
+            "occurred_at": wire(at), "clock": self._clock(),
             "deployment": deployment, kind: block,
         }  # fmt: skip
-        if config.lat is not None:
-            body["position"] = {"lat": config.lat, "lon": config.lon, "accuracy_m": 4}
+        if (position := self.position.wire()) is not None:
+            body["position"] = position
         try:
             entry = self.buffer.add(
                 kind, alert_id, at, lambda seq: {**body, "seq": seq}, raised=raised, media=media
@@ -113,6 +124,18 @@ class Reporter:
             raise
         self.sender.wake()
         return entry
+
+    def _clock(self) -> dict[str, Any]:
+        """Return where the time is from: the console, once it has set this clock, else what is known."""
+        if self.config.clock.offset:
+            return {"source": "console"}
+        try:
+            told = self.config.time_source()
+        except Exception as error:
+            # An alert is worth more than what its clock says of itself.
+            log.warning("the clock's port failed: %s", type(error).__name__)
+            told = unknown_source()
+        return {name: value for name, value in told.items() if value is not None}
 
     async def answer_to(self, entry: Buffered, timeout_s: float = 8.0) -> Answer:
         """Return the console's answer to a buffered alert; status 0 means that it still waits."""

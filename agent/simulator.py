@@ -62,6 +62,7 @@ class SimulatedTrailer(TrailerAgent):
         self._random = random.Random(SEED + index)
         self._place = (config.lat or 0.0, config.lon or 0.0)
         config.fix = self.receive
+        config.time_source = lambda: {"source": "ntp", "error_ms": 40}
         config.ptz = SimulatedPtz(config.clock)
         config.speaker = SilentSpeaker()
         config.power = self._measured(weather.power)

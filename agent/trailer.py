@@ -67,7 +67,7 @@ class TrailerAgent:
         )
         orders = Orders(self.stop_sensing, self.faults.add, self._accepted, self.keeper.wake)
         self.sender = Sender(self.client, self.buffer, orders)
-        self.reporter = Reporter(config, permit, self.plates, self.buffer, self.sender)
+        self.reporter = Reporter(config, permit, self.position, self.plates, self.buffer, self.sender)
         self.receiver = (
             Receiver(config.readers.secrets, self.on_read, lambda: permit.sensing("alpr_hit"), self.clock)
             if config.readers

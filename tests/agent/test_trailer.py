@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.clock import wire
+from agent.fence import Fix
 from agent.permit import SensorsOff
 from agent.trailer import TrailerAgent
+from alerts.schemas import AlertBody
 from tests.agent.console import Console, problem
 from tests.agent.parts import GUNSHOT, HIT, Camera, pair, running, until
 
@@ -42,6 +45,34 @@ async def test_an_alert_is_signed_and_of_the_contracts_form(tmp_path):
             "gunshot",
         }  # fmt: skip
         assert (alert["seq"], alert["deployment"], alert["kind"]) == (1, "DEP-2026-0001", "gunshot")
+
+
+async def test_an_alert_tells_of_its_clock_and_place_only_what_is_known(tmp_path):
+    async with deployed(tmp_path) as (console, agent):
+
+        async def told() -> tuple[dict, dict | None]:
+            alert_id, _ = await agent.report_and_wait("gunshot", GUNSHOT)
+            alert = console.alerts[alert_id]
+            msgspec.convert(alert, AlertBody)
+            return alert["clock"], alert.get("position")
+
+        assert await told() == ({"source": "unknown"}, {"lat": 43.69, "lon": -79.64})
+        agent.config.fix = lambda: Fix(43.6901, -79.6401, 9, 2.5)
+        agent.config.time_source = lambda: {"source": "gnss", "error_ms": 5}
+        agent.position.take()
+        fix = {"lat": 43.6901, "lon": -79.6401, "accuracy_m": 2.5}
+        assert await told() == ({"source": "gnss", "error_ms": 5}, fix)
+        agent.config.fix = lambda: Fix(43.6901, -79.6401, 3)
+        agent.config.time_source = lambda: {"source": "rtc", "error_ms": None}
+        agent.position.take()
+        assert await told() == ({"source": "rtc"}, None), "too few satellites to say where"
+        agent.config.time_source = lambda: {}["no bus"]
+        agent.config.fix = lambda: Fix(43.69, -79.64, 9)
+        agent.position.take()
+        assert await told() == ({"source": "unknown"}, {"lat": 43.69, "lon": -79.64})
+        agent.position._taken_s -= 61
+        agent.clock.offset = timedelta(seconds=1)
+        assert await told() == ({"source": "console"}, None), "an old fix says where it was"
 
 
 async def test_without_a_link_it_waits_and_is_signed_anew_on_return(tmp_path):
