@@ -17,7 +17,6 @@ from alerts.media import crop, reading, wav
 from alerts.models import AlertMedia
 from csoc.lib.errors import Refused
 from trailers.doors import DeviceView, signed_by
-from trailers.models import Trailer
 
 #: Whoever opens the file itself gets a file, and nothing that runs.
 _HEADERS = {
@@ -30,10 +29,8 @@ _HEADERS = {
 class _MediaDoor(DeviceView):
     """``PUT``, signed: the bytes that an accepted alert announced. 201 new, 200 the same again.
 
-    Signed refusals are counted; whoever is asked to come again was not refused.
+    Signed refusals become entries; whoever is asked to come again was not refused.
     """
-
-    trailer: Trailer | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Its length comes first: a body that does not say how long it is has no end."""
@@ -41,16 +38,12 @@ class _MediaDoor(DeviceView):
             raise Refused("too-large", _("Announce the body's size with Content-Length."), 413)
         super().initial(request, *args, **kwargs)
 
-    def check_permissions(self, request: Request) -> None:
-        """From here on the signature holds: remember whose it is."""
-        super().check_permissions(request)
-        self.trailer = signed_by(request).trailer
-
-    def handle_exception(self, exc: Exception) -> Response:
-        """Count a refusal by its code, then answer it."""
-        if isinstance(exc, Refused) and self.trailer is not None and exc.status < 500:
-            refusals.count_refusals(actor=self.trailer, code=exc.code, numbers=[None])
-        return super().handle_exception(exc)
+    def count(self, refused: Refused) -> None:
+        """Count a row of its minute, which becomes an entry and then joins its hour: once, not in both."""
+        if self.trailer is None or refused.status >= 500:
+            super().count(refused)
+        else:
+            refusals.count_refusals(actor=self.trailer, code=refused.code, numbers=[None])
 
 
 class ClipDoor(_MediaDoor):

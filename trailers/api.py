@@ -17,7 +17,7 @@ from csoc.lib.wire import list_of
 
 from . import consolekey, points, selectors, services
 from .doors import DeviceView, UnsignedDeviceView, signed_by
-from .models import DesiredState, Trailer, TrailerKey
+from .models import DesiredState, TrailerKey
 from .points import Point, Taken
 from .schemas import Enrolment, KeyRotation, convert
 from .wire import DesiredWire, EnrolledWire
@@ -81,12 +81,6 @@ class TelemetryView(DeviceView):
     """`POST /api/v1/telemetry/`: 202 with how many were new; works without a deployment (H3)."""
 
     max_bytes = 131_072
-    trailer: Trailer | None = None
-
-    def check_permissions(self, request: Request) -> None:
-        """From here on the signature holds: remember whose it is."""
-        super().check_permissions(request)
-        self.trailer = signed_by(request).trailer
 
     @extend_schema(request=list_of(Point), responses={202: Taken})
     def post(self, request: Request) -> Response:
@@ -98,8 +92,9 @@ class TelemetryView(DeviceView):
         )
         return Response({"accepted": taken.accepted, "duplicate": taken.duplicate}, status=202)
 
-    def handle_exception(self, exc: Exception) -> Response:
-        """Tell of a signed refusal by its code, then answer it."""
-        if isinstance(exc, Refused) and exc.status < 500 and self.trailer is not None:
-            events.emit("device.refused", trailer=self.trailer, code=exc.code)
-        return super().handle_exception(exc)
+    def count(self, refused: Refused) -> None:
+        """Tell of a signed refusal by its code; whoever hears it counts it, so it is not counted here too."""
+        if self.trailer is None or refused.status >= 500:
+            super().count(refused)
+        else:
+            events.emit("device.refused", trailer=self.trailer, code=refused.code)
