@@ -41,8 +41,27 @@ def test_enrolment_answers_with_the_contracts_members(people: People, trailer: T
     assert body["console_keys"][0]["kid"] == "console:1"
     key = TrailerKey.objects.get(keyid=body["keyid"])
     assert (key.state, bytes(key.public_key)) == ("pending", public_bytes(private))
+
+
+def said_of(trailer: Trailer) -> tuple[str, list[str], int]:
     trailer.refresh_from_db()
-    assert trailer.capabilities == ["acoustic", "alpr", "ptz"]
+    return trailer.serial, trailer.capabilities, trailer.audio_rate_hz
+
+
+def test_what_a_device_says_of_itself_counts_once_a_second_person_confirmed(
+    people: People, device: Device
+) -> None:
+    """A code holder alone changes nothing of a trailer that may be standing, and a revoked key never did."""
+    trailer, standing = device.trailer, ("SN-1", ["acoustic", "alpr", "ptz"], 16_000)
+    other = {"serial": "SN-2", "capabilities": ["ptz"], "audio": {"rate_hz": 48_000}}
+    for act, expected in ((services.revoke_key, standing), (services.confirm_key, ("SN-2", ["ptz"], 48_000))):
+        brought = enrolment_body(token_for(people, trailer), Ed25519PrivateKey.generate(), **other)
+        key = TrailerKey.objects.select_related("trailer__agency").get(keyid=enrol(brought).json()["keyid"])
+        assert said_of(trailer) == standing
+        how = {"fingerprint": key.fingerprint} if act is services.confirm_key else {}
+        with acting(people.theo):
+            act(key=key, actor=people.theo, **how)
+        assert said_of(trailer) == expected
 
 
 def test_token_is_stored_hashed_and_given_once(people: People, trailer: Trailer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -57,6 +58,11 @@ class TrailerKey(models.Model):
     revoked_at = models.DateTimeField(null=True)
     revoked_by = models.ForeignKey("accounts.Person", on_delete=models.PROTECT, null=True, related_name="+")
     revoke_reason = models.CharField(max_length=8, choices=RevokeReason.choices, blank=True)
+    # What the device that brought it says of itself. It is the trailer's only once a second person has
+    # confirmed the key; None: it came by a rotation, which says nothing of that.
+    serial = models.CharField(max_length=64, blank=True)
+    capabilities = ArrayField(models.CharField(max_length=16), null=True)
+    audio_rate_hz = models.PositiveIntegerField(null=True)
     # The last warning of its end that was given, in days before it; 0 says that it has expired.
     warned_days = models.PositiveSmallIntegerField(null=True)
 

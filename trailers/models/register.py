@@ -49,3 +49,8 @@ class Trailer(models.Model):
     def name(self) -> str:
         """The number people and the wire use, `TRL-0007`."""
         return f"TRL-{self.number:04d}"
+
+    def take_on(self, serial: str, capabilities: list[str], audio_rate_hz: int) -> None:
+        """Be what its device says of itself."""
+        self.serial, self.capabilities, self.audio_rate_hz = serial, capabilities, audio_rate_hz
+        self.save(update_fields=["serial", "capabilities", "audio_rate_hz"])

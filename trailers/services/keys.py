@@ -106,11 +106,16 @@ def _take_key(token: EnrolmentToken, request: Enrolment, public_key: bytes) -> T
     trailer = (
         Trailer.objects.select_for_update(of=("self",)).select_related("agency").get(pk=token.trailer_id)
     )
-    trailer.serial = request.serial
-    trailer.capabilities = sorted(request.capabilities)
-    trailer.audio_rate_hz = request.audio.rate_hz
-    trailer.save(update_fields=["serial", "capabilities", "audio_rate_hz"])
-    key = _add_key(trailer, public_key, made_by=token.made_by, created_at=now)
+    # Kept with the key: whoever holds a code may say anything, and a trailer may stand and work meanwhile.
+    key = _add_key(
+        trailer,
+        public_key,
+        made_by=token.made_by,
+        created_at=now,
+        serial=request.serial,
+        capabilities=sorted(request.capabilities),
+        audio_rate_hz=request.audio.rate_hz,
+    )
     token.spend(now)
     ref = selectors.trailer_ref(trailer)
     with audit.acting_as(audit.Actor("trailer", trailer.name, agency=ref.agency, auth="token")):
@@ -138,7 +143,8 @@ def _add_key(trailer: Trailer, public_key: bytes, **fields: object) -> TrailerKe
 def confirm_key(*, key: TrailerKey, fingerprint: str, actor: User) -> TrailerKey:
     """Make a pending key active: a second person compared `fingerprint` (hex SHA-256, or its last 8 digits).
 
-    It ends after the life of keys (a setting). Every other key of the trailer ends now: it has one device.
+    It ends after the life of keys (a setting). Every other key of the trailer ends now: it has one device,
+    and is from now on what that one said of itself when it brought the key.
     Errors: Refused `not-permitted`, `own-request` 403, `not-pending` 409, `fingerprint-differs` 422.
     """
     with transaction.atomic(durable=False):
@@ -151,6 +157,8 @@ def confirm_key(*, key: TrailerKey, fingerprint: str, actor: User) -> TrailerKey
             if older.state == TrailerKey.State.ACTIVE:
                 older.give_way(now, now)
         key.confirm(actor.person, now, now + keylife.key_life())
+        if key.capabilities is not None and key.audio_rate_hz is not None:
+            key.trailer.take_on(key.serial, key.capabilities, key.audio_rate_hz)
         audit.record("trailer.key_confirm", selectors.trailer_ref(key.trailer))
         _keys_changed(key)
     return key
