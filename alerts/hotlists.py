@@ -4,6 +4,7 @@ Found by the entry that the hit names, never by a plate: the console has no sear
 are the same, look the same, or have nothing to do with each other (alerts.plates).
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,8 @@ from alerts.plates import fold, plate_key
 from alerts.schemas import AlprHit
 from csoc.lib.errors import Refused
 
+#: How the name of a list is written.
+LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,31}\Z")
 #: A list older than this stops ALPR alerts; the board warns before that (frontend/board/banner.ts).
 MAX_AGE = timedelta(hours=48)
 HOT_CATEGORIES = frozenset(
@@ -38,6 +41,9 @@ def _stale() -> Refused:
 
 def handed_out(agency_id: int, list_id: str = "") -> Hotlist | None:
     """Return the list that an agency's trailers fetch: the one they name, else the agency's first."""
+    if list_id and not LIST_ID.match(list_id):
+        # No list has such a name, and the database does not take every text as a question.
+        return None
     known = Hotlist.objects.filter(agency_id=agency_id, version__gt=0).order_by("pk")
     return (known.filter(list_id=list_id) if list_id else known).first()
 
@@ -46,7 +52,8 @@ def match(read: AlprHit, *, categories: Iterable[str], agency_id: int, at: datet
     """Judge a read against the entry it names, on the version it names and on the current one.
 
     categories: the ones authorised for the deployment; an entry of another one is no hit here.
-    Errors: Refused ``hotlist-version-stale``, ``not-on-hotlist`` (409).
+    Errors: Refused ``hotlist-version-stale`` (also for a version that was never published here),
+    ``not-on-hotlist`` (409).
     """
     hotlist = Hotlist.objects.filter(list_id=read.hotlist.list_id, agency_id=agency_id).first()
     if hotlist is None:
@@ -56,6 +63,7 @@ def match(read: AlprHit, *, categories: Iterable[str], agency_id: int, at: datet
         or hotlist.issued_at is None
         or at - hotlist.issued_at > MAX_AGE
         or (hotlist.valid_to is not None and at >= hotlist.valid_to)
+        or not _was_published(hotlist, read.hotlist.version)
     ):
         raise _stale()
     entry = (
@@ -68,6 +76,11 @@ def match(read: AlprHit, *, categories: Iterable[str], agency_id: int, at: datet
     if entry is None or not entry.stands_on(read.hotlist.version) or entry.category not in set(categories):
         raise _not_on_hotlist()
     return _compare(read, entry)
+
+
+def _was_published(hotlist: Hotlist, version: int) -> bool:
+    """Whether the console published that version (H8): numbers may be passed over. The current one was."""
+    return version == hotlist.version or hotlist.versions.filter(version=version).exists()
 
 
 def _compare(read: AlprHit, entry: HotlistEntry) -> Hit:

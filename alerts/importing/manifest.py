@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from alerts.hotlists import LIST_ID
 from csoc.lib import clock, strictjson
 from csoc.lib.errors import BadJson, Refused
 
@@ -17,7 +18,6 @@ MAX_ROWS = 2_000_000
 MAX_VERSION = 2**53 - 1
 AHEAD = timedelta(seconds=30)
 
-_LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,31}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _AUTHORITY = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{2,120}\Z")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?Z\Z")
@@ -70,7 +70,7 @@ def in_time(told: Manifest, now: datetime) -> Manifest:
 
 def _typed(told: dict[str, Any]) -> Manifest:
     return Manifest(
-        list_id=_text(told, "list_id", _LIST_ID),
+        list_id=_text(told, "list_id", LIST_ID),
         version=_number(told, "version", 1, MAX_VERSION),
         issued_at=_moment(told, "issued_at"),
         valid_to=_moment(told, "valid_to"),

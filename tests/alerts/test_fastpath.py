@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 import audit
 from accounts.services import acting
 from alerts import fastpath, schemas
-from alerts.models import Alert, AlertDetail, AlertEvent
+from alerts.models import Alert, AlertDetail, AlertEvent, Hotlist, HotlistVersion
 from alerts.services import intake, receive_alert, receive_alerts
 from bench.driving import together
 from csoc.lib.errors import Refused
@@ -123,6 +123,24 @@ def test_both_ways_store_the_same(scene: Scene, clock: Any, monkeypatch: pytest.
             counts = [model.objects.filter(alert=alert).count() for model in (AlertDetail, AlertEvent)]
             kept.append(({key: row[key] for key in row if key not in own}, counts))
         assert kept[0] == kept[1], late_s
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["at once", "in full"])
+def test_a_version_that_was_never_published_carries_no_hit(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, plain: bool
+) -> None:
+    """Numbers of a list may be passed over: a hit stands only on one that this console published (H8)."""
+    if plain:
+        monkeypatch.setattr(fastpath, "_ready", lambda _trailer, some, _now: [None] * len(some))
+    before = HotlistVersion.objects.filter(hotlist__list_id="mto-on").values().get()
+    HotlistVersion.objects.create(**before | {"id": None, "version": 5})
+    Hotlist.objects.filter(pk=before["hotlist_id"]).update(version=5)
+    named = [
+        scene.hit(hotlist={"list_id": "mto-on", "version": version, "entry_id": "e-1000"})
+        for version in (1, 3, 5, 6)
+    ]
+    stale = "hotlist-version-stale"
+    assert codes(post(scene, *named)) == ["new", stale, "new", stale]
 
 
 def test_each_of_many_is_judged_by_itself(scene: Scene, full: list[Any]) -> None:

@@ -108,7 +108,10 @@ def test_what_was_published_over_two_days_ago_comes_whole(place: Place, clock: A
 
 def test_who_gets_no_list(place: Place) -> None:
     assert verdict(fetch(place.device, "?since=x")) == (422, "schema")
-    assert verdict(fetch(place.device, "?list=nobody")) == (404, "not-found")
+    for name in ("nobody", "%00", "mto-on%00", "%ED%A0%80", "MTO-ON", "a", "x" * 500):
+        assert verdict(fetch(place.device, f"?list={name}")) == (404, "not-found"), name
+    for since in ("9e99", "9" * 31, "-1", "%00"):
+        assert verdict(fetch(place.device, f"?since={since}")) == (422, "schema"), since
     assert verdict(place.http.get(LIST)) == (401, "bad-signature")
 
 
