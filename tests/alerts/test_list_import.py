@@ -19,6 +19,8 @@ from alerts.models import Hotlist, HotlistChunk, HotlistEntry, HotlistUpload, Ho
 from audit.context import system
 from csoc.lib import clock
 from csoc.lib.errors import Refused
+from tests.accounts.conftest import Entries
+from tests.accounts.conftest import entries as entries
 from tests.alerts.lists import HEADER, bring, file_of, manifest_of, pieces, row, rows
 
 MARKER = "ZZMARK7"
@@ -379,7 +381,10 @@ def test_removed_entries_go_after_two_days_in_batches(omar: User, monkeypatch: A
     assert runs == [6, 4, 0] and HotlistEntry.objects.count() == 10
 
 
-def test_the_command_streams_a_file_as_a_named_person(omar: User, tmp_path: Path) -> None:
+@pytest.mark.django_db(databases=["default", "audit"])
+def test_the_command_streams_a_file_as_a_named_person(
+    people: dict[str, User], omar: User, tmp_path: Path, entries: Entries
+) -> None:
     file, manifest = tmp_path / "list.csv", tmp_path / "list.json"
     file.write_bytes(file_of(rows(5)))
     manifest.write_bytes(manifest_of(file.read_bytes()))
@@ -392,6 +397,15 @@ def test_the_command_streams_a_file_as_a_named_person(omar: User, tmp_path: Path
     with pytest.raises(CommandError, match="line 2: category") as caught:
         call_command("hotlist_import", str(file), str(manifest), "--as", omar.username)
     assert MARKER not in str(caught.value)
+    with pytest.raises(CommandError, match="not-permitted"):
+        call_command("hotlist_import", str(file), str(manifest), "--as", people["dispatcher"].username)
+    # What was refused at the shell stands in the log as at any door, with who tried.
+    told = [
+        (entry["outcome"]["result"], entry["outcome"].get("code")) for entry in entries.of("hotlist.import")
+    ]
+    assert told == [
+        ("allowed", None), ("failed", "version-not-risen"), ("failed", "rows-broken"), ("denied", "not-permitted"),
+    ]  # fmt: skip
     with pytest.raises(CommandError, match="no open sign-in"):
         call_command("hotlist_import", str(file), str(manifest), "--as", "nobody")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+import audit
 from accounts.models import User
 from accounts.services import acting
 from alerts import services
@@ -32,9 +33,7 @@ class Command(BaseCommand):
         try:
             raw = options["manifest"].read_bytes()
             with acting(actor):
-                came = services.import_hotlist(
-                    actor=actor, manifest_bytes=raw, source=lambda: _read(options["file"])
-                )
+                came = _imported(actor, raw, options["file"])
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}") from None
         except Refused as refused:
@@ -48,6 +47,16 @@ def _who(username: str) -> User:
     if actor is None:
         raise CommandError("There is no open sign-in of that name.")
     return actor
+
+
+def _imported(actor: User, manifest: bytes, file: Path) -> Any:
+    """Import it, or leave an entry that it was refused: no guard of a door stands around a command (H12)."""
+    try:
+        return services.import_hotlist(actor=actor, manifest_bytes=manifest, source=lambda: _read(file))
+    except Refused as refused:
+        told = audit.Outcome("denied" if refused.status == 403 else "failed", refused.code)
+        audit.commit("hotlist.import", audit.Ref("hotlist", "all", actor.person.agency.code), outcome=told)
+        raise
 
 
 def _read(path: Path) -> Iterator[bytes]:
