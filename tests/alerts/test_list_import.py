@@ -404,7 +404,8 @@ def test_the_command_streams_a_file_as_a_named_person(
         (entry["outcome"]["result"], entry["outcome"].get("code")) for entry in entries.of("hotlist.import")
     ]
     assert told == [
-        ("allowed", None), ("failed", "version-not-risen"), ("failed", "rows-broken"), ("denied", "not-permitted"),
+        ("allowed", None), ("failed", "version-not-risen"), ("failed", "rows-broken"),
+        ("denied", "not-permitted"),
     ]  # fmt: skip
     with pytest.raises(CommandError, match="no open sign-in"):
         call_command("hotlist_import", str(file), str(manifest), "--as", "nobody")

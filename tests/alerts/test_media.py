@@ -17,7 +17,7 @@ from agent import plates, sounds
 from agent.media import Media, clip, crop
 from alerts import schemas, sealed, selectors, services
 from alerts.media import reading, slots, voice
-from alerts.models import Alert, AlertMedia
+from alerts.models import Alert, AlertDetail, AlertMedia
 from csoc.lib import clock as time
 from csoc.lib.errors import Refused
 from deployments.services import deactivate_deployment
@@ -158,6 +158,26 @@ def test_it_dies_with_its_hour(scene: Scene, clock: Any) -> None:
         reading.opened(alert, "clip")
     purge_due(actor=audit.system("purge"))
     assert not AlertMedia.objects.exists()
+
+
+def test_where_a_shot_was_goes_with_its_detail(scene: Scene, clock: Any) -> None:
+    """Kind, times and outcome stay, at the point that the trailer stood at."""
+    alert, hit = post(scene, SHOTS), post(scene, PLATE)
+    before = Alert.objects.filter(pk=alert.pk).values().get()
+    assert before["uncertainty_m"] == 45
+    point = {"lat": scene.deployment.lat, "lon": scene.deployment.lon, "uncertainty_m": None}
+
+    def moved(**changes: Any) -> None:
+        Alert.objects.filter(pk=alert.pk).update(**changes)
+
+    refuses(lambda: moved(**point))
+    clock.shift(48 * 3600)
+    purge_due(actor=audit.system("purge"))
+    assert not AlertDetail.objects.exists()
+    assert Alert.objects.filter(pk=alert.pk).values().get() == before | point | {"version": 2}
+    assert Alert.objects.get(pk=hit.pk).version == 1, "it showed the trailer's point already"
+    for changes in ({"lat": 1.0}, {"uncertainty_m": 45.0}, {"seq": 99}):
+        refuses(lambda changes=changes: moved(**changes))
 
 
 def test_told_in_words_while_it_is_awaited_and_when_it_never_came(scene: Scene, clock: Any) -> None:
