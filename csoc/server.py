@@ -4,19 +4,27 @@ Twisted writes bodies of 100 kB and more, or of unknown length, to a temporary f
 runs. A refused clip or plate must never touch the disk (H7), so every body stays in memory and is
 cut off at its route's limit, whatever its headers say.
 
-A consent document has several megabytes, a clip one. All of a kind together, from the first byte until the
-application is done with them, are at most ``MAX_DOCUMENTS_BYTES`` and ``MAX_CLIPS_BYTES`` in a process;
-Django and daphne hold three copies of each for moments, so 220 MB and 80 MB in the worst case.
+A consent document has several megabytes, a clip or a catch-up one. What has come of all of a kind together,
+until the application is done with it, has a bound in a process (``Large.together``), and each a deadline.
+Django and daphne hold three copies of each for moments, so in the worst case documents take 220 MB, clips 80,
+catch-ups 88, and what no trailer signed 40.
+
+Clips and catch-ups are signed, and a signature covers headers alone: it is looked at before the body is read
+on. What nobody signed has a small room of its own, so no stranger takes the trailers' room. Whether the
+signature is fresh and the body is the signed one, the application asks as ever.
 
 Run: ``python -m csoc.server --port 8000 [--host 127.0.0.1] [--share | --fd N]``
 """
 
 import argparse
+import asyncio
 import gc
 import io
+import logging
 import os
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, NamedTuple
 
 import daphne.http_protocol
@@ -31,11 +39,18 @@ from twisted.internet import reactor
 
 from csoc.slow_readers import BoundedSocket
 
-#: The one route whose bodies may be long (a trailer's catch-up), and everybody else's limit: a hundred
-#: strangers may not fill the memory before any check runs.
-LONG_BODIES = b"/api/v1/alerts/bulk/"
-MAX_LONG_BODY_BYTES = 1_100_000
+log = logging.getLogger(__name__)
+
+#: Everybody's limit: a hundred strangers may not fill the memory before any check runs. A body of a large
+#: route that says it is no longer than this needs no room: a usual catch-up of a hundred alerts, a crop.
 MAX_BODY_BYTES = 131_072
+#: A trailer's catch-up after a lost link: the contract's 1 MB, and twenty of the longest at once.
+BULKS = re.compile(rb"/api/v1/alerts/bulk/")
+MAX_BULK_BODY_BYTES = 1_100_000
+MAX_BULKS_BYTES = 22_000_000
+#: A signature lives for 60 s and may be 30 s off: what comes later is refused anyhow. 1 MB at 90 kbit/s;
+#: whoever is slower has shorter ones, or is cut off and sends again, as after any lost link.
+BULK_WITHIN_S = 90
 #: People's one upload; the document itself may have 5 MB (deployments/looking.py).
 DOCUMENTS = re.compile(rb"/deployments/[A-Za-z0-9.-]{1,40}/consent/document/")
 MAX_DOCUMENT_BODY_BYTES = 5_500_000
@@ -48,6 +63,9 @@ MAX_CLIP_BODY_BYTES = 960_044
 MAX_CLIPS_BYTES = 20_000_000
 #: 1 MB at 130 kbit/s; a slower trailer's clip does not come.
 CLIP_WITHIN_S = 60
+#: What no trailer's key signed. It is still read to its end, for the answer that the contract's order of
+#: checks gives: a trailer whose clock is wrong learns the time so.
+MAX_STRANGERS_BYTES = 10_000_000
 MAX_SOCKET_MESSAGE_BYTES = 65_536
 TOO_LARGE = (
     b'{"type":"/problems/too-large","title":"too large","status":413,'
@@ -76,21 +94,46 @@ _PAGE_HEADERS = {
 
 
 class Large(NamedTuple):
-    """What a route of large bodies takes: bytes of one, bytes of all together, seconds for one."""
+    """What a route of large bodies takes: bytes of one, bytes of all together, seconds for one, and whether
+    trailers sign them."""
 
     kind: str
     each: int
     together: int
     within_s: int
+    signed: bool = True
 
 
 def _large(method: bytes, path: bytes) -> Large | None:
     """Return the limits of a route that takes large bodies, None for every other."""
     if method == b"POST" and DOCUMENTS.fullmatch(path):
-        return Large("document", MAX_DOCUMENT_BODY_BYTES, MAX_DOCUMENTS_BYTES, DOCUMENT_WITHIN_S)
+        return Large("document", MAX_DOCUMENT_BODY_BYTES, MAX_DOCUMENTS_BYTES, DOCUMENT_WITHIN_S, False)
     if method == b"PUT" and CLIPS.fullmatch(path):
         return Large("clip", MAX_CLIP_BODY_BYTES, MAX_CLIPS_BYTES, CLIP_WITHIN_S)
+    if method == b"POST" and BULKS.fullmatch(path):
+        return Large("bulk", MAX_BULK_BODY_BYTES, MAX_BULKS_BYTES, BULK_WITHIN_S)
     return None
+
+
+#: Looks at signatures. Whoever waits here holds no more than what came with the headers.
+_looking = ThreadPoolExecutor(2, thread_name_prefix="signature")
+
+
+def _is_signed(method: bytes, target: bytes, headers: dict[str, str]) -> bool:
+    """Whether a trailer's signature holds for these headers (lower case names)."""
+    from csoc.handler import give_back
+
+    try:
+        from trailers.doors import public_authority
+        from trailers.signatures import Message, holds
+
+        path, _mark, query = target.decode("latin-1").partition("?")
+        return holds(Message(method.decode("latin-1"), public_authority(), path, query, headers))
+    except Exception as error:  # no database, say: then it waits with the strangers, and is answered
+        log.warning("the signature of a large body could not be looked at: %s", type(error).__name__)
+        return False
+    finally:
+        give_back()
 
 
 class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
@@ -105,22 +148,50 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         self._body_bytes = 0
         self._refusal = 0
         self._reserved = 0
-        self._handed_over = False
+        self._room: tuple[str, int] | None = None
+        self._whole = self._handed_over = False
         self._deadline: Any = None
         # The channel knows the request line by now, the request itself learns it after the body.
-        path = self._path = bytes(getattr(self.channel, "_path", LONG_BODIES)).partition(b"?")[0]
-        self._large = _large(getattr(self.channel, "_command", b""), path)
-        self._limit = MAX_LONG_BODY_BYTES if path == LONG_BODIES else MAX_BODY_BYTES
-        if self._large is not None:
-            self._limit = self._large.each
+        method = bytes(getattr(self.channel, "_command", b""))
+        target = bytes(getattr(self.channel, "_path", b""))
+        path = self._path = target.partition(b"?")[0]
+        self._large = _large(method, path)
+        self._limit = self._large.each if self._large is not None else MAX_BODY_BYTES
         self._refuse_over(length or 0)
-        if self._large is not None and not self._refusal:
-            self._reserve(self._large, self._large.each if length is None else length)
+        if self._large is not None and not self._refusal and (length is None or length > MAX_BODY_BYTES):
+            self._expect(self._large, method, target)
+
+    def _expect(self, large: Large, method: bytes, target: bytes) -> None:
+        """A large body begins: it has a deadline, and a room once it is known whose it is."""
+        clock: Any = reactor
+        self._deadline = clock.callLater(large.within_s, self.channel.forceAbortClient)
+        if not large.signed:
+            self._room = (large.kind, large.together)
+            return
+        headers = {
+            name.decode("latin-1").lower(): b",".join(values).decode("latin-1")
+            for name, values in self.requestHeaders.getAllRawHeaders()
+        }
+        self.channel._networkProducer.pauseProducing()
+        looking = asyncio.get_running_loop().run_in_executor(_looking, _is_signed, method, target, headers)
+        looking.add_done_callback(self._known)
+
+    def _known(self, looked: "asyncio.Future[bool]") -> None:
+        """It is known whether a trailer signed: read on, in the room that this opens."""
+        channel, large = getattr(self, "channel", None), self._large
+        if channel is None or large is None:
+            return
+        if not self._whole and not self._refusal:
+            signed = not looked.cancelled() and looked.result()
+            self._room = (large.kind, large.together) if signed else ("stranger", MAX_STRANGERS_BYTES)
+            self._take(self._body_bytes)
+        channel._networkProducer.resumeProducing()
 
     def handleContentChunk(self, data: bytes) -> None:
         """Twisted's hook for each piece of body."""
         self._body_bytes += len(data)
         self._refuse_over(self._body_bytes)
+        self._take(len(data))
         if not self._refusal:
             self.content.write(data)
 
@@ -129,6 +200,7 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         bare 400; it leaves a body alone whose end it believes to be its beginning.
         """
         self.content.seek(0)
+        self._whole = True
         self._stop_deadline()
         super().requestReceived(command, path, version)
 
@@ -137,25 +209,30 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
             self._refuse(413)
 
     def _refuse(self, status: int) -> None:
+        """Keep nothing of it; its deadline stays, so that nobody is refused for ever."""
         self._refusal = status
         self.content = io.BytesIO()
-        self._free()
+        self._give_room_back()
 
-    def _reserve(self, large: Large, count: int) -> None:
-        taken = self.taken.get(large.kind, 0) + count
-        if taken > large.together:
+    def _take(self, count: int) -> None:
+        """Take room for what has come, and only for that: a length that is merely promised takes none."""
+        if self._room is None or self._refusal:
+            return
+        kind, together = self._room
+        if self.taken.get(kind, 0) + count > together:
             self._refuse(503)
             return
-        self.taken[large.kind] = taken
-        self._reserved = count
-        clock: Any = reactor
-        self._deadline = clock.callLater(large.within_s, self.channel.forceAbortClient)
+        self.taken[kind] = self.taken.get(kind, 0) + count
+        self._reserved += count
+
+    def _give_room_back(self) -> None:
+        if self._room is not None:
+            self.taken[self._room[0]] = self.taken.get(self._room[0], 0) - self._reserved
+        self._reserved = 0
 
     def _free(self, *_done: Any) -> None:
-        """Give the room of a large body back. Idempotent."""
-        if self._large is not None and self._reserved:
-            self.taken[self._large.kind] -= self._reserved
-        self._reserved = 0
+        """Give the room of a large body back, and forget its deadline. Idempotent."""
+        self._give_room_back()
         self._stop_deadline()
 
     def _stop_deadline(self) -> None:

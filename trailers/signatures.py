@@ -126,6 +126,17 @@ def check(message: Message, *, has_body: bool) -> Checked:
     return Checked(SignedBy(key.trailer, key), hashlib.sha256(nonce.encode()).digest())
 
 
+def holds(message: Message) -> bool:
+    """Whether `check` would let this request with a body through. Counts nothing: the request's door will."""
+    now = clock.now()
+    try:
+        key, _nonce = _held(message, WITH_BODY, now)
+        check_key(key, now)
+    except Refused:
+        return False
+    return True
+
+
 def _held(message: Message, required: tuple[str, ...], now: datetime) -> tuple[TrailerKey, str]:
     _check_lengths(message)
     parameters, holds = _read_profile(message, required) or _read_any(message, required)

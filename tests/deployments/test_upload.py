@@ -19,11 +19,12 @@ import pytest
 
 from bench.driving import until
 from csoc.launcher import free_ports
-from csoc.server import MAX_DOCUMENT_BODY_BYTES, MAX_DOCUMENTS_BYTES
+from csoc.server import MAX_BULK_BODY_BYTES, MAX_DOCUMENT_BODY_BYTES, MAX_DOCUMENTS_BYTES
 from tests.deployments import papers
 from tests.running import ROOT
 
 PATH = "/deployments/DEP-2026-0042/consent/document/"
+BULK = "/api/v1/alerts/bulk/"
 WITHIN_S = 6
 #: More than Django's own limit for memory, less than ours.
 GREAT = papers.picture("PNG", (1100, 1100))
@@ -68,11 +69,11 @@ class Web:
             self.url + path, data={"typed": "kept"}, files=files, timeout=60, trust_env=False, **more
         )
 
-    def begin(self, length: int) -> socket.socket:
-        """Begin a body and stop after its first byte."""
+    def begin(self, length: int, path: str = PATH, sent: int = 1) -> socket.socket:
+        """Begin a body and stop after its first byte, or after so many."""
         line = socket.create_connection(("127.0.0.1", self.port), 10)
-        head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nContent-Length: {length}\r\n\r\n"
-        line.sendall(head.encode() + b"x")
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nContent-Length: {length}\r\n\r\n"
+        line.sendall(head.encode() + bytes(sent))
         return line
 
     def end(self) -> None:
@@ -153,27 +154,36 @@ def test_every_other_address_stays_at_its_limit(web: Web, method: str, path: str
 
 def test_all_together_have_a_bound_and_a_place_is_given_back(web: Web) -> None:
     places = MAX_DOCUMENTS_BYTES // MAX_DOCUMENT_BODY_BYTES
-    begun = [web.begin(MAX_DOCUMENT_BODY_BYTES) for _place in range(places)]
+    whole = MAX_DOCUMENT_BODY_BYTES
+    promised = [web.begin(whole) for _place in range(3 * places)]
     try:
-        until(lambda: web.post(papers.pdf()).status_code == 503, 10, "a full house")
-        told = web.post(papers.pdf())
+        assert web.post(GREAT).status_code == 200, "what is merely promised takes no room"
+    finally:
+        for line in promised:
+            line.close()
+    begun = [web.begin(whole, sent=whole - 1) for _place in range(places)]
+    try:
+        until(lambda: web.post(GREAT).status_code == 503, 10, "a full house")
+        told = web.post(GREAT)
         assert told.json()["type"] == "/problems/unavailable"
-        told = web.post(papers.pdf(), headers={"Accept": "text/html"})
+        told = web.post(GREAT, headers={"Accept": "text/html"})
         assert told.status_code == 503 and "Try again" in told.text
+        assert web.post(papers.pdf()).status_code == 200, "what is within everybody's limit needs no room"
         begun.pop().close()
-        until(lambda: web.post(papers.pdf()).status_code == 200, 10, "a free place")
+        until(lambda: web.post(GREAT).status_code == 200, 10, "a free place")
         for _again in range(3):
-            assert web.post(papers.pdf()).status_code == 200
+            assert web.post(GREAT).status_code == 200
     finally:
         for line in begun:
             line.close()
-    until(lambda: web.post(papers.pdf()).status_code == 200, 10, "a free place")
-    assert [web.post(papers.pdf()).status_code for _again in range(2 * places)] == [200] * 2 * places
+    until(lambda: web.post(GREAT).status_code == 200, 10, "a free place")
+    assert [web.post(GREAT).status_code for _again in range(2 * places)] == [200] * 2 * places
 
 
-def test_whoever_sends_too_slowly_is_cut_off(web: Web) -> None:
+@pytest.mark.parametrize(("path", "length"), [(PATH, MAX_DOCUMENT_BODY_BYTES), (BULK, MAX_BULK_BODY_BYTES)])
+def test_whoever_sends_too_slowly_is_cut_off(web: Web, path: str, length: int) -> None:
     began = time.monotonic()
-    with contextlib.closing(web.begin(MAX_DOCUMENT_BODY_BYTES)) as line:
+    with contextlib.closing(web.begin(length, path)) as line:
         line.settimeout(WITHIN_S + 10)
         for _second in range(WITHIN_S + 8):
             try:

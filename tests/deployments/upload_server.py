@@ -10,5 +10,5 @@ import os
 from csoc import server
 
 if __name__ == "__main__":
-    server.DOCUMENT_WITHIN_S = int(os.environ["CSOC_TEST_WITHIN_S"])
+    server.DOCUMENT_WITHIN_S = server.BULK_WITHIN_S = int(os.environ["CSOC_TEST_WITHIN_S"])
     server.main()
