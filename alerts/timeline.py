@@ -65,6 +65,11 @@ def _words(event: AlertEvent) -> str:
             return _("downloaded the hand-off")
         case "alert.hand_off_end" if event.code == "delivered":
             return _("%s took the hand-off") % name_of("cad")
+        case "alert.hand_off_end" if event.code == "broken":
+            return _(
+                "%s did NOT get the hand-off: the sealed document does not open, it was changed or its key "
+                "is another one. Hand over by radio."
+            ) % name_of("cad")
         case "alert.hand_off_end":
             return _("%s did NOT take the hand-off. Hand over by radio.") % name_of("cad")
         case "alert.close":

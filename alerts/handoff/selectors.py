@@ -1,5 +1,6 @@
 """Reading hand-offs: how far each is, what would be sent, what was."""
 
+import logging
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,9 @@ from alerts.handoff.wording import rows_of
 from alerts.models import Alert
 from csoc.lib import clock
 from csoc.lib.errors import Refused, nothing_here
+from csoc.lib.sealing import SealBroken
+
+log = logging.getLogger(__name__)
 
 
 def receipt_wire(row: HandOff) -> dict[str, Any]:
@@ -61,7 +65,10 @@ def preview(user: User, alert: Alert) -> dict[str, Any]:
 
 
 def document(user: User, alert_id: UUID, receipt: UUID, form: str) -> bytes:
-    """Return one document as it was handed off. Errors: Refused ``not-found``, ``detail-expired`` (410)."""
+    """Return one document as it was handed off.
+
+    Errors: Refused ``not-found``, ``detail-expired`` (410), ``detail-broken`` (500).
+    """
     alert = selectors.visible_alert(user, alert_id)
     row = HandOff.objects.filter(pk=receipt, alert=alert, target=HandOff.Target.FILE).first()
     if row is None:
@@ -72,6 +79,10 @@ def document(user: User, alert_id: UUID, receipt: UUID, form: str) -> bytes:
         raise Refused(
             "detail-expired", _("What was handed off was erased 48 hours after capture."), 410
         ) from None
+    except SealBroken:
+        log.error("the sealed document of hand-off %s does not open: changed, or under another key", row.pk)
+        sentence = _("What was handed off does not open: it was changed, or its key is another one.")
+        raise Refused("detail-broken", sentence, 500) from None
 
 
 def cad_status(user: User) -> dict[str, Any]:

@@ -36,6 +36,8 @@ BACK_OFF_S, MOST_BACK_OFF_S = 2.0, 30.0
 MOST_TRIES = 40
 #: A round takes no longer than this and one try.
 ROUND_S = 4.0
+#: The document was changed, or its key is not the one that sealed it: a fault to look into, and no expiry.
+BROKEN = "broken"
 #: Codes that tell of the line and not of the document: whatever else waits would meet the same.
 OF_THE_LINE = ("no-connection", "no-answer", "bad-certificate", "tls", "token")
 
@@ -75,9 +77,14 @@ def _try(row: HandOff) -> str:
         body = sealing.unseal(row, targets.form_for_cad())
         size = len(body)
         _post(row, body)
-    except (vault.Gone, SealBroken):
+    except vault.Gone:
         _settle(row, "expired")
         return "expired"
+    except SealBroken:
+        # Its hour is not over: somebody changed the row, or the key on this machine is another one.
+        log.error("the sealed document of hand-off %s does not open: changed, or under another key", row.pk)
+        _settle(row, BROKEN)
+        return BROKEN
     except NotTaken as not_taken:
         log.warning("the CAD did not take a hand-off (try %d): %s", row.attempts, not_taken.code)
         _not_taken(row, not_taken)
@@ -137,8 +144,15 @@ def _settle(row: HandOff, fault: str, size: int | None = None) -> None:
         outcome = audit.Outcome("failed" if fault else "allowed", fault or None, locked.attempts, size)
         reason = audit.Reason(locked.target)
         audit.record("alert.hand_off_end", ref(locked.alert), reason=reason, outcome=outcome)
-        event(locked.alert, "alert.hand_off_end", now, code="failed" if fault else "delivered")
+        event(locked.alert, "alert.hand_off_end", now, code=_told(fault))
         push_hand_off(locked)
+
+
+def _told(fault: str) -> str:
+    """The timeline's code of how it ended."""
+    if not fault:
+        return "delivered"
+    return BROKEN if fault == BROKEN else "failed"
 
 
 def end_expired(epoch: datetime) -> int:

@@ -205,6 +205,7 @@ export const M = {
     if (http) return http[1] === "refused" ? `it refused (${http[2]})` : `it is in trouble (${http[2]})`;
     return ({
       "no-connection": "no connection", "no-answer": "no answer", "bad-answer": "no sensible answer", redirected: "it sent us elsewhere", expired: "too late, the detail is erased",
+      broken: "the sealed document does not open, it was changed or its key is another one",
       "bad-certificate": "its certificate is not valid", tls: "no secure connection", token: "our token cannot be read", "no-receiver": "no CAD is set up",
     } as Record<string, string>)[code.replace(/^gave-up\./, "")] ?? code;
   },

@@ -13,7 +13,9 @@ import vault
 from alerts.handoff import posting, sealing, selectors, sending
 from alerts.handoff.posting import NotTaken
 from alerts.models import Alert, HandOff
+from alerts.timeline import timeline
 from csoc.lib import clock as now
+from csoc.lib.errors import Refused
 from tests.alerts.handoff.handing import hand_off, point_at
 from tests.alerts.handoff.receivers import Cad, Script, cad, hangs, status
 from tests.scene import Scene
@@ -199,6 +201,39 @@ def test_with_its_hour_the_document_goes_and_what_waited_is_ended(
     assert selectors.oldest_document() is None
     with pytest.raises(vault.Gone):
         sealing.unseal(row(handed), "cap.xml")
+
+
+def test_a_document_that_does_not_open_is_broken_and_not_expired(
+    handed: HandOff, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sealing, "_aad", lambda _row: b"another")
+    recorded: list[audit.Outcome] = []
+    real = audit.record
+
+    def noted(*given: Any, **more: Any) -> None:
+        recorded.append(more["outcome"])
+        real(*given, **more)
+
+    monkeypatch.setattr(audit, "record", noted)
+    with facing(settings, status(201)) as one:
+        assert work(2) == 0
+        assert one.asked == []
+    assert (row(handed).state, row(handed).fault) == ("failed", "broken")
+    told = timeline(handed.alert)[-1]
+    assert told["code"] == "broken" and "does not open" in told["text"] and "radio" in told["text"]
+    assert [(outcome.result, outcome.code) for outcome in recorded] == [("failed", "broken")]
+    assert [line.levelname for line in caplog.records if "does not open" in line.message] == ["ERROR"]
+
+
+def test_a_file_that_does_not_open_is_said_to_be_broken(
+    scene: Scene, held: Alert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filed = hand_off(scene.users["dispatcher"], held, "file")
+    monkeypatch.setattr(sealing, "_aad", lambda _row: b"another")
+    with pytest.raises(Refused) as refused:
+        selectors.document(scene.users["dispatcher"], held.pk, filed.pk, "cap.xml")
+    assert (refused.value.code, refused.value.status) == ("detail-broken", 500)
+    assert row(filed).state == "queued", "nobody has it"
 
 
 def test_the_purge_ends_what_still_waits(scene: Scene, handed: HandOff) -> None:
