@@ -6,6 +6,8 @@ that the signature covers.
 
 import hashlib
 import json
+import threading
+import weakref
 import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -108,6 +110,30 @@ def cut_for(trailer: Trailer, list_id: str, now: datetime) -> Cut:
     return Cut(hotlist, version, categories, hashlib.sha256(raw).hexdigest(), consolekey.sign(raw))
 
 
+class Download:
+    """A trailer's one place for a download, until ``end``; an answer that is dropped unread leaves it too."""
+
+    #: By trailer, in this process: a trailer that asks another one may have one there as well.
+    _under_way: "weakref.WeakValueDictionary[int, Download]" = weakref.WeakValueDictionary()
+    _lock = threading.Lock()
+
+    def __init__(self, trailer: Trailer) -> None:
+        """Take the place. Errors: Refused ``slow-down`` (429) while the trailer's last one is under way.
+
+        A reader that went without a word is noticed within a minute (csoc/slow_readers.py).
+        """
+        self._trailer = trailer.pk
+        with self._lock:
+            if self._under_way.setdefault(trailer.pk, self) is not self:
+                raise Refused("slow-down", _("One download of a list at a time. Try again in a moment."), 429)
+
+    def end(self) -> None:
+        """Give the place back. Idempotent."""
+        with self._lock:
+            if self._under_way.get(self._trailer) is self:
+                del self._under_way[self._trailer]
+
+
 def hand_out(trailer: Trailer, cut: Cut, since: int | None, now: datetime) -> Handed:
     """Return the difference from ``since``, or the whole list where there is none to be had.
 
@@ -173,16 +199,21 @@ def _difference(cut: Cut, since: int) -> tuple[list[str], list[str]] | None:
     return (adds, dels) if len(adds) + len(dels) <= MAX_DELTA else None
 
 
-async def body(handed: Handed, *, packed: bool) -> AsyncIterator[bytes]:
-    """Yield the answer piece by piece; no thread is held between two pages.
+async def body(handed: Handed, download: Download | None = None, *, packed: bool) -> AsyncIterator[bytes]:
+    """Yield the answer piece by piece, and end its ``download``; no thread is held between two pages.
 
-    A version that is published meanwhile makes the digest differ, and the trailer asks again.
+    The server asks for the next piece when the reader has taken what was made (csoc/slow_readers.py). A
+    version that is published meanwhile makes the digest differ, and the trailer asks again.
     """
     squeeze = zlib.compressobj(3, wbits=31) if packed else None
-    async for piece in _pieces(handed):
-        yield squeeze.compress(piece) if squeeze else piece
-    if squeeze:
-        yield squeeze.flush()
+    try:
+        async for piece in _pieces(handed):
+            yield squeeze.compress(piece) if squeeze else piece
+        if squeeze:
+            yield squeeze.flush()
+    finally:
+        if download is not None:
+            download.end()
 
 
 async def _pieces(handed: Handed) -> AsyncIterator[bytes]:

@@ -30,7 +30,7 @@ class ListDownload(DeviceView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponseBase:
-        """Hand out the list of the trailer's deployment. Errors: Refused 403, 404, 422."""
+        """Hand out the list of the trailer's deployment. Errors: Refused 403, 404, 422, 429."""
         trailer, now = signed_by(request).trailer, clock.now()
         since = _since(request.GET.get("since"))
         cut = handing_out.cut_for(trailer, request.GET.get("list", ""), now)
@@ -38,9 +38,14 @@ class ListDownload(DeviceView):
         # A proxy that packs what it passes on makes the tag a weak one.
         if cut.etag in (tag.strip().removeprefix("W/") for tag in known):
             return _labelled(HttpResponseNotModified(), cut)
-        handed = handing_out.hand_out(trailer, cut, since, now)
+        download = handing_out.Download(trailer)
+        try:
+            handed = handing_out.hand_out(trailer, cut, since, now)
+        except BaseException:
+            download.end()
+            raise
         packed = "gzip" in request.META.get("HTTP_ACCEPT_ENCODING", "")
-        answer = StreamingHttpResponse(handing_out.body(handed, packed=packed))
+        answer = StreamingHttpResponse(handing_out.body(handed, download, packed=packed))
         answer["Content-Type"] = "application/jsonl"
         if packed:
             answer["Content-Encoding"] = "gzip"

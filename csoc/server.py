@@ -30,14 +30,13 @@ from typing import Any, ClassVar, NamedTuple
 import daphne.http_protocol
 import daphne.ws_protocol
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.server import Server
 from django.conf import settings
 from django.http.cookie import parse_cookie
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy
 from twisted.internet import reactor
 
-from csoc.slow_readers import BoundedSocket
+from csoc.slow_readers import BoundedSocket, PacedServer
 
 log = logging.getLogger(__name__)
 
@@ -339,7 +338,7 @@ def main() -> None:
         else build_endpoint_description_strings(file_descriptor=fd)
     )
     _settle_garbage()
-    Server(
+    PacedServer(
         application,
         endpoints=endpoints,
         ping_interval=5,

@@ -295,6 +295,13 @@ class Place:
         return alert
 
 
+def resident(place: Place) -> int:
+    """Bytes of memory of the web process."""
+    lines = Path(f"/proc/{place.process.pid}/status").read_text().splitlines()
+    [line] = [line for line in lines if line.startswith("VmRSS")]
+    return int(line.split()[1]) * 1024
+
+
 def code(answer: httpx.Response) -> str:
     """The problem code, after checking that this is a problem document with everything it must have."""
     assert answer.headers["content-type"] == "application/problem+json", (answer.status_code, answer.text)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ import pytest
 
 from agent.hotlist import PlateList
 from agent.signing import unb64url
+from bench.driving import until
 from tests.alerts.lists import file_of, manifest_of, pieces, row, rows
-from tests.contract.place import Device, Place, verdict
+from tests.contract.place import Device, Place, resident, verdict
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,37 @@ def test_what_was_published_over_two_days_ago_comes_whole(place: Place, clock: A
     assert lines_of(fetch(place.device, f"?since={first}"))[0]["from"] == first
     clock.shift(46.1 * 3600)
     assert lines_of(fetch(place.device, f"?since={first}"))[0]["from"] is None
+
+
+def test_a_slow_reader_waits_outside_the_memory_and_a_trailer_has_one_download(place: Place) -> None:
+    """Over 23 MB for a reader that reads nothing: it makes a page, and what the kernel takes."""
+    assert fetch(place.device).status_code == 200
+    hotlist, version = place.sql("SELECT id, version FROM alerts_hotlist WHERE list_id = 'mto-on'")[0]
+    place.sql(
+        "INSERT INTO alerts_hotlistentry (hotlist_id, entry_id, plate, jurisdiction, category, reference, "
+        "action, valid_to, added_in, touched_in) SELECT %s, 'zz-' || n, 'ZZ' || n, 'CA-ON', "
+        "'stolen_vehicle', 'R', '', now() + interval '1 day', %s, %s "
+        "FROM generate_series(100000, 299999) AS n",
+        [hotlist, version, version],
+    )
+    try:
+        before = resident(place)
+        told = place.device.headers(LIST, None, method="GET") | {"Host": place.authority}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+        with contextlib.closing(socket.socket()) as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+            line.connect(("127.0.0.1", place.port))
+            line.sendall(f"GET {LIST} HTTP/1.1\r\n{lines}\r\n".encode())
+            assert line.recv(100).startswith(b"HTTP/1.1 200")
+            answers = [fetch(place.device) for _again in range(60)]
+            assert {verdict(answer) for answer in answers} == {(429, "slow-down")}
+            assert answers[0].headers["retry-after"]
+            assert resident(place) - before < 12_000_000
+        until(lambda: fetch(place.device).status_code == 200, 10, "the place, when the reader is gone")
+        whole = fetch(place.device)
+        assert len(whole.content) > 23_000_000, "and after a download that came to its end"
+    finally:
+        place.sql("DELETE FROM alerts_hotlistentry WHERE entry_id LIKE 'zz-%%'")
 
 
 def test_who_gets_no_list(place: Place) -> None:

@@ -8,7 +8,6 @@ import io
 import json
 import socket
 import threading
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +18,7 @@ from agent import plates, sounds
 from agent.media import Media, clip, crop
 from bench.driving import until
 from tests.alerts import crafted
-from tests.contract.place import ALERTS, Device, Place, code, verdict
+from tests.contract.place import ALERTS, Device, Place, code, resident, verdict
 
 MARKER = b"MARKER-OF-A-CLIP-9Z"
 TYPES = {"clip": "audio/wav", "crop": "image/jpeg"}
@@ -403,13 +402,6 @@ def test_another_agencys_is_not_there(place: Place) -> None:
 
 
 # --- bounded --------------------------------------------------------------------------------------------
-
-
-def resident(place: Place) -> int:
-    """Bytes of memory of the web process."""
-    lines = Path(f"/proc/{place.process.pid}/status").read_text().splitlines()
-    [line] = [line for line in lines if line.startswith("VmRSS")]
-    return int(line.split()[1]) * 1024
 
 
 def test_many_clips_at_once_stay_in_bounds_and_alerts_come_in_between(place: Place) -> None:
