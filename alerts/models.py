@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import Agency, Person, Unit
+from alerts.counting import MOST_HOLES
 from alerts.handoff.models import HandOff
 from alerts.list_models import (
     CATEGORIES,
@@ -260,7 +261,10 @@ class NumberCount(models.Model):
 
 
 class NumberGap(models.Model):
-    """Reports that are missing: numbers ``first`` to ``last``; ``alert``, the one after them, shows it."""
+    """Reports that are missing: numbers ``first`` to ``last``; ``alert``, the one after them, shows it.
+
+    ``many``: more gaps than are followed one by one lie between the two (``alerts.counting``).
+    """
 
     class End(models.TextChoices):
         #: They came after all.
@@ -269,10 +273,13 @@ class NumberGap(models.Model):
         RESTARTED = "restarted"
         #: After 48 h they would be refused.
         LAPSED = "lapsed"
+        #: It is part of one that stands for many, and told with that.
+        MERGED = "merged"
 
     trailer = models.ForeignKey(Trailer, on_delete=models.CASCADE, related_name="+")
     first = models.PositiveBigIntegerField()
     last = models.PositiveBigIntegerField()
+    many = models.BooleanField(default=False)
     since = models.DateTimeField()
     told_at = models.DateTimeField(null=True)
     alert = models.ForeignKey(Alert, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -293,5 +300,5 @@ class NumberGap(models.Model):
 
     @property
     def count(self) -> int:
-        """How many reports that are."""
-        return self.last - self.first + 1
+        """How many reports that are; of many gaps at least so many."""
+        return MOST_HOLES if self.many else self.last - self.first + 1

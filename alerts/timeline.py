@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.selectors import person_wire
+from alerts.counting import MOST_HOLES
 from alerts.handoff.targets import name_of
 from alerts.media.refusing import REASONS
 from alerts.models import Alert, AlertEvent
@@ -36,6 +37,8 @@ def _words(event: AlertEvent) -> str:
     match event.verb:
         case "alert.receive":
             return _("Received, signature valid")
+        case "alert.gap" if event.code == "many-gaps":
+            return _("Reports missing: in more than %(n)d places before this one") % {"n": MOST_HOLES}
         case "alert.gap":
             n = int(event.code or 0)
             return ngettext(

@@ -24,7 +24,12 @@ from trailers.selectors import trailer_ref
 
 #: A report may be a little late: a weak link, a second try.
 MISSING_AFTER = timedelta(minutes=2)
+#: Each gap that is told is an entry and a line of an alert: so many a run and trailer, the rest in the next.
+#: The purge and the ends of deployments wait for the same worker.
+MOST_TOLD = 20
 FLAG = "gap"
+#: In the log and the timeline: missing in more places than are followed one by one.
+MANY = "many-gaps"
 #: Any number that no other advisory lock of ours uses.
 _LOCK = 0x6E756D62
 _TAKE = "DELETE FROM alerts_seennumber WHERE trailer_id = %s RETURNING seq, at, occurred_at"
@@ -47,14 +52,16 @@ def _watch(trailer: Trailer, now: datetime) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         cursor.execute(_TAKE, [trailer.pk])
         came = sorted((Seen(*row) for row in cursor.fetchall()), key=lambda seen: (seen.at, seen.seq))
-    gaps = list(NumberGap.objects.filter(trailer=trailer, ended_at=None))
+    gaps = list(NumberGap.objects.filter(trailer=trailer, ended_at=None).order_by("first"))
     before = _missing(gaps)
     _count_in(trailer, came, gaps, now)
-    _lapse(trailer, now)
-    for gap in NumberGap.objects.filter(
+    due = NumberGap.objects.filter(
         trailer=trailer, ended_at=None, told_at=None, since__lte=now - MISSING_AFTER
-    ):
+    )
+    for gap in due.order_by("since", "first")[:MOST_TOLD]:
         _tell(trailer, gap, now)
+    # After that, and only what was told: a run that was long in coming forgets nothing unsaid.
+    _lapse(trailer, now)
     after = _missing(NumberGap.objects.filter(trailer=trailer, ended_at=None))
     if after != before:
         note_missing(trailer=trailer, n=after, actor=audit.current_actor())
@@ -70,43 +77,64 @@ def _count_in(trailer: Trailer, came: list[Seen], gaps: list[NumberGap], now: da
         return
     kept = NumberCount.objects.filter(trailer=trailer).first()
     count = Count(kept.top, kept.top_occurred_at, kept.odd) if kept else Count()
-    count.holes = [Hole(gap.first, gap.last, gap.since, gap.pk) for gap in gaps]
-    restarted: set[int | None] = set()
+    count.holes = [Hole(gap.first, gap.last, gap.since, gap.pk, gap.many) for gap in gaps]
+    forgotten: list[Hole] = []
     for seen in came:
-        open_before = {hole.key for hole in count.holes}
+        before = count.holes
         if count.take(seen):
-            restarted |= open_before
+            forgotten += before
     assert count.top is not None
     NumberCount.objects.update_or_create(
         trailer=trailer,
         defaults={"top": count.top, "top_occurred_at": count.top_occurred_at, "odd": count.odd},
     )
-    _keep(trailer, count.holes, gaps, restarted, now)
+    _keep(trailer, count.holes, gaps, forgotten, now)
 
 
 def _keep(
-    trailer: Trailer, holes: list[Hole], gaps: list[NumberGap], restarted: set[int | None], now: datetime
+    trailer: Trailer, holes: list[Hole], gaps: list[NumberGap], forgotten: list[Hole], now: datetime
 ) -> None:
     """Make the rows say what the holes are: parts of one row share its alert and when it was told."""
+    parts: dict[int | None, list[Hole]] = {}
+    for hole in holes:
+        parts.setdefault(hole.key, []).append(hole)
+    fresh = [
+        NumberGap(trailer=trailer, first=hole.first, last=hole.last, since=hole.since, many=hole.many)
+        for hole in parts.pop(None, [])
+    ]
     for gap in gaps:
-        parts = [hole for hole in holes if hole.key == gap.pk]
-        if not parts:
-            _end(gap, NumberGap.End.RESTARTED if gap.pk in restarted else NumberGap.End.FILLED, now)
+        if gap.pk not in parts:
+            _end(gap, _why(gap, holes, forgotten), now)
             continue
-        gap.first, gap.last = parts[0].first, parts[0].last
-        gap.save(update_fields=["first", "last"])
-        for part in parts[1:]:
-            NumberGap.objects.create(
+        kept, *others = parts[gap.pk]
+        if (gap.first, gap.last) != (kept.first, kept.last):
+            gap.first, gap.last = kept.first, kept.last
+            gap.save(update_fields=["first", "last"])
+        fresh += [
+            NumberGap(
                 trailer=trailer, first=part.first, last=part.last, since=gap.since, told_at=gap.told_at,
                 alert=gap.alert,
-            )  # fmt: skip
-    for hole in holes:
-        if hole.key is None:
-            NumberGap.objects.create(trailer=trailer, first=hole.first, last=hole.last, since=hole.since)
+            )
+            for part in others
+        ]  # fmt: skip
+    NumberGap.objects.bulk_create(fresh)
+
+
+def _why(gap: NumberGap, holes: list[Hole], forgotten: list[Hole]) -> str:
+    """Why nothing is left of a gap; ``forgotten``: the holes that stood when the counter began again."""
+    if any(hole.key == gap.pk or _holds(hole, gap) for hole in forgotten):
+        return NumberGap.End.RESTARTED
+    return NumberGap.End.MERGED if any(_holds(hole, gap) for hole in holes) else NumberGap.End.FILLED
+
+
+def _holds(hole: Hole, gap: NumberGap) -> bool:
+    """Whether a gap became part of a hole that stands for many."""
+    return hole.many and hole.first <= gap.first and gap.last <= hole.last
 
 
 def _lapse(trailer: Trailer, now: datetime) -> None:
-    for gap in NumberGap.objects.filter(trailer=trailer, ended_at=None, since__lte=now - TOO_OLD_AFTER):
+    told = NumberGap.objects.filter(trailer=trailer, ended_at=None).exclude(told_at=None)
+    for gap in told.filter(since__lte=now - TOO_OLD_AFTER):
         _end(gap, NumberGap.End.LAPSED, now)
 
 
@@ -116,18 +144,23 @@ def _tell(trailer: Trailer, gap: NumberGap, now: datetime) -> None:
     after = Alert.objects.filter(trailer=trailer, seq__gt=gap.last, received_at__gte=gap.since)
     gap.alert_id = after.order_by("seq").values_list("pk", flat=True).first()
     gap.save(update_fields=["told_at", "alert"])
-    audit.record("alert.gap", trailer_ref(trailer), outcome=audit.Outcome("allowed", n=gap.count))
+    code = MANY if gap.many else None
+    audit.record("alert.gap", trailer_ref(trailer), outcome=audit.Outcome("allowed", code=code, n=gap.count))
     if gap.alert_id is not None:
         alert = locked(gap.alert_id)
         if FLAG not in alert.flags:
             alert.flags = [*alert.flags, FLAG]
-        _changed(alert, "alert.gap", str(gap.count), now)
+        _changed(alert, "alert.gap", code or str(gap.count), now)
 
 
 def _end(gap: NumberGap, end: str, now: datetime) -> None:
+    """What was never told leaves nothing; what became part of many is told with that, and not as an end."""
+    if gap.told_at is None:
+        gap.delete()
+        return
     gap.ended_at, gap.end = now, end
     gap.save(update_fields=["ended_at", "end"])
-    if gap.told_at is None:
+    if end == NumberGap.End.MERGED:
         return
     trailer = gap.trailer
     outcome = audit.Outcome("allowed", code=end, n=gap.count)

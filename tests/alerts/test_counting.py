@@ -1,5 +1,6 @@
 """A trailer's count: holes, late fills, restarts. Pure."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.counting import Count, Seen
+from alerts.counting import MOST_HOLES, Count, Seen
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -57,6 +58,27 @@ def test_a_counter_that_begins_again_is_no_gap_and_forgets_the_old_ones() -> Non
     assert holes(counted(10, (3, -9), (4, -8), 11)) == []
     # Refused ones say nothing of when: they begin nothing.
     assert counted(100, (1, None), (2, None)).top == 100
+
+
+def test_more_holes_than_are_followed_become_one_that_reaches_over_all() -> None:
+    every_second = range(2, 2 * MOST_HOLES + 4, 2)
+    count = counted(0, *(n for n in every_second))
+    [hole] = count.holes
+    assert (hole.first, hole.last, hole.many, hole.since) == (1, 2 * MOST_HOLES + 1, True, at(1))
+    # A late one fills nothing that is known, and the next missing ones are part of it.
+    assert not count.take(Seen(7, at(1000), at(0)))
+    count.take(Seen(10_000, at(1001), at(1001)))
+    assert holes(count) == [(1, 9_999)]
+    # A counter that begins again is still seen.
+    assert [count.take(Seen(n, at(1100 + n), at(1100 + n))) for n in (1, 2)] == [False, True]
+    assert (holes(count), count.top) == ([], 2)
+
+
+def test_numbers_at_random_cost_no_more_than_others() -> None:
+    count, draw = Count(), random.Random(1)
+    for second in range(50_000):
+        count.take(Seen(draw.randrange(2**53), at(second)))
+        assert len(count.holes) <= MOST_HOLES
 
 
 @given(st.permutations(range(40)), st.sets(st.integers(1, 39), max_size=10))

@@ -1,14 +1,20 @@
 """Reports that are missing: told after two minutes on the board and in the timeline, and taken back."""
 
+import random
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 import audit
 from alerts import refusals, schemas
+from alerts.counting import MOST_HOLES
 from alerts.models import Alert, NumberGap, SeenNumber
 from alerts.services import receive_alerts, watch_numbers
+from alerts.services.numbers import MOST_TOLD
 from alerts.timeline import timeline
 from audit.context import counting_entries
 from tests.scene import Scene, standing
@@ -109,3 +115,73 @@ def test_a_counter_that_begins_again_is_no_gap(scene: Scene, clock: Any) -> None
     clock.shift(300)
     watch()
     assert faults(scene) == []
+
+
+def flood(scene: Scene, numbers: list[int]) -> None:
+    refusals.count_refusals(actor=scene.trailer, code="schema", numbers=numbers)
+
+
+def test_one_trailer_cannot_keep_the_worker_busy(scene: Scene, clock: Any) -> None:
+    """Numbers at random: one row, one entry, whatever comes; and it is told, not passed over."""
+    post(scene, 1, 2)
+    draw = random.Random(1)
+    for minute in range(1, 6):
+        clock.shift(60 * minute)
+        flood(scene, [draw.randrange(3, 10**9) for _time in range(3000)])
+        assert len(watch()) <= MOST_TOLD
+        assert NumberGap.objects.count() <= MOST_HOLES
+    [row] = NumberGap.objects.all()
+    assert row.many and row.told_at is not None and faults(scene) == ["reports missing"]
+    [after] = post(scene, 10**9 + 5)
+    clock.shift(48 * 3600 + 120)
+    assert watch() == ["alert.gap_end"]
+    assert (ends(scene), faults(scene), told(after)[0]) == (["lapsed"], [], [])
+
+
+def test_many_gaps_are_one_fact_and_those_that_were_told_are_part_of_it(scene: Scene, clock: Any) -> None:
+    _one, after = post(scene, 1, 3)
+    clock.shift(130)
+    assert watch() == ["alert.gap"]
+    flood(scene, [5 + 2 * n for n in range(MOST_HOLES)])
+    [last] = post(scene, 1000)
+    assert watch() == ["alert.gap"], "one entry for all of them"
+    assert ends(scene) == ["merged", ""]
+    assert told(after) == (["gap"], ["Reports missing: 1 before this one"])
+    assert told(last)[0] == ["gap"]
+    assert told(last)[1] == [f"Reports missing: in more than {MOST_HOLES} places before this one"]
+    assert watch() == []
+
+
+def test_many_gaps_and_a_new_count_within_one_run_are_not_taken_for_filled(scene: Scene, clock: Any) -> None:
+    _one, after = post(scene, 1, 3)
+    clock.shift(130)
+    watch()
+    flood(scene, [5 + 2 * n for n in range(MOST_HOLES)])
+    post(scene, 1000)
+    post(scene, 2000)
+    post(scene, 10)
+    post(scene, 11)
+    watch()
+    assert ends(scene) == ["restarted"] and told(after)[0] == ["gap"]
+
+
+def test_of_many_that_are_due_some_are_told_in_each_run_and_only_what_changed_is_written(
+    scene: Scene, clock: Any
+) -> None:
+    post(scene, 1)
+    flood(scene, [3 + 2 * n for n in range(MOST_TOLD + 5)])
+    watch()
+    clock.shift(130)
+    assert [len(watch()) for _run in range(3)] == [MOST_TOLD, 5, 0]
+    flood(scene, [4])
+    with CaptureQueriesContext(connection) as asked:
+        assert watch() == ["alert.gap_end"]
+    written = [query["sql"] for query in asked if re.match("(INSERT|UPDATE)[^(]*numbergap", query["sql"])]
+    assert len(written) == 1
+
+
+def test_a_run_that_was_long_in_coming_tells_before_it_forgets(scene: Scene, clock: Any) -> None:
+    post(scene, 1, 3)
+    watch()
+    clock.shift(49 * 3600)
+    assert watch() == ["alert.gap", "alert.gap_end"]
