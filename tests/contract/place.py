@@ -271,7 +271,7 @@ class Place:
         """How often a code was counted; a finished minute is moved into its hour."""
         tables = ("alerts_refusalcount", "trailers_refusalhour")
         parts = " UNION ALL ".join(f"SELECT n FROM {table} WHERE code = %(code)s" for table in tables)
-        return int(self.sql(f"SELECT coalesce(sum(n), 0) FROM ({parts}) AS both", {"code": code})[0][0])
+        return int(self.sql(f"SELECT coalesce(sum(n), 0) FROM ({parts}) AS counted", {"code": code})[0][0])
 
     def gunshot(self, **changes: Any) -> dict[str, Any]:
         """A valid gunshot body of the trailer."""
