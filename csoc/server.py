@@ -34,7 +34,6 @@ from django.conf import settings
 from django.http.cookie import parse_cookie
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy
-from twisted.internet import reactor
 
 from csoc.slow_readers import BoundedSocket, PacedServer
 
@@ -149,7 +148,7 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         self._reserved = 0
         self._room: tuple[str, int] | None = None
         self._whole = self._handed_over = False
-        self._deadline: Any = None
+        self._deadline: asyncio.TimerHandle | None = None
         # The channel knows the request line by now, the request itself learns it after the body.
         method = bytes(getattr(self.channel, "_command", b""))
         target = bytes(getattr(self.channel, "_path", b""))
@@ -162,8 +161,8 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
 
     def _expect(self, large: Large, method: bytes, target: bytes) -> None:
         """A large body begins: it has a deadline, and a room once it is known whose it is."""
-        clock: Any = reactor
-        self._deadline = clock.callLater(large.within_s, self.channel.forceAbortClient)
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(large.within_s, self.channel.forceAbortClient)
         if not large.signed:
             self._room = (large.kind, large.together)
             return
@@ -172,7 +171,7 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
             for name, values in self.requestHeaders.getAllRawHeaders()
         }
         self.channel._networkProducer.pauseProducing()
-        looking = asyncio.get_running_loop().run_in_executor(_looking, _is_signed, method, target, headers)
+        looking = loop.run_in_executor(_looking, _is_signed, method, target, headers)
         looking.add_done_callback(self._known)
 
     def _known(self, looked: "asyncio.Future[bool]") -> None:
@@ -235,7 +234,7 @@ class BoundedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         self._stop_deadline()
 
     def _stop_deadline(self) -> None:
-        if self._deadline is not None and self._deadline.active():
+        if self._deadline is not None:
             self._deadline.cancel()
 
     def connectionLost(self, reason: Any) -> None:
