@@ -52,6 +52,9 @@ class Turret:
         self.masked = False
         self.pan = 0.0
         self.moves_until: float | None = None
+        self._watched: Callable[[], bool] = lambda: False
+        #: Somebody watched since it was last sent home.
+        self._seen = False
         self._order = 0
         self._lock = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
@@ -124,16 +127,16 @@ class Turret:
 
         A task of its own: a camera that answers slowly must not hold up the end of a stream.
         """
-        seen = False
+        self._watched = watched
         while True:
             await asyncio.sleep(TEND_S)
             if not self.permitted():
                 await self.lost()
             if watched():
-                seen = True
+                self._seen = True
                 await self.look()
-            elif seen:
-                seen = False
+            elif self._seen:
+                self._seen = False
                 await self.home()
 
     async def look(self) -> None:
@@ -196,6 +199,8 @@ class Turret:
                 raise Cannot("stopped", "failed")
             # Before the camera is asked: also a movement of which no answer came must end.
             self.pan, self.moves_until = pan, self.clock.monotonic() + seconds
+            # A watching may be over before ``tend`` looks again; what it moved goes home all the same.
+            self._seen = self._seen or self._watched()
             if self._watch is None or self._watch.done():
                 self._watch = asyncio.create_task(self._follow())
             await self._call(call)
