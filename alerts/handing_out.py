@@ -199,7 +199,22 @@ def _difference(cut: Cut, since: int) -> tuple[list[str], list[str]] | None:
     return (adds, dels) if len(adds) + len(dels) <= MAX_DELTA else None
 
 
-async def body(handed: Handed, download: Download | None = None, *, packed: bool) -> AsyncIterator[bytes]:
+def start(
+    trailer: Trailer, cut: Cut, since: int | None, now: datetime, *, packed: bool
+) -> AsyncIterator[bytes]:
+    """Hand out in the trailer's one place for a download, which ends with the answer. Errors: as ``Download``
+    and ``hand_out``.
+    """
+    download = Download(trailer)
+    try:
+        handed = hand_out(trailer, cut, since, now)
+    except BaseException:
+        download.end()
+        raise
+    return streamed(handed, download, packed=packed)
+
+
+async def streamed(handed: Handed, download: Download | None = None, *, packed: bool) -> AsyncIterator[bytes]:
     """Yield the answer piece by piece, and end its ``download``; no thread is held between two pages.
 
     The server asks for the next piece when the reader has taken what was made (csoc/slow_readers.py). A

@@ -38,14 +38,8 @@ class ListDownload(DeviceView):
         # A proxy that packs what it passes on makes the tag a weak one.
         if cut.etag in (tag.strip().removeprefix("W/") for tag in known):
             return _labelled(HttpResponseNotModified(), cut)
-        download = handing_out.Download(trailer)
-        try:
-            handed = handing_out.hand_out(trailer, cut, since, now)
-        except BaseException:
-            download.end()
-            raise
         packed = "gzip" in request.META.get("HTTP_ACCEPT_ENCODING", "")
-        answer = StreamingHttpResponse(handing_out.body(handed, download, packed=packed))
+        answer = StreamingHttpResponse(handing_out.start(trailer, cut, since, now, packed=packed))
         answer["Content-Type"] = "application/jsonl"
         if packed:
             answer["Content-Encoding"] = "gzip"

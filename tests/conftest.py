@@ -95,6 +95,16 @@ def _entries_count_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.M
     monkeypatch.setattr(context, "wrote", lambda verb, _on_commit: real(verb, lambda count: count()))
 
 
+@pytest.fixture(autouse=True)
+def _no_count_comes_due(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals are counted in memory and written every ten seconds: not by a test that has no database."""
+    database = {"db", "own_database"} & set(request.fixturenames)
+    if not database and not request.node.get_closest_marker("django_db"):
+        from trailers import counters
+
+        monkeypatch.setattr(counters, "FLUSH_EVERY_S", float("inf"))
+
+
 @pytest.fixture(scope="session")
 def servers(request: pytest.FixtureRequest) -> TestServers:
     """The embedded servers: ``url(role, database)``, ``clone``, ``drop_database``, ``redis_url``."""

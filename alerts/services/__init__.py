@@ -18,6 +18,7 @@ from .lists import (
     end_stale_uploads,
     finish_upload,
     import_hotlist,
+    note_refused_import,
     refuse_upload,
 )
 from .media import receive_clip, receive_crop
@@ -39,6 +40,7 @@ __all__ = [
     "hand_back_alert",
     "hand_off_alert",
     "import_hotlist",
+    "note_refused_import",
     "oldest_detail",
     "receive_alert",
     "receive_alerts",

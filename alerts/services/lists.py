@@ -44,6 +44,12 @@ def import_hotlist(
         return upload
 
 
+def note_refused_import(*, actor: User, refused: Refused) -> None:
+    """Leave the entry of an import that a command refused: no door's guard stands around it (H12)."""
+    told = audit.Outcome("denied" if refused.status == 403 else "failed", refused.code)
+    audit.commit("hotlist.import", audit.Ref("hotlist", "all", actor.person.agency.code), outcome=told)
+
+
 @transaction.atomic
 def begin_upload(*, actor: User, manifest_bytes: bytes) -> HotlistUpload:
     """Begin an upload in pieces. Errors: Refused 403, ``uploads-open`` (409), ``manifest`` (422)."""

@@ -33,7 +33,7 @@ def open_connections(place: Place) -> int:
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'csoc_app'"
     )
-    return int(place.sql(query, ["csoc_app"])[0][0])
+    return int(place.sql(query)[0][0])
 
 
 def at_once(place: Place, n: int) -> bool:

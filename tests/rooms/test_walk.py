@@ -98,13 +98,13 @@ def test_every_opening_is_a_route() -> None:
     assert set(openings.OPEN) | set(openings.SET_UP) <= names
 
 
-def accepts(name: str, method: str) -> str:
+def accepts(name: str, method: str, who: str) -> str:
     """Hardly any address takes the last three, and a refusal without its page comes in a third of the time.
 
-    The library's own addresses answer otherwise when they are asked for JSON.
+    The library's own addresses, and the way to the sign-in, are others where JSON is asked for.
     """
-    plain = method in ("PUT", "PATCH", "DELETE") and not name.startswith(("account_", "mfa_"))
-    return "application/json" if plain else "*/*"
+    ours = who in ROLES and not name.startswith(("account_", "mfa_"))
+    return "application/json" if ours and method in ("PUT", "PATCH", "DELETE") else "*/*"
 
 
 def answer_of(browser: Browser, method: str, path: str, accept: str) -> str:
@@ -127,7 +127,8 @@ def walk(place: Place) -> list[str]:
         for method in METHODS:
             answers: dict[str, list[str]] = {}
             for who, browser in walkers.items():
-                answers.setdefault(answer_of(browser, method, path, accepts(name, method)), []).append(who)
+                answer = answer_of(browser, method, path, accepts(name, method, who))
+                answers.setdefault(answer, []).append(who)
             told = "; ".join(f"{status}: {' '.join(sorted(who))}" for status, who in sorted(answers.items()))
             lines.append(f"{name} {method} {told}")
     for who in ("anonymous", "password-only"):

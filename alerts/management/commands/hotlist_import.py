@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-import audit
 from accounts.models import User
 from accounts.services import acting
 from alerts import services
@@ -50,12 +49,10 @@ def _who(username: str) -> User:
 
 
 def _imported(actor: User, manifest: bytes, file: Path) -> Any:
-    """Import it, or leave an entry that it was refused: no guard of a door stands around a command (H12)."""
     try:
         return services.import_hotlist(actor=actor, manifest_bytes=manifest, source=lambda: _read(file))
     except Refused as refused:
-        told = audit.Outcome("denied" if refused.status == 403 else "failed", refused.code)
-        audit.commit("hotlist.import", audit.Ref("hotlist", "all", actor.person.agency.code), outcome=told)
+        services.note_refused_import(actor=actor, refused=refused)
         raise
 
 
