@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from bench.driving import Person, Speaker
 from tests.browser.desk import SWITCHES, Desk, GatewayDoor, chromium
+from tests.browser.staff import staff
 from tests.running import RunningConsole
 
 
@@ -76,6 +77,14 @@ def simulate(supervisor: Person, empty: None) -> Callable[..., str]:
         return str(answer.json()["id"])
 
     return raise_one
+
+
+@pytest.fixture
+def stands(console: RunningConsole, supervisor: Person) -> Iterator[str]:
+    """What trailer 8 stands under, to be ended; afterwards it stands again, for the other tests."""
+    rows = supervisor.get("/api/v1/deployments/").json()
+    yield next(row["id"] for row in rows if row["trailer"] == "TRL-0008" and row["state"] == "active")
+    staff(console, "deciders", "stand", 8)
 
 
 @pytest.fixture

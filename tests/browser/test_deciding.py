@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
 from bench.driving import Person
-from csoc.launcher import secrets_of
 from tests.browser.desk import Desk
+from tests.browser.staff import staff
 from tests.browser.test_pages import complaints, fits
 from tests.running import RunningConsole
 
 ROOT = Path(__file__).resolve().parents[2]
-DEPOT, STANDS = 11, "TRL-0008"
+DEPOT = 11
 SIZES = ((1280, 720), (1920, 1080))
 #: The simulator confirms within a heartbeat of its command.
 CONFIRMED_WITHIN_MS = 30_000
-
-
-def staff(console: RunningConsole, act: str, number: int = DEPOT) -> str:
-    """What the applicant does meanwhile, in the console's own environment."""
-    info = console.info
-    env = {key: value for key, value in os.environ.items() if not key.startswith("CSOC_")}
-    env |= info["environment"] | secrets_of(console.data)
-    env |= {"CSOC_DATABASE_URL": info["database_url"], "CSOC_REDIS_URL": info["redis_url"]}
-    env |= {"DJANGO_SETTINGS_MODULE": "csoc.settings"}
-    command = [sys.executable, "-m", "tests.browser.deciders", act, str(number)]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout.strip()
 
 
 def look(desk: Desk, name: str) -> None:
@@ -55,7 +40,7 @@ def look(desk: Desk, name: str) -> None:
 @pytest.fixture
 def waiting(console: RunningConsole, supervisor: Person) -> str:
     """An application that was returned and sent again; what comes of it is ended afterwards."""
-    return staff(console, "waiting")
+    return staff(console, "deciders", "waiting", DEPOT)
 
 
 def test_decided_by_keyboard_on_what_was_read(
@@ -73,7 +58,7 @@ def test_decided_by_keyboard_on_what_was_read(
     dana.tab_to("#id_words", most=80)
     page.keyboard.type("Threat is current and specific.")
     # Meanwhile the applicant takes it back, changes it and sends it again.
-    staff(console, "stale")
+    staff(console, "deciders", "stale", DEPOT)
     dana.tab_to("form .btn-primary")
     page.keyboard.press("Enter")
     page.locator("#refused").wait_for()
@@ -99,14 +84,6 @@ def test_the_applicant_finds_no_buttons(desk: Callable[..., Desk], waiting: str,
     bound = ines.page.locator(".dd-bound .mono").get_attribute("title")
     told = supervisor.get(f"/api/v1/deployments/{waiting}/").json()
     assert bound == told["content_hash"]
-
-
-@pytest.fixture
-def stands(console: RunningConsole, supervisor: Person) -> Iterator[str]:
-    """What the trailer stands under; afterwards it stands again, for the other tests."""
-    rows = supervisor.get("/api/v1/deployments/").json()
-    yield next(row["id"] for row in rows if row["trailer"] == STANDS and row["state"] == "active")
-    staff(console, "stand", int(STANDS[4:]))
 
 
 def test_ended_in_one_press_and_confirmed_by_the_trailer(desk: Callable[..., Desk], stands: str) -> None:

@@ -198,15 +198,12 @@ def watching(one: Desk, simulate: Callable[..., str], trailer: str) -> str:
 
 def test_the_end_of_the_deployment_cuts_the_picture(
     desk: Callable[..., Desk], gateway: GatewayDoor, simulate: Callable[..., str], supervisor: Person,
-    measured: Callable[[str, float], None],
+    stands: str, measured: Callable[[str, float], None],
 ) -> None:  # fmt: skip
     one = desk().board("dispatcher")
     watching(one, simulate, "TRL-0008")
-    # Another story may have set this trailer up anew: what it stands under is what the board says.
-    trailers = supervisor.get("/api/v1/live/snapshot/").json()["trailers"]
-    deployment = next(row["deployment"] for row in trailers if row["id"] == "TRL-0008")
     begun = time.monotonic()
-    answer = supervisor.post(f"/api/v1/deployments/{deployment}/deactivate/", {"reason": "need_ended"})
+    answer = supervisor.post(f"/api/v1/deployments/{stands}/deactivate/", {"reason": "need_ended"})
     assert answer.status_code == 200, answer.text
     one.wait("() => document.querySelector('#video-picture').srcObject === null", seconds=5)
     measured("deployment ended -> black", (time.monotonic() - begun) * 1000)

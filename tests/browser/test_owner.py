@@ -6,8 +6,6 @@ import email
 import email.policy
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,27 +16,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from bench.driving import until
-from csoc.launcher import secrets_of
-from tests.running import ROOT, RunningConsole
+from tests.browser.staff import staff
+from tests.running import RunningConsole
 
 PICTURES = Path(os.environ["CSOC_PICTURES"]) if os.environ.get("CSOC_PICTURES") else None
 #: A trailer of the simulator that no other browser test speaks to.
 NUMBER = 3
 PHONE = {"width": 390, "height": 844}
 SIZES = (PHONE, {"width": 320, "height": 640}, {"width": 1280, "height": 720})
-
-
-def staff(console: RunningConsole, act: str) -> str:
-    """What the applicant, the supervisor and the technician do, in the console's own environment."""
-    info = console.info
-    env = {key: value for key, value in os.environ.items() if not key.startswith("CSOC_")}
-    env |= info["environment"] | secrets_of(console.data)
-    env |= {"CSOC_DATABASE_URL": info["database_url"], "CSOC_REDIS_URL": info["redis_url"]}
-    env |= {"DJANGO_SETTINGS_MODULE": "csoc.settings"}
-    command = [sys.executable, "-m", "tests.browser.owners", act, str(NUMBER)]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout.strip()
 
 
 def newest_mail(console: RunningConsole, pattern: str, after: float) -> str:
@@ -111,7 +96,7 @@ def judged(page: Page, name: str, faults: list[str]) -> None:
 
 def test_the_owners_story(console: RunningConsole, opened: Callable[..., Page], measured: Any) -> None:
     began = time.time()
-    number = staff(console, "ask")
+    number = staff(console, "owners", "ask", NUMBER)
     link = newest_mail(console, r"(http\S+/consent/\S+)", began)
     phone = opened()
     strangers: list[str] = []
@@ -133,7 +118,7 @@ def test_the_owners_story(console: RunningConsole, opened: Callable[..., Page], 
     phone.get_by_role("heading", name="You said yes").wait_for()
     picture(phone, "given-before")
 
-    assert staff(console, "stand") == number
+    assert staff(console, "owners", "stand", NUMBER) == number
     phone.get_by_text("Keeps 3 s of sound").locator("xpath=../..").get_by_text("On", exact=True).wait_for(
         timeout=60_000
     )
@@ -165,7 +150,7 @@ def test_the_owners_story(console: RunningConsole, opened: Callable[..., Page], 
 
 def test_without_script(console: RunningConsole, opened: Callable[..., Page]) -> None:
     began = time.time()
-    staff(console, "ask")
+    staff(console, "owners", "ask", NUMBER)
     phone = opened(script=False)
     let_in(phone, console, newest_mail(console, r"(http\S+/consent/\S+)", began))
     phone.get_by_label("I am the owner").check()
@@ -177,7 +162,7 @@ def test_without_script(console: RunningConsole, opened: Callable[..., Page]) ->
 
 def test_the_demonstrations_mailbox(console: RunningConsole, opened: Callable[..., Page]) -> None:
     began = time.time()
-    staff(console, "ask")
+    staff(console, "owners", "ask", NUMBER)
     newest_mail(console, r"(http\S+/consent/\S+)", began)
     page = opened()
     page.goto(f"{console.url}/demo/mailbox/")
