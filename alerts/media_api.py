@@ -1,5 +1,6 @@
 """Clips and crops over HTTP: a trailer puts them, a person looks at or listens to them after an entry."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,11 @@ class _MediaDoor(DeviceView):
         else:
             refusals.count_refusals(actor=self.trailer, code=refused.code, numbers=[None])
 
+    def take(self, request: Request, receive: Callable[..., bool], alert_id: UUID) -> Response:
+        """Hand the body to its service."""
+        new = receive(actor=signed_by(request).trailer, alert_id=alert_id, body=request._request.body)
+        return Response(status=201 if new else 200)
+
 
 class ClipDoor(_MediaDoor):
     """``PUT /api/v1/alerts/{id}/clip``."""
@@ -55,9 +61,7 @@ class ClipDoor(_MediaDoor):
     @extend_schema(request={"audio/wav": OpenApiTypes.BINARY}, responses={200: None, 201: None})
     def put(self, request: Request, alert_id: UUID) -> Response:
         """Take the clip of a gunshot."""
-        trailer, body = signed_by(request).trailer, request._request.body
-        new = services.receive_clip(actor=trailer, alert_id=alert_id, body=body)
-        return Response(status=201 if new else 200)
+        return self.take(request, services.receive_clip, alert_id)
 
 
 class CropDoor(_MediaDoor):
@@ -69,9 +73,7 @@ class CropDoor(_MediaDoor):
     @extend_schema(request={"image/jpeg": OpenApiTypes.BINARY}, responses={200: None, 201: None})
     def put(self, request: Request, alert_id: UUID) -> Response:
         """Take the crop of a plate."""
-        trailer, body = signed_by(request).trailer, request._request.body
-        new = services.receive_crop(actor=trailer, alert_id=alert_id, body=body)
-        return Response(status=201 if new else 200)
+        return self.take(request, services.receive_crop, alert_id)
 
 
 def _ref(request: Request, alert_id: UUID) -> audit.Ref:

@@ -179,16 +179,26 @@ class Launcher:
         ]
 
     def _web(self) -> list[Program]:
-        """One web process, or several that share its port; a look at the port then meets any of them."""
+        """One web process, or several that share its port.
+
+        A look at that port would meet any of them: each of several is asked on a port of its own.
+        """
         command = [sys.executable, "-m", "csoc.server", "--host", "127.0.0.1"]
-        command += ["--port", str(self.options.port)] + ["--share"] * (self.options.web > 1)
-        names = ["web"] + [f"web-{number}" for number in range(2, self.options.web + 1)]
+        command += ["--port", str(self.options.port)]
+        if self.options.web == 1:
+            return [self._one_web("web", command, self.url)]
+        ports = free_ports(self.options.web)
+        names = ["web", *(f"web-{number}" for number in range(2, len(ports) + 1))]
         return [
-            self._program(
-                name, command, ready=self._web_ready, answers=lambda: answers_at(f"{self.url}/healthz")
-            )
-            for name in names
+            self._one_web(name, [*command, "--alone", str(port)], f"http://127.0.0.1:{port}")
+            for name, port in zip(names, ports, strict=True)
         ]
+
+    def _one_web(self, name: str, command: list[str], own: str) -> Program:
+        return self._program(
+            name, command, ready=lambda: answers_at(f"{own}/readyz", timeout_s=2),
+            answers=lambda: answers_at(f"{own}/healthz"),
+        )  # fmt: skip
 
     def _sequencer(self) -> Program:
         command = [sys.executable, "manage.py", "audit_sequence"]
@@ -261,9 +271,6 @@ class Launcher:
         env = self._env(role) | (more or {})
         start = functools.partial(self.supervisor.spawn, name, command, env, ROOT)
         return Program(name, start=start, ready=ready, answers=answers)
-
-    def _web_ready(self) -> bool:
-        return answers_at(f"{self.url}/readyz", timeout_s=2)
 
     def _env(self, role: str) -> dict[str, str]:
         """Return the environment of one process: its own database role, and nothing it need not know."""

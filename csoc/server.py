@@ -13,7 +13,7 @@ Clips and catch-ups are signed, and a signature covers headers alone: it is look
 on. What nobody signed has a small room of its own, so no stranger takes the trailers' room. Whether the
 signature is fresh and the body is the signed one, the application asks as ever.
 
-Run: ``python -m csoc.server --port 8000 [--host 127.0.0.1] [--share | --fd N]``
+Run: ``python -m csoc.server --port 8000 [--host 127.0.0.1] [--alone PORT | --fd N]``
 """
 
 import argparse
@@ -318,7 +318,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--fd", type=int, default=None, help="an already listening socket to share")
-    parser.add_argument("--share", action="store_true", help="others listen on the same port")
+    parser.add_argument("--alone", type=int, metavar="PORT", help="others share --port; this one is its own")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "csoc.settings")
 
@@ -329,12 +329,12 @@ def main() -> None:
     daphne.http_protocol.WebRequest = BoundedRequest
     daphne.http_protocol.HTTPFactory.log = _no_access_log
     daphne.ws_protocol.WebSocketFactory.protocol = BoundedSocket
-    shared = _shared(options.host, options.port) if options.share else None
+    shared = _shared(options.host, options.port) if options.alone else None
     fd = options.fd if shared is None else shared.fileno()
-    endpoints = (
-        build_endpoint_description_strings(host=options.host, port=options.port)
-        if fd is None
-        else build_endpoint_description_strings(file_descriptor=fd)
+    endpoints = build_endpoint_description_strings(
+        host=options.host if shared or fd is None else None,
+        port=options.alone if shared else options.port if fd is None else None,
+        file_descriptor=fd,
     )
     _settle_garbage()
     PacedServer(

@@ -10,7 +10,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from accounts import cast
 from accounts.models import User
 from alerts import policies, services
 from alerts.importing import manifest, uploads
@@ -24,16 +23,6 @@ from tests.accounts.conftest import entries as entries
 from tests.alerts.lists import HEADER, bring, file_of, manifest_of, pieces, row, rows
 
 MARKER = "ZZMARK7"
-
-
-@pytest.fixture
-def people(db: Any, data_dir: Path) -> dict[str, User]:
-    return {role: entry["user"] for role, entry in cast.create_cast(system("test")).items()}
-
-
-@pytest.fixture
-def omar(people: dict[str, User]) -> User:
-    return people["supervisor"]
 
 
 def judged(file: bytes, **changes: Any) -> Refused:

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import call_command
 
-from accounts import cast
 from accounts.models import User
 from alerts import list_figures, services
 from alerts.importing import uploads
 from alerts.models import HotlistChunk, HotlistUpload
 from alerts.services import lists
-from audit.context import system
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 from tests.accounts.people import sign_in
 from tests.alerts.lists import bring, file_of, manifest_of, rows
 from tests.alerts.test_list_import import act, waiting
-
-
-@pytest.fixture
-def people(db: Any, data_dir: Path) -> dict[str, User]:
-    return {role: entry["user"] for role, entry in cast.create_cast(system("test")).items()}
-
-
-@pytest.fixture
-def omar(people: dict[str, User]) -> User:
-    return people["supervisor"]
 
 
 def test_figures_that_changed_while_it_was_let_through_change_nothing(

@@ -1,9 +1,7 @@
-"""One standing console for each process that runs these tests, and one more for those of ``tests/rooms``."""
+"""One standing console for each process that runs these tests; whose conftest imports this has another."""
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,25 +10,16 @@ import pytest
 if TYPE_CHECKING:
     from tests.contract.place import Place
 
-_number = itertools.count(1)
-
 
 @pytest.fixture(scope="session")
 def standing_place(
     servers: Any, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Place]:
     """The console itself; tests ask for ``place``."""
-    from tests.contract.place import Place
+    from tests.contract.place import own_place
 
-    # Each conftest that imports this makes one of its own: the same name twice would drop the first.
-    name = f"t_contract_{os.getpid()}_{next(_number)}"
-    servers.clone(name)
-    with (
-        django_db_blocker.unblock(),
-        Place(servers, name, tmp_path_factory.mktemp("contract") / "web.log") as made,
-    ):
+    with own_place(servers, tmp_path_factory.mktemp("place"), django_db_blocker) as made:
         yield made
-    servers.drop_database(name)
 
 
 @pytest.fixture

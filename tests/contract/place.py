@@ -7,6 +7,7 @@ the rows) is read by the database's owner beside it.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -28,6 +29,7 @@ from tests.servers import TestServers
 ROOT = Path(__file__).resolve().parents[2]
 ALERTS = "/api/v1/alerts/"
 BULK = "/api/v1/alerts/bulk/"
+_number = itertools.count(1)
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _TABLES = """
 SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables
@@ -56,6 +58,19 @@ def _point(names: dict[str, str]) -> None:
         connections[alias].close_pool()
         connections.settings[alias]["NAME"] = name
         connections[alias].settings_dict["NAME"] = name
+
+
+@contextlib.contextmanager
+def own_place(servers: TestServers, folder: Path, blocker: Any, **more: str) -> Iterator[Place]:
+    """A console with a database of its own, for a fixture; ``folder``: for its log. ``more``: settings."""
+    # The same name twice in one process would drop the first one's database.
+    name = f"t_place_{os.getpid()}_{next(_number)}"
+    servers.clone(name)
+    try:
+        with blocker.unblock(), Place(servers, name, folder / "web.log", **more) as made:
+            yield made
+    finally:
+        servers.drop_database(name)
 
 
 class Browser:

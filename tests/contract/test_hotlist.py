@@ -6,7 +6,6 @@ import base64
 import contextlib
 import hashlib
 import json
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from agent.hotlist import PlateList
 from agent.signing import unb64url
 from bench.driving import until
 from tests.alerts.lists import file_of, manifest_of, pieces, row, rows
-from tests.contract.place import Device, Place, resident, verdict
+from tests.contract.place import Device, Place, own_place, resident, verdict
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +25,8 @@ def standing_place(
     servers: Any, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Place]:
     """A console of its own: these tests replace the list that other tests' hits stand on."""
-    name = f"t_lists_{os.getpid()}"
-    servers.clone(name)
-    with (
-        django_db_blocker.unblock(),
-        Place(servers, name, tmp_path_factory.mktemp("lists") / "web.log") as made,
-    ):
+    with own_place(servers, tmp_path_factory.mktemp("lists"), django_db_blocker) as made:
         yield made
-    servers.drop_database(name)
 
 
 LIST = "/api/v1/hotlist/"

@@ -1,6 +1,5 @@
 """The owner's press reaches the trailer at once: with a web process and a database, no worker and no beat."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from deployments.models import Deployment
-from tests.contract.place import Place, verdict
+from tests.contract.place import Place, own_place, verdict
 from tests.deployments.owners import complete
 from tests.rooms.owner_cases import link
 
@@ -21,11 +20,8 @@ DESIRED = "/api/v1/desired/"
 @pytest.fixture
 def place(servers: Any, tmp_path: Path, django_db_blocker: Any, clock: Any) -> Iterator[Place]:
     """A console of one process: nothing here runs in the background."""
-    name = f"t_owner_{os.getpid()}"
-    servers.clone(name)
-    with django_db_blocker.unblock(), Place(servers, name, tmp_path / "web.log") as made:
+    with own_place(servers, tmp_path, django_db_blocker) as made:
         yield made
-    servers.drop_database(name)
 
 
 def desired(place: Place) -> dict[str, Any]:

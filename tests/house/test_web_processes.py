@@ -6,8 +6,10 @@ import signal
 from pathlib import Path
 
 import httpx
+import pytest
 
 from bench.driving import Person, Speaker, entries, rows, until
+from csoc import launcher
 from tests.running import RunningConsole
 
 CONNECTIONS = 40
@@ -29,6 +31,25 @@ def test_two_share_the_port_and_one_alone_carries_on(tmp_path: Path) -> None:
         until(lambda: console.info["pids"]["web-2"] != second, 60, "it is started again")
         third = console.info["pids"]["web-2"]
         until(lambda: all(dealt(console, first, third)), 60, "both answer again")
+
+
+def test_each_is_asked_for_itself_whether_it_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the shared port one that works would answer for one that hangs, and be blamed for it."""
+    asked: list[str] = []
+
+    def answers_at(url: str, timeout_s: float = 0.0) -> bool:
+        asked.append(url)
+        return True
+
+    monkeypatch.setattr(launcher, "answers_at", answers_at)
+    for web, shared in ((1, True), (3, False)):
+        words = ["--port", "8765", "--data", str(tmp_path), "--web", str(web)]
+        programs = launcher.Launcher(launcher.parse(words))._web()
+        asked.clear()
+        assert all(program.answers() and program.ready() for program in programs)
+        places = {url.rpartition("/")[0] for url in asked}
+        assert len(programs) == len(places) == web
+        assert ("http://127.0.0.1:8765" in places) is shared
 
 
 def dealt(console: RunningConsole, *pids: int) -> list[int]:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from deployments.owner import texts
-from tests.contract.place import Browser, Place
+from tests.contract.place import Browser, own_place
 from tests.rooms.guards import guards, is_function, methods_named, patterns, unguarded
 from tests.rooms.log_down_cases import CASES, MARKER, Ask
 from tests.rooms.log_standing import BREAKAGES, STAGED, Standing, simulator
@@ -30,17 +30,12 @@ def standing(
     servers: Any, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Standing]:
     """A console of its own: its log is broken again and again."""
-    import os
-
-    name, folder = f"t_down_{os.getpid()}", tmp_path_factory.mktemp("down")
-    servers.clone(name)
+    folder = tmp_path_factory.mktemp("down")
     with (
-        django_db_blocker.unblock(),
         simulator() as url,
-        Place(servers, name, folder / "web.log", CSOC_SIMULATOR_URL=url) as place,
+        own_place(servers, folder, django_db_blocker, CSOC_SIMULATOR_URL=url) as place,
     ):
         yield Standing(place, folder)
-    servers.drop_database(name)
 
 
 @pytest.fixture(autouse=True)
