@@ -174,6 +174,11 @@ class PlateList:
         """The version that is here, or None."""
         return int(self._table.head["to"]) if self._table is not None else None
 
+    @property
+    def issued_at(self) -> str | None:
+        """When that version was issued, as the console told it, or None."""
+        return str(self._table.head["issued_at"]) if self._table is not None else None
+
     def __len__(self) -> int:
         return len(self._table) if self._table is not None else 0
 

@@ -25,6 +25,7 @@ from agent import VERSION
 from agent.buffer import Buffer
 from agent.client import Client
 from agent.clock import AgentClock, parse, wire
+from agent.hotlist import PlateList
 from agent.problems import Act, judge
 from agent.sender import Orders
 from agent.store import Store
@@ -149,8 +150,11 @@ class Gauge:
 class Figures:
     """Measures every minute and sends what waits, after the alerts."""
 
-    def __init__(self, points: Points, gauge: Gauge, client: Client, buffer: Buffer, orders: Orders) -> None:
+    def __init__(
+        self, points: Points, gauge: Gauge, client: Client, buffer: Buffer, plates: PlateList, orders: Orders
+    ) -> None:
         self.points, self.gauge, self.client, self.buffer, self.orders = points, gauge, client, buffer, orders
+        self.plates = plates
 
     async def run(self) -> None:
         """Measure and send for ever."""
@@ -162,12 +166,18 @@ class Figures:
 
     def measure(self) -> int:
         """Keep one point of what is measured now and return its number; 0 when the disk takes nothing."""
-        own = {"buffered": len(self.buffer), "dropped": self.buffer.dropped}
         try:
-            return self.points.add(self.gauge.read(self.client.clock, own))
+            return self.points.add(self.gauge.read(self.client.clock, self._own()))
         except sqlite3.Error as error:
             log.error("a point could not be kept: %s", type(error).__name__)
             return 0
+
+    def _own(self) -> dict[str, Any]:
+        own: dict[str, Any] = {"buffered": len(self.buffer), "dropped": self.buffer.dropped}
+        if self.plates.version is not None:
+            # By this the console sees that a trailer compares with an old list, before it stops (H8).
+            own |= {"hotlist_version": self.plates.version, "hotlist_issued_at": self.plates.issued_at}
+        return own
 
     async def send(self) -> None:
         """Send until nothing waits, an alert does, or the console takes no more; the rest goes next time."""

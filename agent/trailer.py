@@ -75,7 +75,7 @@ class TrailerAgent:
         )
         gauge = Gauge(config.power, config.site, config.health)
         points = Points(store, config.state_dir, config.trailer)
-        self.figures = Figures(points, gauge, self.client, self.buffer, orders)
+        self.figures = Figures(points, gauge, self.client, self.buffer, self.plates, orders)
         dead_man = DeadMan(self.clock)
         self.streams = Streams(config.publisher, dead_man, config.label or config.trailer)
         self.turret = Turret(config.ptz, lambda: self.desired, self.may_watch, self.clock, self.streams.mask)

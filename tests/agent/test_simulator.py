@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -24,6 +25,7 @@ from alerts.schemas import alert_from
 from tests.agent.console import Console, problem
 from tests.agent.lists import listed
 from tests.agent.parts import until, write_key
+from trailers.points import Point
 
 HOTLIST = {"list_id": "mto-on", "version": 412}
 SAMPLES = [
@@ -158,6 +160,20 @@ async def test_an_alert_on_request_is_answered_with_its_id(tmp_path):
         assert stage.console.alerts[answer.json()["id"]]["gunshot"]["rounds"] == 3
         answer = await stage.http.post("/simulate", json={"trailer": "TRL-0007", "kind": "alpr_hit"})
         assert stage.console.alerts[answer.json()["id"]]["alpr_hit"]["hotlist"]["version"] == 412
+
+
+async def test_its_figures_tell_which_list_it_compares_with_and_how_old_that_is(tmp_path):
+    async with Stage(tmp_path) as stage:
+        await until(lambda: stage.agent.plates.version == 412)
+        figures = stage.agent.figures
+        figures.measure()
+        told = msgspec.convert(figures.points.waiting()[-1], Point).health
+        assert (told.hotlist_version, told.hotlist_issued_at) == (412, stage.agent.plates.issued_at)
+        stage.console.undeploy(2)
+        await stage.agent.fetch_desired()
+        await until(lambda: stage.agent.plates.version is None)
+        figures.measure()
+        assert "hotlist_issued_at" not in figures.points.waiting()[-1]["health"]
 
 
 async def test_a_plate_that_stands_on_no_entry_goes_nowhere(tmp_path, monkeypatch):
