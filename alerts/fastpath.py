@@ -23,6 +23,7 @@ import psycopg
 from django.db import DatabaseError, connection, transaction
 
 import audit
+import vault
 from alerts import receiving
 from alerts.models import Alert
 from alerts.schemas import AlertBody
@@ -110,11 +111,12 @@ def _ready(trailer: Trailer, bodies: Sequence[AlertBody], now: datetime) -> list
     deployment = _standing_of(trailer, now)
     if deployment is None:
         return [None] * len(bodies)
+    sealer = vault.Sealer(now)
     ready: list[receiving.Received | None] = []
     seen: set[UUID] = set()
     for body in bodies:
         try:
-            one = receiving.judged(trailer, body, deployment, now) if body.id not in seen else None
+            one = receiving.judged(trailer, body, deployment, sealer) if body.id not in seen else None
         except Refused:
             one = None
         seen.add(body.id)

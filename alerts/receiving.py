@@ -30,17 +30,21 @@ class Received:
     sealed: tuple[datetime, bytes] | None
 
 
-def judged(trailer: Trailer, body: AlertBody, deployment: Deployment, now: datetime) -> Received:
-    """Judge a body and return what would be stored of it. Errors: Refused with the contract's codes."""
-    policies.may_report(trailer, body, deployment, now)
-    return made(trailer, body, deployment, now)
+def judged(trailer: Trailer, body: AlertBody, deployment: Deployment, sealer: vault.Sealer) -> Received:
+    """Judge a body at the sealer's moment and return what would be stored of it.
+
+    Errors: Refused with the contract's codes.
+    """
+    policies.may_report(trailer, body, deployment, sealer.now)
+    return made(trailer, body, deployment, sealer)
 
 
-def made(trailer: Trailer, body: AlertBody, deployment: Deployment, now: datetime) -> Received:
+def made(trailer: Trailer, body: AlertBody, deployment: Deployment, sealer: vault.Sealer) -> Received:
     """The alert of a body that may be reported; a hit is matched here. Errors: Refused 409."""
+    now = sealer.now
     hit = _hit(body, deployment, now)
     late = now - body.occurred > policies.LATE_AFTER
-    kept = _sealed_detail(body, hit)
+    kept = _sealed_detail(body, hit, sealer)
     lat, lon, uncertainty_m, flags = _place(body, deployment, expired=kept is None)
     if late:
         flags.append("late")
@@ -106,13 +110,15 @@ def _priority(hit: hotlists.Hit | None, late: bool) -> int:
     return hotlists.priority(hit) if hit is not None else 1
 
 
-def _sealed_detail(body: AlertBody, hit: hotlists.Hit | None) -> tuple[datetime, bytes] | None:
+def _sealed_detail(
+    body: AlertBody, hit: hotlists.Hit | None, sealer: vault.Sealer
+) -> tuple[datetime, bytes] | None:
     """Seal the detail, or None when the key of its hour is already destroyed."""
     listed = None
     if hit is not None:
         entry = hit.entry
         listed = {"plate": entry.plate, "jurisdiction": entry.jurisdiction, "category": entry.category}
     try:
-        return sealed.seal_detail(body, listed)
+        return sealed.seal_detail(body, listed, sealer)
     except vault.EpochGone:
         return None

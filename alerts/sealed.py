@@ -27,7 +27,9 @@ def _mac(salt: bytes, body: AlertBody) -> str:
     return hmac.digest(salt, msgspec.json.encode(body), "sha256").hex()
 
 
-def seal_detail(body: AlertBody, listed: dict[str, str] | None) -> tuple[datetime, bytes]:
+def seal_detail(
+    body: AlertBody, listed: dict[str, str] | None, sealer: vault.Sealer
+) -> tuple[datetime, bytes]:
     """Return (epoch, sealed bytes). Errors: vault.EpochGone when the key of the capture's hour is gone."""
     salt = os.urandom(32)
     values = {
@@ -37,7 +39,7 @@ def seal_detail(body: AlertBody, listed: dict[str, str] | None) -> tuple[datetim
         "salt": salt.hex(),
         "mac": _mac(salt, body),
     }
-    return vault.seal(msgspec.json.encode(values), body.occurred, _aad("detail", body.id))
+    return sealer.seal(msgspec.json.encode(values), body.occurred, _aad("detail", body.id))
 
 
 def open_detail(alert: Alert) -> dict[str, Any]:

@@ -9,6 +9,7 @@ a key; the next run destroys it again.
 """
 
 import contextlib
+import os
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,9 +27,9 @@ def folder() -> Path:
     return Path(settings.DATA_DIR) / "keys" / "epoch"
 
 
-def key_for_sealing(epoch: datetime) -> bytes:
-    """Return the key of ``epoch``, made on first use. Errors: EpochGone once its time has come."""
-    if is_past(epoch, clock.now()):
+def key_for_sealing(epoch: datetime, now: datetime) -> bytes:
+    """Return the key of ``epoch``, made on first use. Errors: EpochGone once its time has come at ``now``."""
+    if is_past(epoch, now):
         raise EpochGone(f"the key of {_name(epoch)} is due for destruction")
     path = _path(epoch)
     with contextlib.suppress(Gone):  # the usual case: one read, and no question before it
@@ -113,9 +114,13 @@ def _parse(name: str, suffix: str) -> datetime | None:
 
 def _read(path: Path) -> bytes:
     try:
-        key = path.read_bytes()
+        file = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         raise Gone(f"{path.stem} has no key") from None
+    try:
+        key = os.read(file, sealing.KEY_BYTES + 1)
+    finally:
+        os.close(file)
     if len(key) != sealing.KEY_BYTES or not any(key):
         raise Gone(f"the key of {path.stem} is destroyed")
     return key

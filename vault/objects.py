@@ -14,17 +14,35 @@ FORMAT = b"\x01"
 WRAPPED_BYTES = sealing.NONCE_BYTES + sealing.KEY_BYTES + 16
 
 
-def seal(plaintext: bytes, captured_at: datetime, aad: bytes) -> tuple[datetime, bytes]:
-    """Seal ``plaintext``; return the start of its epoch (UTC hour) and the sealed bytes.
+class Sealer:
+    """Seals what one act writes, at one moment: each hour's key is read once, and forgotten with the act.
 
-    captured_at: aware. A capture in the future counts as now, so that a trailer's fast clock never
-    keeps its detail longer. aad: what the bytes belong to, e.g. ``b"alert:<uuid>"``.
-    Errors: EpochGone when its 47 h are over: then nothing of the detail may be written.
+    ``now``: the act's moment, aware. Never keep one for longer: a key that is remembered outlives its
+    destruction (H10).
     """
-    epoch = epoch_of(min(captured_at, clock.now()))
-    key = sealing.new_key()
-    wrapped = sealing.seal(keystore.key_for_sealing(epoch), key, _wrap_context(epoch, aad))
-    return epoch, FORMAT + wrapped + sealing.seal(key, plaintext, aad)
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._keys: dict[datetime, bytes] = {}
+
+    def seal(self, plaintext: bytes, captured_at: datetime, aad: bytes) -> tuple[datetime, bytes]:
+        """Seal ``plaintext``; return the start of its epoch (UTC hour) and the sealed bytes.
+
+        captured_at: aware. A capture in the future counts as now, so that a trailer's fast clock never
+        keeps its detail longer. aad: what the bytes belong to, e.g. ``b"alert:<uuid>"``.
+        Errors: EpochGone when its 47 h are over: then nothing of the detail may be written.
+        """
+        epoch = epoch_of(min(captured_at, self.now))
+        if epoch not in self._keys:
+            self._keys[epoch] = keystore.key_for_sealing(epoch, self.now)
+        key = sealing.new_key()
+        wrapped = sealing.seal(self._keys[epoch], key, _wrap_context(epoch, aad))
+        return epoch, FORMAT + wrapped + sealing.seal(key, plaintext, aad)
+
+
+def seal(plaintext: bytes, captured_at: datetime, aad: bytes) -> tuple[datetime, bytes]:
+    """Seal one object now. As ``Sealer.seal``."""
+    return Sealer(clock.now()).seal(plaintext, captured_at, aad)
 
 
 def open(epoch: datetime, sealed: bytes, aad: bytes) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from django.db import DatabaseError, IntegrityError, transaction
 
 import audit
+import vault
 from alerts import fastpath, policies, receiving, sealed
 from alerts.drills import Tested, take_test
 from alerts.models import Alert, AlertDetail, SeenNumber
@@ -70,7 +71,7 @@ def _receive(trailer: Trailer, body: AlertBody) -> tuple[Alert | Tested, bool]:
     deployment = policies.may_report(trailer, body, standing, now)
     if Alert.objects.filter(pk=body.id).exists():
         return _repeated(trailer, body), False
-    received = receiving.made(trailer, body, deployment, now)
+    received = receiving.made(trailer, body, deployment, vault.Sealer(now))
     alert = received.alert
     alert.save(force_insert=True)
     if received.sealed is not None:

@@ -5,7 +5,7 @@ Whole words of snake or camel case count, so that ``age`` does not hit ``image``
 """
 
 import re
-from functools import lru_cache
+from collections.abc import KeysView
 from itertools import pairwise
 from typing import Any
 
@@ -59,7 +59,9 @@ _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _URL = re.compile(r"[a-z0-9+.-]://|\bwww\.", re.IGNORECASE)
 _DATA = re.compile(r"\bdata:", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]{121,}")
-#: No key of the contract is longer; a longer one is judged, but not remembered.
+#: Keys that were judged harmless, so that the same shapes are not judged again; so many, and no longer ones.
+_harmless: set[str] = set()
+_MOST_KEYS = 4096
 _LONGEST_KEY = 40
 
 
@@ -69,10 +71,6 @@ def _words_of(key: str) -> tuple[str, ...]:
 
 def is_forbidden_key(key: str) -> bool:
     """True if ``key`` holds a listed word (or run of words) as whole words; a plural counts too."""
-    return _judged(key) if len(key) <= _LONGEST_KEY else _judge(key)
-
-
-def _judge(key: str) -> bool:
     words = _words_of(key)
     return any(
         not _PHRASES.isdisjoint((word,) for word in form) or not _PHRASES.isdisjoint(pairwise(form))
@@ -80,21 +78,30 @@ def _judge(key: str) -> bool:
     )
 
 
-_judged = lru_cache(maxsize=4096)(_judge)
+def _check_keys(keys: KeysView[str]) -> None:
+    if keys <= _harmless:
+        return
+    for key in keys:
+        if is_forbidden_key(key):
+            raise refused("forbidden-field")
+        if len(_harmless) >= _MOST_KEYS:
+            _harmless.clear()
+        if len(key) <= _LONGEST_KEY:
+            _harmless.add(key)
 
 
 def _is_forbidden_text(text: str) -> bool:
-    # Each of them needs a colon, a full stop or a great length; most texts have none.
-    if len(text) <= 120 and ":" not in text and "." not in text:
+    # Most texts have none of what the patterns begin with, and looking for that is cheap.
+    lowered = text.lower()
+    if len(text) <= 120 and "://" not in lowered and "www." not in lowered and "data:" not in lowered:
         return False
     return bool(_URL.search(text) or _DATA.search(text) or _BASE64.search(text))
 
 
 def _walk(value: Any, key: str = "") -> None:
     if isinstance(value, dict):
+        _check_keys(value.keys())
         for name, item in value.items():
-            if is_forbidden_key(name):
-                raise refused("forbidden-field")
             _walk(item, name)
     elif isinstance(value, list):
         for item in value:

@@ -6,6 +6,7 @@ them. The depth is measured on the bytes before parsing, so that deep nesting co
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from csoc.lib.errors import BadJson
@@ -13,26 +14,39 @@ from csoc.lib.errors import BadJson
 # Possessive, and an unfinished string ends with the body: otherwise a body of `"\\"\\"\\"…` would be scanned
 # anew from each of its quotes, which takes hours for a megabyte.
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+\\?(?:"|\Z)', re.DOTALL)
-_OTHERS = re.compile(rb"[^][{}]+")
+_BRACKETS = b"{}[]"
+_OTHERS = bytes(set(range(256)) - set(_BRACKETS))
+_ONE_KIND = bytes.maketrans(b"[]", b"{}")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
-def _depth(raw: bytes) -> int:
-    """Return the greatest nesting of brackets outside strings."""
-    deepest = depth = 0
-    for byte in _OTHERS.sub(b"", _STRINGS.sub(b"", raw)):
-        if byte in b"{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"}]":
-            depth -= 1
-    return deepest
+def _is_plain(raw: bytes) -> bool:
+    """Whether no text of it can hold what ``_clean`` looks for: the parser refuses bare controls itself."""
+    return raw.isascii() and b"\\" not in raw and b"\x7f" not in raw
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _check_depth(raw: bytes, max_depth: int) -> None:
+    """Errors: BadJson for more than ``max_depth`` levels of brackets outside strings.
+
+    What is left of brackets loses its innermost pairs in each pass, so a body of that depth ends up empty.
+    """
+    outside = _STRINGS.sub(b"", raw) if b"\\" in raw else b"".join(raw.split(b'"')[::2])
+    left = outside.translate(_ONE_KIND, _OTHERS)
+    for _level in range(max_depth):
+        left = left.replace(b"{}", b"")
+    if left:
+        raise BadJson(f"it nests deeper than {max_depth} levels, or its brackets do not match")
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise BadJson("a key stands twice")
+    return found
+
+
+def _unique_clean_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = _unique_keys(pairs)
     for key in found:
         _clean(key)
     return found
@@ -77,23 +91,32 @@ def _int(text: str) -> int:
     return int(text)
 
 
+def _decoder(hook: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=hook, parse_constant=_non_finite, parse_float=_float, parse_int=_int
+    )
+
+
+_PLAIN = _decoder(_unique_keys)
+_ANY = _decoder(_unique_clean_keys)
+
+
 def loads(raw: bytes, *, max_depth: int = 5) -> Any:
     """Parse ``raw``.
 
     Errors: BadJson (400) for bad UTF-8, depth over ``max_depth``, duplicate keys, control characters,
     lone surrogates, non-finite or oversized numbers, or anything that is not JSON.
     """
-    if _depth(raw) > max_depth:
-        raise BadJson(f"it nests deeper than {max_depth} levels")
+    _check_depth(raw, max_depth)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise BadJson("it is not UTF-8") from None
+    plain = _is_plain(raw)
     try:
-        value = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_non_finite, parse_float=_float, parse_int=_int
-        )
+        value = (_PLAIN if plain else _ANY).decode(text)
     except (ValueError, RecursionError):
         raise BadJson("it does not parse") from None
-    _check_texts(value)
+    if not plain:
+        _check_texts(value)
     return value

@@ -5,6 +5,7 @@ after 0, 1 and 2 s more: a request that met four of them waited out the pool's 5
 while the database had long been back. See tests/contract/test_dead_connections.py.
 """
 
+import select
 import threading
 import time
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool
+
+#: A connection that answered so lately is not asked over the wire whether it lives, unless it was closed.
+LATELY_S = 1.0
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -26,6 +30,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             pool._check = Check(pool)
         return pool
 
+    def _close(self) -> None:
+        """Give the connection back, and note when."""
+        if self.connection is not None:
+            self.connection._used_at = time.monotonic()
+        super()._close()
+
 
 class Check:
     """Ask a connection that is about to be handed out whether it lives. Errors: psycopg.Error when not."""
@@ -36,6 +46,9 @@ class Check:
         self._drained_at = 0.0
 
     def __call__(self, connection: Any) -> None:
+        lately = time.monotonic() - getattr(connection, "_used_at", 0.0) < LATELY_S
+        if lately and not _has_news(connection):
+            return
         try:
             ConnectionPool.check_connection(connection)
         except psycopg.Error:
@@ -49,3 +62,10 @@ class Check:
                 return
             self._drained_at = time.monotonic()
         self._pool.drain()
+
+
+def _has_news(connection: Any) -> bool:
+    """Whether the server has sent something nobody asked for, such as its good-bye."""
+    asked = select.poll()  # and not select(), which knows no descriptor above 1023
+    asked.register(connection.pgconn.socket, select.POLLIN)
+    return bool(asked.poll(0))

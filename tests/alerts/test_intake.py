@@ -175,11 +175,16 @@ def test_refusal_list_reads_the_longest_body_in_a_moment(value: Any) -> None:
     assert time.process_time() - begun < 3
 
 
-def test_long_keys_are_not_remembered() -> None:
-    known = words._judged.cache_info().currsize
-    with suppress(Refused):
-        forbidden.check({"x" * 1000 + "_face": 1})
-    assert words._judged.cache_info().currsize == known
+def test_keys_are_remembered_as_harmless_within_bounds() -> None:
+    forbidden.check({"x" * 1000: 1, "width": 1})
+    assert "width" in words._harmless
+    assert "x" * 1000 not in words._harmless
+    for number in range(words._MOST_KEYS + 10):
+        forbidden.check({f"k{number}": 1})
+    assert len(words._harmless) <= words._MOST_KEYS
+    for _twice in range(2):
+        with pytest.raises(Refused):
+            forbidden.check({"width": 1, "face": 1})
     assert all(len(phrase) <= 2 for phrase in words._PHRASES)
 
 

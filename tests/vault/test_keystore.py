@@ -61,6 +61,22 @@ def test_any_bytes_come_back_as_they_were(plaintext: bytes, aad: bytes) -> None:
     assert vault.open(epoch, memoryview(sealed), aad) == plaintext  # type: ignore[arg-type]
 
 
+def test_an_act_reads_a_key_once_and_the_next_act_anew(now: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    really = keystore._read
+    monkeypatch.setattr(keystore, "_read", lambda path: (read.append(path), really(path))[1])
+    vault.seal(b"x", NOON, b"")
+    read.clear()
+    act = vault.Sealer(NOON)
+    opened = [vault.open(*act.seal(b"%d" % n, NOON, b"a"), b"a") for n in range(5)]
+    assert opened == [b"0", b"1", b"2", b"3", b"4"]
+    assert len(read) == 1 + 5, "one for the act, one for each opening"
+    keystore.destroy(epoch_of(NOON))
+    now(NOON + timedelta(hours=47))
+    with pytest.raises(vault.EpochGone):
+        vault.Sealer(NOON + timedelta(hours=47)).seal(b"x", NOON, b"")
+
+
 def test_the_same_text_never_seals_alike(now: Any) -> None:
     assert vault.seal(b"x", NOON, b"")[1] != vault.seal(b"x", NOON, b"")[1]
 
@@ -144,7 +160,7 @@ def test_twenty_at_once_agree_on_one_key(now: Any, own_keys: Path) -> None:
 
     def take() -> None:
         barrier.wait()
-        results.append(keystore.key_for_sealing(epoch_of(NOON)))
+        results.append(keystore.key_for_sealing(epoch_of(NOON), NOON))
 
     threads = [threading.Thread(target=take) for _ in range(20)]
     for thread in threads:
