@@ -4,7 +4,7 @@ An unknown key is refused at every level, so that nothing new can slip in unread
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -157,7 +157,7 @@ class AlertBody(_Closed, kw_only=True, frozen=True):
     @property
     def occurred(self) -> datetime:
         """The moment of capture by the device's clock, aware, UTC."""
-        return datetime.fromisoformat(self.occurred_at.replace("Z", "+00:00")).astimezone(UTC)
+        return datetime.fromisoformat(self.occurred_at)
 
 
 # msgspec reads a struct's types at its first conversion, and crashes the process when two threads are the

@@ -169,7 +169,7 @@ class UnsignedDeviceView(APIView):
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Devices get JSON whatever they say they accept."""
-        return super().perform_content_negotiation(request, force=True)
+        return JSONRenderer(), JSONRenderer.media_type
 
     def read(self, request: Request) -> Any:
         """Return the parsed body. Errors: BadJson 400."""

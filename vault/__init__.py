@@ -1,7 +1,8 @@
 """The vault: personal detail sealed under hourly keys, and the purge that destroys them (H10).
 
 ``seal`` and ``open`` are all that the rest of the code needs (``Sealer`` where one act seals much), plus
-``register_purgeable`` for the app that keeps sealed rows. ``vault.records`` is for staff's own work that outlives 48 h.
+``register_purgeable`` for the app that keeps sealed rows. ``vault.records`` is for staff's own work that
+outlives 48 h.
 """
 
 from vault.epochs import EpochGone, Gone

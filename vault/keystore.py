@@ -12,6 +12,7 @@ import contextlib
 import os
 import uuid
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -24,7 +25,12 @@ NAME = "%Y-%m-%dT%H"
 
 def folder() -> Path:
     """Return the directory of the epoch keys."""
-    return Path(settings.DATA_DIR) / "keys" / "epoch"
+    return _below(str(settings.DATA_DIR))
+
+
+@lru_cache(maxsize=8)
+def _below(data: str) -> Path:
+    return Path(data, "keys", "epoch")
 
 
 def key_for_sealing(epoch: datetime, now: datetime) -> bytes:

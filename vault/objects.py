@@ -23,7 +23,7 @@ class Sealer:
 
     def __init__(self, now: datetime) -> None:
         self.now = now
-        self._keys: dict[datetime, bytes] = {}
+        self._keys: dict[datetime, tuple[bytes, bytes]] = {}
 
     def seal(self, plaintext: bytes, captured_at: datetime, aad: bytes) -> tuple[datetime, bytes]:
         """Seal ``plaintext``; return the start of its epoch (UTC hour) and the sealed bytes.
@@ -34,9 +34,10 @@ class Sealer:
         """
         epoch = epoch_of(min(captured_at, self.now))
         if epoch not in self._keys:
-            self._keys[epoch] = keystore.key_for_sealing(epoch, self.now)
+            self._keys[epoch] = keystore.key_for_sealing(epoch, self.now), _wrap_context(epoch)
+        epoch_key, context = self._keys[epoch]
         key = sealing.new_key()
-        wrapped = sealing.seal(self._keys[epoch], key, _wrap_context(epoch, aad))
+        wrapped = sealing.seal(epoch_key, key, context + aad)
         return epoch, FORMAT + wrapped + sealing.seal(key, plaintext, aad)
 
 
@@ -57,9 +58,10 @@ def open(epoch: datetime, sealed: bytes, aad: bytes) -> bytes:
     epoch = epoch_of(epoch)
     epoch_key = keystore.key_for_opening(epoch)
     head = sealed[1 : 1 + WRAPPED_BYTES]
-    key = sealing.unseal(epoch_key, head, _wrap_context(epoch, aad))
+    key = sealing.unseal(epoch_key, head, _wrap_context(epoch) + aad)
     return sealing.unseal(key, sealed[1 + WRAPPED_BYTES :], aad)
 
 
-def _wrap_context(epoch: datetime, aad: bytes) -> bytes:
-    return b"csoc/epoch-wrap/1\x00" + epoch.strftime(keystore.NAME).encode() + b"\x00" + aad
+def _wrap_context(epoch: datetime) -> bytes:
+    """What a wrapped key belongs to, before the ``aad`` of its object."""
+    return b"csoc/epoch-wrap/1\x00" + epoch.strftime(keystore.NAME).encode() + b"\x00"

@@ -5,8 +5,8 @@ Whole words of snake or camel case count, so that ``age`` does not hit ``image``
 """
 
 import re
-from collections.abc import KeysView
-from itertools import pairwise
+from collections.abc import Iterable, KeysView
+from itertools import pairwise, repeat
 from typing import Any
 
 from csoc.lib.errors import Refused
@@ -98,16 +98,21 @@ def _is_forbidden_text(text: str) -> bool:
     return bool(_URL.search(text) or _DATA.search(text) or _BASE64.search(text))
 
 
-def _walk(value: Any, key: str = "") -> None:
+def _walk(value: dict[str, Any] | list[Any], key: str = "") -> None:
+    """``key``: the name that a list stands under."""
+    items: Iterable[tuple[str, Any]]
     if isinstance(value, dict):
         _check_keys(value.keys())
-        for name, item in value.items():
+        items = value.items()
+    else:
+        items = zip(repeat(key), value)
+    for name, item in items:
+        kind = type(item)  # parsed JSON has no subclasses
+        if kind is str:
+            if name != "sha256" and _is_forbidden_text(item):
+                raise refused("forbidden-field")
+        elif kind is dict or kind is list:
             _walk(item, name)
-    elif isinstance(value, list):
-        for item in value:
-            _walk(item, key)
-    elif isinstance(value, str) and key != "sha256" and _is_forbidden_text(value):
-        raise refused("forbidden-field")
 
 
 def refused(code: str) -> Refused:
@@ -117,4 +122,4 @@ def refused(code: str) -> Refused:
 
 def check_words(value: Any) -> None:
     """Walk a parsed body. Errors: Refused 422 ``forbidden-field``, which names nothing of the body."""
-    _walk(value)
+    _walk([value])

@@ -34,7 +34,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Give the connection back, and note when."""
         if self.connection is not None:
             self.connection._used_at = time.monotonic()
-        super()._close()
+        super()._close()  # type: ignore[misc]  # the stubs do not have it
 
 
 class Check:

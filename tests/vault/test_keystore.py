@@ -64,7 +64,12 @@ def test_any_bytes_come_back_as_they_were(plaintext: bytes, aad: bytes) -> None:
 def test_an_act_reads_a_key_once_and_the_next_act_anew(now: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Path] = []
     really = keystore._read
-    monkeypatch.setattr(keystore, "_read", lambda path: (read.append(path), really(path))[1])
+
+    def counted(path: Path) -> bytes:
+        read.append(path)
+        return really(path)
+
+    monkeypatch.setattr(keystore, "_read", counted)
     vault.seal(b"x", NOON, b"")
     read.clear()
     act = vault.Sealer(NOON)
