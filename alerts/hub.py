@@ -73,8 +73,12 @@ class BoardHub:
             self._task = asyncio.create_task(self._beat_forever())
 
     def leave(self, screen: Screen) -> None:
-        """Remove a screen."""
+        """Remove a screen; the last one ends subscription and beat."""
         self.screens.discard(screen)
+        if not self.screens and self._task is not None:
+            self._hub.leave(self._heard)
+            self._task.cancel()
+            self._task = None
 
     async def _heard(self, message: dict[str, Any]) -> None:
         if message["type"] == "refresh":
@@ -86,8 +90,10 @@ class BoardHub:
         if message["type"] == "signed-out":
             await self.beat(self.screens)
             return
-        frame = json.dumps({name: value for name, value in message.items() if name != "agency"})
-        await self._show(self._of(message.get("agency")), frame)
+        screens = self._of(message.get("agency"))
+        if screens:
+            frame = json.dumps({name: value for name, value in message.items() if name != "agency"})
+            await self._show(screens, frame)
 
     def _of(self, agency: str | None) -> list[Screen]:
         return [screen for screen in self.screens if screen.agency == agency]

@@ -47,6 +47,8 @@ PARTS: dict[str, tuple[Callable[[Run], None], ...]] = {
 BREATH_S = 2.0
 #: Web processes of a console that is started for the measurement: one for each processor, as the peer has.
 WEB = min(os.cpu_count() or 1, 2)
+#: The publisher looks at the whole of a small log in each round: at the pace of production here.
+ENV = {"CSOC_AUDIT_WITNESS_EVERY_S": "30"}
 
 
 @contextlib.contextmanager
@@ -58,7 +60,7 @@ def console(run_json: Path | None, web: int = WEB) -> Iterator[tuple[dict[str, A
     with tempfile.TemporaryDirectory(prefix="csoc-bench-") as folder:
         Path(folder).chmod(0o711)
         print("starting a console of its own …", flush=True)
-        running = RunningConsole(Path(folder) / "data", "--quiet-trailers", "--web", str(web))
+        running = RunningConsole(Path(folder) / "data", "--quiet-trailers", "--web", str(web), env=ENV)
         try:
             # Inside, as whoever interrupts the start must not leave half a console behind.
             running.start()

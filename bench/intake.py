@@ -25,7 +25,9 @@ SIGNATURE = Goal(300, 150, 110, "us")
 OF_LIMIT = {"single": Goal(8, 15, 25, "%", less=False), "bulk": Goal(75, 150, 250, "%", less=False)}
 #: Of the alerts that the best alerta takes.
 OF_PEER = {"single": Goal(3, 6, 10, "x", less=False), "bulk": Goal(25, 50, 100, "x", less=False)}
-FLOOR_TIMES = 4
+#: How much more than the peer each posts in a round, so that a round lasts seconds for all: in a short one
+#: the connections that end first would leave a processor idle at its end.
+TIMES = {"single": 2, "bulk": 16, "limit": 8}
 HUNDRED = 100
 
 
@@ -67,7 +69,7 @@ async def _saturated(run: Run, peers: list[peer.Peer]) -> None:
     single, bulk, plain = Load("single"), Load("bulk"), Plain(run)
     async with Senders(run.info["url"]) as senders:
         for _round in range(run.rounds):
-            await single.round(senders, run, [run.speaker.gunshot() for _ in range(run.n)])
+            await single.round(senders, run, [run.speaker.gunshot() for _ in range(run.n * TIMES["single"])])
             await bulk.round(senders, run, _hundreds(run))
             plain.round(run)
             for one in peers:
@@ -81,8 +83,7 @@ async def _saturated(run: Run, peers: list[peer.Peer]) -> None:
 
 
 def _hundreds(run: Run) -> list[list[dict[str, Any]]]:
-    """As many whole arrays for each connection, so that none of them is idle at the end of a round."""
-    arrays = CONNECTIONS * max(1, run.n // 250)
+    arrays = max(CONNECTIONS, run.n * TIMES["bulk"] // HUNDRED)
     return [[run.speaker.gunshot() for _ in range(HUNDRED)] for _ in range(arrays)]
 
 
@@ -137,8 +138,8 @@ class Plain:
         self.per_second: list[float] = []
 
     def round(self, run: Run) -> None:
-        """Write some; more than there are posts, as they are quicker."""
-        seconds, written = self._floor.write(run.n * FLOOR_TIMES)
+        """Write some."""
+        seconds, written = self._floor.write(run.n * TIMES["limit"])
         self._ids += written
         self.per_second.append(len(written) / seconds)
         driving.settled(run.info)

@@ -18,12 +18,16 @@ READY_WITHIN_S = 240.0
 
 
 class RunningConsole:
-    """``console.py run`` on its own data directory and port; use as a context manager."""
+    """``console.py run`` on its own data directory and port; use as a context manager.
 
-    def __init__(self, data: Path, *words: str) -> None:
+    ``env``: settings of the environment, beside those of every test.
+    """
+
+    def __init__(self, data: Path, *words: str, env: dict[str, str] | None = None) -> None:
         self.data = data
         self.port = free_ports(1)[0]
         self.words = list(words) or ["--quiet-trailers"]
+        self.env = {"CSOC_ENV": "test"} | (env or {})
         self.process: subprocess.Popen[str] | None = None
         self._log = data.with_suffix(".out")
 
@@ -52,7 +56,7 @@ class RunningConsole:
             self.process = subprocess.Popen(
                 [*command, *self.words],
                 cwd=ROOT,
-                env=clean | {"CSOC_ENV": "test"},
+                env=clean | self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
