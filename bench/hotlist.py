@@ -171,7 +171,7 @@ def handing_out(table: Table, hotlist: Any) -> None:
     handed = door.Handed(cut, door._head(cut, None, cut.entries, 0), None)
 
     async def whole() -> bytes:
-        return b"".join([piece async for piece in door.body(handed, packed=False)])
+        return b"".join([piece async for piece in door.streamed(handed, packed=False)])
 
     begun = time.monotonic()
     body = asyncio.run(whole())
