@@ -73,12 +73,8 @@ class BoardHub:
             self._task = asyncio.create_task(self._beat_forever())
 
     def leave(self, screen: Screen) -> None:
-        """Remove a screen; the last one ends subscription and beat."""
+        """Remove a screen."""
         self.screens.discard(screen)
-        if not self.screens and self._task is not None:
-            self._hub.leave(self._heard)
-            self._task.cancel()
-            self._task = None
 
     async def _heard(self, message: dict[str, Any]) -> None:
         if message["type"] == "refresh":

@@ -38,7 +38,8 @@ from tools import bench_options
 #: What each word measures. In `all` the board is still empty for the video, and nothing follows the flood.
 PARTS: dict[str, tuple[Callable[[Run], None], ...]] = {
     "all": (video.measure, limits.measure, intake.paced, push.measure, intake.saturated),
-    "intake": (limits.measure, intake.signature, intake.paced, push.last_of_200, intake.saturated),
+    # Screens last: nobody listens to the peer either, and a process that once had screens hears all messages.
+    "intake": (limits.measure, intake.signature, intake.paced, intake.saturated, push.last_of_200),
     "push": (limits.measure, push.measure),
     "video": (video.measure,),
     "races": (races.measure,),

@@ -133,9 +133,10 @@ class Switchboard:
             # Only a revoked key stops a trailer for good: one that has ended may have a successor.
             await line.hang_up(row.key_fault if row else "key-revoked")
         elif row.channel != line.name:
-            await line.hang_up("replaced")
+            # Counted first: the last line that hangs up ends this looking, and with it what would follow.
             if time.monotonic() - line.heard_at < ALIVE_S:
                 await database_sync_to_async(_two_places, thread_sensitive=False)(line.trailer_id)
+            await line.hang_up("replaced")
         elif time.monotonic() - line.heard_at > SILENT_AFTER_S:
             await line.hang_up("silent")
         else:

@@ -90,16 +90,11 @@ class Hub:
         """Add a listener; the first one starts the subscription."""
         self.listeners.add(listener)
         if not self._tasks:
-            self._heard_at = time.monotonic()
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._tick())]
 
     def leave(self, listener: Listener) -> None:
-        """Remove a listener; the last one ends the subscription, so that nobody's messages cost nothing."""
+        """Remove a listener."""
         self.listeners.discard(listener)
-        if not self.listeners:
-            for task in self._tasks:
-                task.cancel()
-            self._tasks = []
 
     async def deliver(self, message: Message) -> None:
         """Hand one message to every listener; one that fails keeps its place and never stops the others."""
@@ -121,18 +116,13 @@ class Hub:
         layer = get_channel_layer()
         channel = await layer.new_channel()
         await layer.group_add(self.group, channel)
-        try:
-            while True:
-                message = await layer.receive(channel)
-                if message.get("type") == "hub.tick":
-                    if message["from"] == self._name:
-                        self._heard_at = time.monotonic()
-                    continue
-                await self.deliver(message)
-        finally:
-            # A layer that is away has forgotten us anyway, and must not swallow our own end.
-            with contextlib.suppress(Exception):
-                await layer.group_discard(self.group, channel)
+        while True:
+            message = await layer.receive(channel)
+            if message.get("type") == "hub.tick":
+                if message["from"] == self._name:
+                    self._heard_at = time.monotonic()
+                continue
+            await self.deliver(message)
 
     async def _tick(self) -> None:
         layer = get_channel_layer()
