@@ -107,11 +107,10 @@ def _walk(value: dict[str, Any] | list[Any], key: str = "") -> None:
     else:
         items = zip(repeat(key), value)
     for name, item in items:
-        kind = type(item)  # parsed JSON has no subclasses
-        if kind is str:
+        if isinstance(item, str):
             if name != "sha256" and _is_forbidden_text(item):
                 raise refused("forbidden-field")
-        elif kind is dict or kind is list:
+        elif isinstance(item, (dict, list)):
             _walk(item, name)
 
 

@@ -175,6 +175,24 @@ def test_refusal_list_reads_the_longest_body_in_a_moment(value: Any) -> None:
     assert time.process_time() - begun < 3
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"face": 1}],
+        [[{"face": 1}]],
+        {"a": [{"b": [{"face": 1}]}]},
+        ["https://a.example/x"],
+        [[["DATA:image/png"]]],
+        {"sha256": {"a": "www.a.example"}},
+        "rtsp://a.example/x",
+    ],
+)
+def test_listed_words_are_found_at_any_depth_of_lists_and_objects(value: Any) -> None:
+    with pytest.raises(Refused) as refusal:
+        words.check_words(value)
+    assert refusal.value.code == "forbidden-field"
+
+
 def test_keys_are_remembered_as_harmless_within_bounds() -> None:
     forbidden.check({"x" * 1000: 1, "width": 1})
     assert "width" in words._harmless
