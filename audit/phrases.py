@@ -18,6 +18,10 @@ _OF: dict[tuple[str, str, str], Verb] = {
     ("audit.review", "page", "reviews"): Verb(
         _("looked at the list of reviews"), _("look at the list of reviews")
     ),
+    ("key.view", "page", "register"): Verb(
+        _("looked at the register of trailers' keys"), _("look at the register of trailers' keys")
+    ),
+    ("hotlist.view", "hotlist", "all"): Verb(_("looked at the plate lists"), _("look at the plate lists")),
     ("audit.verify", "log", "audit"): Verb(_("verified this log"), _("verify this log")),
     ("audit.export", "export", ""): Verb(_("finished {object}"), _("finish {object}")),
 }
