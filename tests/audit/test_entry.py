@@ -117,7 +117,7 @@ def told(verb: str, kind: str, name: str, result: str = "allowed", **outcome: An
             ("audit.view", "page", "witnesses", "allowed", "", 3),
         ),
         ("looked at the register of trailers' keys", ("key.view", "page", "register", "allowed", "", 1)),
-        ("looked at the keys of trailer TRL-0007", ("key.view", "trailer", "TRL-0007", "allowed", "", 1)),
+        ("looked at the keys of trailer 07", ("key.view", "trailer", "TRL-0007", "allowed", "", 1)),
         ("looked at the plate lists", ("hotlist.view", "hotlist", "all", "allowed", "", 1)),
         ("read this log, 50 entries", ("audit.view", "log", "audit", "allowed", "", 50)),
         ("pruned this log", ("log.prune", "log", "partition:0", "allowed", "", 1)),
