@@ -53,7 +53,10 @@ def test_rows_that_arrive_while_a_is_pressed_are_never_acknowledged_by_it(
     first = simulate("TRL-0001")
     here.row(first).click()
     # A hand that does not keep time: the rows must arrive at every moment of a press.
-    for i in range(ROUNDS):
+    # On a slow machine a press may come before its row, and takes nothing: then there are more of them.
+    for i in range(4 * ROUNDS):
+        if i >= ROUNDS and len(sent) >= ROUNDS // 2:
+            break
         here.page.evaluate(RAISE_LATER, f"TRL-000{i % 8 + 1}")
         here.page.wait_for_timeout((i * 37) % 90)
         here.page.keyboard.press("a")
