@@ -19,7 +19,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import psycopg
 from django.db import DatabaseError, connection, transaction
 
 import audit
@@ -31,6 +30,7 @@ from alerts.telling import push_all, ref
 from csoc.lib import clock
 from csoc.lib.errors import Refused
 from csoc.lib.ids import uuid7
+from csoc.postgres.prepared import row_of
 from deployments.models import Deployment
 from deployments.selectors import active_deployment
 from trailers.models import Trailer
@@ -173,22 +173,9 @@ def _execute(ready: list[receiving.Received], unspent: Unspent | None) -> Stored
     }
     # By itself it is a transaction; inside one, a failure must not spoil the caller's.
     around = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
-    with around, connection.wrap_database_errors:
-        fresh, held, ids = _prepared(values)
+    with around:
+        fresh, held, ids = row_of(_STATEMENT, values)
     return Stored(bool(fresh), bool(held), frozenset(ids))
-
-
-def _prepared(values: dict[str, Any]) -> Any:
-    """Run it as a prepared statement: planning it costs as much as running it, and Django never prepares."""
-    connection.ensure_connection()
-    raw: Any = connection.connection
-    before = raw.prepare_threshold
-    raw.prepare_threshold = 0
-    try:
-        with psycopg.Cursor(raw) as cursor:
-            return cursor.execute(_STATEMENT, values, prepare=True).fetchone()
-    finally:
-        raw.prepare_threshold = before
 
 
 def _json(value: Any) -> str:

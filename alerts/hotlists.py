@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alerts.models import Hotlist, HotlistEntry
+from alerts.models import Hotlist
 from alerts.plates import fold, plate_key
 from alerts.schemas import AlprHit
 from csoc.lib.errors import Refused
+from csoc.postgres.prepared import row_of
 
 #: How the name of a list is written.
 LIST_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,31}\Z")
@@ -23,11 +24,37 @@ HOT_CATEGORIES = frozenset(
 )
 
 
-@dataclass(frozen=True)
+#: The list by its name, whether the version named was ever in force (numbers may be passed over), and its
+#: entry. One statement: intake asks it for each hit.
+_NAMED = """
+SELECT h.version, h.issued_at, h.valid_to,
+    h.version = %(version)s::bigint OR EXISTS (
+        SELECT FROM alerts_hotlistversion v WHERE v.hotlist_id = h.id AND v.version = %(version)s::bigint
+    ),
+    e.plate, e.jurisdiction, e.category, e.added_in, e.valid_to
+FROM alerts_hotlist h
+LEFT JOIN alerts_hotlistentry e
+    ON e.hotlist_id = h.id AND e.entry_id = %(entry_id)s::text COLLATE "C" AND e.removed_in IS NULL
+WHERE h.list_id = %(list_id)s::text AND h.agency_id = %(agency)s::bigint
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A current entry."""
+
+    plate: str
+    jurisdiction: str
+    category: str
+    added_in: int
+    valid_to: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """An entry that a read stands on; ``exact`` False means lookalike."""
 
-    entry: HotlistEntry
+    entry: Listed
     exact: bool
 
 
@@ -55,35 +82,34 @@ def match(read: AlprHit, *, categories: Iterable[str], agency_id: int, at: datet
     Errors: Refused ``hotlist-version-stale`` (also for a version that was never published here),
     ``not-on-hotlist`` (409).
     """
-    hotlist = Hotlist.objects.filter(list_id=read.hotlist.list_id, agency_id=agency_id).first()
-    if hotlist is None:
+    named = read.hotlist
+    found = row_of(
+        _NAMED,
+        {
+            "list_id": named.list_id, "agency": agency_id, "version": named.version,
+            "entry_id": named.entry_id,
+        },
+    )  # fmt: skip
+    if found is None:
         raise _not_on_hotlist()
+    version, issued_at, list_valid_to, published, *columns = found
     if (
-        read.hotlist.version > hotlist.version
-        or hotlist.issued_at is None
-        or at - hotlist.issued_at > MAX_AGE
-        or (hotlist.valid_to is not None and at >= hotlist.valid_to)
-        or not _was_published(hotlist, read.hotlist.version)
+        named.version > version
+        or issued_at is None
+        or at - issued_at > MAX_AGE
+        or (list_valid_to is not None and at >= list_valid_to)
+        or not published
     ):
         raise _stale()
-    entry = (
-        HotlistEntry.objects.filter(
-            hotlist=hotlist, entry_id=read.hotlist.entry_id, removed_in__isnull=True, valid_to__gt=at
-        )
-        .select_related("hotlist")
-        .first()
-    )
-    if entry is None or not entry.stands_on(read.hotlist.version) or entry.category not in set(categories):
+    if columns[0] is None:
+        raise _not_on_hotlist()
+    entry = Listed(*columns)
+    if entry.valid_to <= at or entry.added_in > named.version or entry.category not in set(categories):
         raise _not_on_hotlist()
     return _compare(read, entry)
 
 
-def _was_published(hotlist: Hotlist, version: int) -> bool:
-    """Whether the console published that version (H8): numbers may be passed over. The current one was."""
-    return version == hotlist.version or hotlist.versions.filter(version=version).exists()
-
-
-def _compare(read: AlprHit, entry: HotlistEntry) -> Hit:
+def _compare(read: AlprHit, entry: Listed) -> Hit:
     key = plate_key(read.plate) or ""
     known = "unknown" not in (read.jurisdiction, entry.jurisdiction)
     if known and read.jurisdiction != entry.jurisdiction:

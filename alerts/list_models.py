@@ -131,10 +131,6 @@ class HotlistEntry(models.Model):
             ),
         )
 
-    def stands_on(self, version: int) -> bool:
-        """True if the entry is on that version of its list."""
-        return self.added_in <= version and (self.removed_in is None or self.removed_in > version)
-
 
 class HotlistUpload(models.Model):
     """A file on its way to a version: its manifest, how far it is, and who decided on it. No row of it.

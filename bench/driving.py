@@ -198,15 +198,15 @@ def together(acts: list[Callable[[], Any]]) -> list[Any]:
     return results
 
 
-def until(true: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Return the first truthy value of ``true``. Errors: AssertionError after ``seconds``."""
+def until(true: Callable[[], Any], seconds: float, what: str | Callable[[], str]) -> Any:
+    """Return the first truthy value of ``true``. Errors: AssertionError after ``seconds``, with ``what``."""
     deadline = time.monotonic() + seconds
     while True:
         value = true()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}")
+            raise AssertionError(f"not within {seconds:.0f} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.05)
 
 

@@ -174,15 +174,20 @@ def log_says_who_did_what(officer: Desk, alert: str) -> None:
         f"Avery Singh closed alert …{short}, confirmed",
         f"Avery Singh ended the live view of trailer {NUMBER}, alert closed",
     ]
-    until(lambda: told(officer, wanted), 10, f"the log says {wanted}")
+    until(lambda: told(officer, wanted), 10, lambda: f"the log says {wanted}; it says {said_by_log(officer)}")
+
+
+def said_by_log(officer: Desk) -> list[str]:
+    """The sentences of the page of the log, oldest first."""
+    return officer.page.locator("td.what").all_inner_texts()[::-1]
 
 
 def told(officer: Desk, wanted: list[str]) -> bool:
-    """Whether the newest page of the log holds these sentences, oldest first."""
+    """Whether the newest page of the log holds these sentences, oldest first; between them may be others."""
     officer.page.reload()
-    rows = officer.page.locator("td.what").all_inner_texts()[::-1]
-    at = [next((i for i, row in enumerate(rows) if sentence in row), -1) for sentence in wanted]
-    return -1 not in at and at == sorted(at)
+    # One pass: what tests before this one left there may say the same of the same trailer, only earlier.
+    rows = iter(said_by_log(officer))
+    return all(any(sentence in row for row in rows) for sentence in wanted)
 
 
 def watching(one: Desk, simulate: Callable[..., str], trailer: str) -> str:

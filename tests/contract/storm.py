@@ -7,6 +7,7 @@ answered, it is answered under 500, within 2 s, as a problem document, and never
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import random
@@ -219,9 +220,14 @@ _MAKERS = [make for _weight, make in CLASSES]
 def bodies(seed: int, valid: Value) -> Iterator[Body]:
     """Endless bodies of every class, the same for the same seed; a large one every 500."""
     rng = random.Random(seed)
+
+    def own() -> Any:
+        # Bodies spoil what they are given: a part that two of them share would grow, and differ by chance.
+        return copy.deepcopy(valid())
+
     for number in itertools.count(1):
         make = _size if number % 500 == 0 else rng.choices(_MAKERS, _WEIGHTS)[0]
-        yield make(rng, valid)
+        yield make(rng, own)
 
 
 # -- sending -------------------------------------------------------------------------------------------

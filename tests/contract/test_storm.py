@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -140,13 +139,10 @@ def test_the_count_is_25000() -> None:
 
 
 def test_the_same_seed_is_the_same_storm(place: Place) -> None:
-    """A fault that a long run finds can be found again by its seed."""
+    """A fault that a long run finds can be found again by its seed, also where bodies share a part."""
     body = place.gunshot()
     first, second, other = (
-        [
-            made.raw
-            for made, _n in zip(storm.bodies(seed, lambda: copy.deepcopy(body)), range(300), strict=False)
-        ]
+        [made.raw for made, _n in zip(storm.bodies(seed, lambda: body), range(300), strict=False)]
         for seed in (5, 5, 6)
     )
     assert first == second != other
