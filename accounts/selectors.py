@@ -13,6 +13,7 @@ import audit
 from accounts import sessions
 from accounts.models import Agency, BreakGlass, Person, Role, Unit, User
 from csoc.lib import clock
+from csoc.postgres.prepared import row_of
 
 
 class Rights(NamedTuple):
@@ -23,21 +24,35 @@ class Rights(NamedTuple):
     roles: frozenset[str]
 
 
+_KNOWN_ROLES = frozenset(Role.values)
+#: Asked several times a request, each time afresh: what was taken away counts from that moment on (H15).
+_ROLES = """
+SELECT array_agg(g.name::text)
+FROM accounts_user_groups m JOIN auth_group g ON g.id = m.group_id WHERE m.user_id = %(user)s::bigint
+"""
+
+_ROLES_OF_PERSON = """
+SELECT array_agg(DISTINCT g.name::text)
+FROM accounts_user u JOIN accounts_user_groups m ON m.user_id = u.id JOIN auth_group g ON g.id = m.group_id
+WHERE u.person_id = %(person)s::bigint AND u.is_active AND u.id IS DISTINCT FROM %(without)s::bigint
+"""
+
+
 def roles_of(user: Any) -> frozenset[str]:
     """The role names of a user; of nobody, none."""
     if user is None or not user.is_authenticated or not user.is_active:
         return frozenset()
-    return frozenset(user.groups.values_list("name", flat=True)) & frozenset(Role.values)
+    (names,) = row_of(_ROLES, {"user": user.pk})
+    return frozenset(names or ()) & _KNOWN_ROLES
 
 
 def roles_of_person(person: Person, *, apart_from: User | None = None) -> frozenset[str]:
     """What a person holds with all their open sign-ins together; ``apart_from``: but for this one."""
     if not person.active:
         return frozenset()
-    found = User.objects.filter(person=person, is_active=True, groups__name__in=Role.values)
-    if apart_from is not None:
-        found = found.exclude(pk=apart_from.pk)
-    return frozenset(found.values_list("groups__name", flat=True))
+    without = apart_from.pk if apart_from is not None else None
+    (names,) = row_of(_ROLES_OF_PERSON, {"person": person.pk, "without": without})
+    return frozenset(names or ()) & _KNOWN_ROLES
 
 
 def has_role(user: Any, *roles: str) -> bool:

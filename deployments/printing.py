@@ -5,6 +5,7 @@ it lacks is written as its code, ``[U+1F6A8]``, and the last page says so: nothi
 """
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -24,6 +25,10 @@ logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 FONTS = {"": "DejaVuSans.ttf", "B": "DejaVuSans-Bold.ttf"}
 MARGIN_MM, LABEL_MM, LINE_MM = 20.0, 48.0, 5.0
+#: Latin, Greek and Cyrillic letters, one after the other: each stands for itself. Everything else (marks that
+#: stack, letters that join, right to left) is shaped, which the library does anew for every sign it measures:
+#: a report of ten thousand words took sixteen seconds that way.
+_STRAIGHT = re.compile("[\n\u0020-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e]*\\Z")
 
 
 def fonts_dir() -> Path:
@@ -58,7 +63,6 @@ class _Paper(FPDF):
         self.lacking = False
         for style, name in FONTS.items():
             self.add_font("report", style, fonts_dir() / name)
-        self.set_text_shaping(True)
         self.set_title(f"{report.name}: {report.title}")
         self.set_lang(get_language() or "en")
         self.set_creator("CSOC")
@@ -110,10 +114,7 @@ class _Paper(FPDF):
         widths = self._widths(told)
         self._row(told.heads, widths, style="B")
         for cells in told.rows:
-            if self._row_height(cells, widths) > self.left_mm:
-                self.add_page()
-                self._row(told.heads, widths, style="B")
-            self._row(cells, widths)
+            self._row(cells, widths, heads=told.heads)
 
     def notice(self) -> None:
         """Say, where it happened, that signs stand as their codes."""
@@ -149,41 +150,49 @@ class _Paper(FPDF):
             with self.tagged(kind):
                 for one in lines[:fits]:
                     self.set_x(MARGIN_MM + left)
-                    self.cell(width, line, one, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+                    self.cell(width, line, self.shaped(one), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
             lines = lines[fits:]
 
-    def _row(self, cells: list[str], widths: list[float], style: str = "") -> None:
+    def _row(
+        self, cells: list[str], widths: list[float], *, style: str = "", heads: list[str] | None = None
+    ) -> None:
+        """Write one row; where the page has no room for it, on the next one under the heads."""
         self._pen(9, style, bool(style))
-        top, height = self.get_y(), self._row_height(cells, widths)
+        columns = [
+            self._lines(self.visible(cell), width - 2, LINE_MM)
+            for cell, width in zip(cells, widths, strict=True)
+        ]
+        height = max(1, *map(len, columns)) * LINE_MM + 0.6
+        if heads is not None and height > self.left_mm:
+            self.add_page()
+            self._row(heads, widths, style="B")
+            self._pen(9, style, bool(style))
+        top = self.get_y()
         with self.tagged("P"):
-            for n, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-                for i, one in enumerate(self._lines(self.visible(cell), width - 2, LINE_MM)):
+            for n, (lines, width) in enumerate(zip(columns, widths, strict=True)):
+                for i, one in enumerate(lines):
                     self.set_xy(MARGIN_MM + sum(widths[:n]), top + i * LINE_MM)
-                    self.cell(width - 2, LINE_MM, one)
+                    self.cell(width - 2, LINE_MM, self.shaped(one))
         self.set_xy(MARGIN_MM, top + height)
         self.set_draw_color(200)
         with self.artifact():
             self.line(MARGIN_MM, top + height, self.w - MARGIN_MM, top + height)
 
-    def _row_height(self, cells: list[str], widths: list[float]) -> float:
-        self.set_font("report", "", 9)
-        counts = [
-            len(self._lines(self.visible(cell), width - 2, LINE_MM))
-            for cell, width in zip(cells, widths, strict=True)
-        ]
-        return max([1, *counts]) * LINE_MM + 0.6
-
     def _widths(self, told: Table) -> list[float]:
         self.set_font("report", "B", 9)
         widest = [
-            max(float(self.get_string_width(self.visible(row[n]))) for row in [told.heads, *told.rows]) + 4
+            max(
+                float(self.get_string_width(self.shaped(self.visible(row[n]))))
+                for row in [told.heads, *told.rows]
+            )
+            + 4
             for n in range(len(told.heads) - 1)
         ]
         fixed = [min(one, 0.34 * self.epw) for one in widest]
         return [*fixed, self.epw - sum(fixed)]
 
     def _lines(self, text: str, width: float, line: float) -> list[str]:
-        found: Any = self.multi_cell(width, line, text, align="L", dry_run=True, output="LINES")
+        found: Any = self.multi_cell(width, line, self.shaped(text), align="L", dry_run=True, output="LINES")
         return [str(one) for one in found]
 
     def _pen(self, size: float, style: str, grey: bool) -> None:
@@ -199,6 +208,11 @@ class _Paper(FPDF):
         )
         self.lacking = self.lacking or told != text
         return told
+
+    def shaped(self, text: str) -> str:
+        """Return ``text``; what is measured or written from here on is shaped if this one has to be."""
+        self.set_text_shaping(not _STRAIGHT.match(text))
+        return text
 
     # -- structure -------------------------------------------------------------------------------
 
