@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 import audit
 from alerts.hotlists import handed_out
+from alerts.importing.table import MOMENT_SQL
 from alerts.models import Hotlist, HotlistServed, HotlistVersion
 from csoc.lib import canonical, clock
 from csoc.lib.errors import Refused, nothing_here
@@ -34,9 +35,9 @@ MAX_DELTA = 50_000
 DELTA_WITHIN = timedelta(hours=46)
 PAGE = 5000
 
-_LINE = """'{"op":"add","e":"' || entry_id || '","k":"' || plate || '","j":"' || jurisdiction || '","c":"' ||
-category || '","p":' || coalesce(priority::text, 'null') || ',"to":"' ||
-to_char(valid_to AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"}' || chr(10)"""
+_LINE = f"""'{{"op":"add","e":"' || entry_id || '","k":"' || plate || '","j":"' || jurisdiction ||
+'","c":"' || category || '","p":' || coalesce(priority::text, 'null') || ',"to":"' ||
+{MOMENT_SQL} || '"}}' || chr(10)"""
 _WHOLE = f"""
 SELECT string_agg(line, '' ORDER BY entry_id), max(entry_id) FROM (
     SELECT {_LINE} AS line, entry_id FROM alerts_hotlistentry

@@ -35,14 +35,16 @@ from bench.run import Run
 from tests.running import RunningConsole
 from tools import bench_options
 
-#: What each word measures. In `all` the board is still empty for the video, and nothing follows the flood.
-PARTS: dict[str, tuple[Callable[[Run], None], ...]] = {
-    "all": (video.measure, limits.measure, intake.paced, push.measure, intake.saturated),
-    # Screens last: nobody listens to the peer either, and a process that once had screens hears all messages.
-    "intake": (limits.measure, intake.signature, intake.paced, intake.saturated, push.last_of_200),
-    "push": (limits.measure, push.measure),
-    "video": (video.measure,),
-    "races": (races.measure,),
+Part = Callable[[Run], None]
+#: What each word measures, each group on a console of its own. In `all` the board is still empty for the
+#: video. A process that once had screens hears all messages from then on, and nobody listens to the peer: so
+#: intake is saturated on a console that never had one.
+PARTS: dict[str, tuple[tuple[Part, ...], ...]] = {
+    "all": ((video.measure, limits.measure, intake.paced, push.measure), (intake.saturated,)),
+    "intake": ((limits.measure, intake.signature, intake.paced, push.last_of_200), (intake.saturated,)),
+    "push": ((limits.measure, push.measure),),
+    "video": ((video.measure,),),
+    "races": ((races.measure,),),
 }
 #: A breath between two parts, in seconds, so that one does not pay for the other.
 BREATH_S = 2.0
@@ -84,22 +86,28 @@ def main(words: list[str]) -> int:
     share = 5 if chosen.quick else 1
     if chosen.part in bench_options.OWN_COUNT:
         return alone(chosen, chosen.n // share)
-    with console(chosen.run_json) as (info, folder):
-        run = Run(info, n=max(10, chosen.n // share), rounds=2 if chosen.quick else 6, seed=chosen.seed)
-        head = machine.facts(info["database_url"], folder)
-        begun = time.monotonic()
-        for part in PARTS[chosen.part]:
-            name = f"{part.__module__.removeprefix('bench.')}, {part.__name__}"
-            print(f"measuring: {name} …", flush=True)
-            try:
-                part(run)
-            except Exception as error:
-                # The other parts still have something to say; this one makes the run a failure.
-                run.table.fail(f"{name}: {type(error).__name__}: {error}")
-            time.sleep(BREATH_S)
-        took = time.monotonic() - begun
+    run = Run({}, n=max(10, chosen.n // share), rounds=2 if chosen.quick else 6, seed=chosen.seed)
+    begun, head = time.monotonic(), ""
+    for group in PARTS[chosen.part]:
+        with console(chosen.run_json) as (info, folder):
+            run = run.on(info)
+            head = head or machine.facts(info["database_url"], folder)
+            for part in group:
+                _measured(part, run)
+    took = time.monotonic() - begun
     print(f"\n{head}\n\n{run.table}\n\n{closing(run, took)}", flush=True)
     return int(bool(run.table.failures))
+
+
+def _measured(part: Part, run: Run) -> None:
+    name = f"{part.__module__.removeprefix('bench.')}, {part.__name__}"
+    print(f"measuring: {name} …", flush=True)
+    try:
+        part(run)
+    except Exception as error:
+        # The other parts still have something to say; this one makes the run a failure.
+        run.table.fail(f"{name}: {type(error).__name__}: {error}")
+    time.sleep(BREATH_S)
 
 
 def alone(chosen: Any, n: int) -> int:

@@ -14,7 +14,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +51,15 @@ def measured(table: Table, made: Place, folder: Path, count: int, seed: int) -> 
     from accounts.services import acting
     from alerts import services
     from alerts.models import Hotlist
+    from csoc.lib import clock
 
     people = {role: one["user"] for role, one in cast.create_cast(audit.system("bench")).items()}
     actor = people["supervisor"]
+    # Both files say the same of the rows that they share: a later end would change every one of them.
+    at = clock.now()
     for version, changed in ((1, 0), (2, count // 10)):
         file = folder / f"{version}.csv"
-        manifest = write(file, count, changed, seed, version)
+        manifest = write(file, count, changed, seed, version, at)
         print(f"importing {count:,} rows, {changed:,} of them new …", flush=True)
         before, begun = peak_mb(), time.monotonic()
         with acting(actor):
@@ -72,12 +75,15 @@ def measured(table: Table, made: Place, folder: Path, count: int, seed: int) -> 
     handing_out(table, hotlist)
 
 
-def write(path: Path, count: int, changed: int, seed: int, version: int) -> bytes:
-    """Write a list of ``count`` different plates, the last ``changed`` of them new; return its manifest."""
+def write(path: Path, count: int, changed: int, seed: int, version: int, at: datetime) -> bytes:
+    """Write a list of ``count`` different plates, the last ``changed`` of them new; return its manifest.
+
+    at: the moment that the dates of the rows are reckoned from.
+    """
     from csoc.lib import clock
 
     pick, now = random.Random(seed), clock.now()
-    since, until = (str(clock.wire(now.replace(microsecond=0) + timedelta(days=d))) for d in (-1, 30))
+    since, until = (str(clock.wire(at.replace(microsecond=0) + timedelta(days=d))) for d in (-1, 30))
     kinds = ("stolen_vehicle", "stolen_plate", "wanted_vehicle", "firearm_investigation")
     digest = hashlib.sha256()
     with path.open("wb") as file:

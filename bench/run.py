@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -39,6 +39,10 @@ class Run:
     def supervisor(self) -> Person:
         """A signed-in supervisor."""
         return Person(self.info, "supervisor")
+
+    def on(self, info: dict[str, Any]) -> Run:
+        """The same run, with its table and sums so far, on another console."""
+        return replace(self, info=info)
 
     def count(self, accepted: int, rows: int, entries: int) -> None:
         """Add one part's accepted requests, rows and audit entries."""

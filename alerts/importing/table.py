@@ -72,13 +72,20 @@ WHERE NOT EXISTS (SELECT FROM alerts_hotlistentry e
     WHERE e.hotlist_id = %(hotlist)s AND e.removed_in IS NULL AND {_SAME})
 """
 _TOUCHED = "SELECT DISTINCT category FROM alerts_hotlistentry WHERE hotlist_id = %s AND touched_in = %s"
+#: When an entry ends, to the millisecond. A form by a pattern costs more than all else of an entry: only a
+#: moment between two seconds, which hardly any list has, is written by one.
+MOMENT_SQL = """CASE WHEN date_trunc('second', valid_to) = valid_to
+THEN substr(to_json(valid_to AT TIME ZONE 'UTC')::text, 2, 19) || '.000Z'
+ELSE to_char(valid_to AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END"""
 #: One entry of the canonical state, an RFC 8785 object (docs/hotlists.md).
-ENTRY_SQL = """'{"c":"' || category || '","e":"' || entry_id || '","j":"' || jurisdiction || '","k":"' ||
-plate || '","p":' || coalesce(priority::text, 'null') || ',"to":"' ||
-to_char(valid_to AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"}'"""
+ENTRY_SQL = f"""'{{"c":"' || category || '","e":"' || entry_id || '","j":"' || jurisdiction || '","k":"' ||
+plate || '","p":' || coalesce(priority::text, 'null') || ',"to":"' || {MOMENT_SQL} || '"}}'"""
+#: In the order of the index, so that nothing is sorted: of a fresh table the planner knows no figures.
+_BY_INDEX = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off"
+_AS_ELSE = "RESET enable_sort; RESET enable_bitmapscan; RESET enable_seqscan"
 _STATE = f"""
-COPY (SELECT {ENTRY_SQL} FROM alerts_hotlistentry
-      WHERE hotlist_id = %s AND removed_in IS NULL AND category = %s ORDER BY entry_id)
+COPY (SELECT category, {ENTRY_SQL} FROM alerts_hotlistentry
+      WHERE hotlist_id = %s AND removed_in IS NULL AND category = ANY(%s) ORDER BY entry_id)
 TO STDOUT
 """
 
@@ -164,17 +171,21 @@ def digests(hotlist: Hotlist, version: int, known: dict[str, Any]) -> dict[str, 
         cursor.execute(_TOUCHED, [hotlist.pk, version])
         touched = {row[0] for row in cursor.fetchall()}
         found = {name: told for name, told in known.items() if name not in touched}
-        for category in sorted(touched):
-            told = _digest(cursor, hotlist, category)
-            if told["entries"]:
-                found[category] = told
-    return found
+        return found | _digests(cursor, hotlist, sorted(touched))
 
 
-def _digest(cursor: Any, hotlist: Hotlist, category: str) -> dict[str, Any]:
-    digest, entries = hashlib.sha256(), 0
-    with cursor.copy(_STATE, (hotlist.pk, category)) as copy:
+def _digests(cursor: Any, hotlist: Hotlist, categories: list[str]) -> dict[str, dict[str, Any]]:
+    sums = {name.encode(): hashlib.sha256() for name in categories}
+    counts = dict.fromkeys(sums, 0)
+    cursor.execute(_BY_INDEX)
+    with cursor.copy(_STATE, (hotlist.pk, categories)) as copy:
         for line in copy:
-            digest.update(line)
-            entries += 1
-    return {"entries": entries, "sha256": digest.hexdigest()}
+            category, _tab, entry = bytes(line).partition(b"\t")
+            sums[category].update(entry)
+            counts[category] += 1
+    cursor.execute(_AS_ELSE)
+    return {
+        name.decode(): {"entries": counts[name], "sha256": told.hexdigest()}
+        for name, told in sums.items()
+        if counts[name]
+    }
