@@ -20,7 +20,7 @@ export class VideoDesk {
   opening: string | null = null;
   onChange: () => void = () => {};
   private view: View | null = null;
-  private ended: { alert: string; sentence: string } | null = null;
+  private ended: { alert: string; session: string } | null = null;
   private refusals = new Map<string, string>();
   private readonly panel = must<HTMLElement>("#video");
   private readonly video = must<HTMLVideoElement>("#video-picture");
@@ -99,17 +99,20 @@ export class VideoDesk {
   /** Over the console's socket, in 10 ms rather than the 7 s a browser takes to notice. */
   onMessage(message: Message): void {
     if (message.type === "watchers" && message.alert === this.view?.alert) void this.whoWatches();
-    if (message.type !== "blank" || message.session !== this.view?.session) return;
+    if (message.type !== "blank") return;
     const by = typeof message.by === "string" ? message.by : message.by?.name ?? M.theServer;
-    this.blank(M.endedBy(by, clock(message.at)));
+    const sentence = M.endedBy(by, clock(message.at));
+    if (message.session === this.view?.session) this.blank(sentence);
+    // The closed alert or the gateway's hang-up may be here first, and neither says who it was.
+    else if (message.session === this.ended?.session) this.say(sentence);
   }
 
   /** Black at once, with the sentence that says why. */
   blank(sentence: string): void {
     if (!this.view) return;
-    const { alert } = this.view;
+    const { alert, session } = this.view;
     this.view = null;
-    this.ended = { alert, sentence };
+    this.ended = { alert, session };
     this.player.blank("ended");
     this.say(sentence);
     this.noted();

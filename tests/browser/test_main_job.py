@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, WebSocketRoute
 
 from bench.driving import Person, until
 from tests.browser.desk import Desk, GatewayDoor, knock, one_time_code
@@ -199,6 +199,33 @@ def watching(one: Desk, simulate: Callable[..., str], trailer: str) -> str:
     one.until_row(alert, "acknowledged")
     one.open_video()
     return alert
+
+
+def test_who_ended_the_picture_is_told_also_when_the_closed_alert_comes_first(
+    desk: Callable[..., Desk], gateway: GatewayDoor, simulate: Callable[..., str]
+) -> None:
+    """Two messages say that the picture ends, and only one of them says who did it: it may come later."""
+    one, held = desk(), []
+
+    def relay(line: WebSocketRoute) -> None:
+        console = line.connect_to_server()
+        console.on_message(
+            lambda message: held.append((line, message)) if '"blank"' in str(message) else line.send(message)
+        )
+
+    one.page.route_web_socket("**/ws/live/", relay)
+    one.board("dispatcher")
+    alert = watching(one, simulate, TRAILER)
+    one.tab_to('[data-outcome="confirmed"]')
+    one.page.keyboard.press("Enter")
+    one.until_row(alert, "closed")
+    until(lambda: one.page.evaluate("1") and held, 5, "the message that ends the picture")
+    word = one.page.locator("#video-word")
+    assert "Stream ended at" in word.inner_text()
+    for line, message in held:
+        line.send(message)
+    one.page.locator("#video-word", has_text="Stream ended by Avery Singh").wait_for()
+    gateway.until_empty(5)
 
 
 def test_the_end_of_the_deployment_cuts_the_picture(
