@@ -138,7 +138,7 @@ class Plain:
         self.per_second: list[float] = []
 
     def round(self, run: Run) -> None:
-        """Write some."""
+        """One round of the limit."""
         seconds, written = self._floor.write(run.n * TIMES["limit"])
         self._ids += written
         self.per_second.append(len(written) / seconds)

@@ -80,7 +80,7 @@ ELSE to_char(valid_to AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END""
 #: One entry of the canonical state, an RFC 8785 object (docs/hotlists.md).
 ENTRY_SQL = f"""'{{"c":"' || category || '","e":"' || entry_id || '","j":"' || jurisdiction || '","k":"' ||
 plate || '","p":' || coalesce(priority::text, 'null') || ',"to":"' || {MOMENT_SQL} || '"}}'"""
-#: In the order of the index, so that nothing is sorted: of a fresh table the planner knows no figures.
+#: In the order of `entry_current_once`, so nothing is sorted: of a fresh table no figures are known.
 _BY_INDEX = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off"
 _AS_ELSE = "RESET enable_sort; RESET enable_bitmapscan; RESET enable_seqscan"
 _STATE = f"""
@@ -179,6 +179,7 @@ def _digests(cursor: Any, hotlist: Hotlist, categories: list[str]) -> dict[str, 
     counts = dict.fromkeys(sums, 0)
     cursor.execute(_BY_INDEX)
     with cursor.copy(_STATE, (hotlist.pk, categories)) as copy:
+        # A line is a whole row with its line feed, which the digest covers.
         for line in copy:
             category, _tab, entry = bytes(line).partition(b"\t")
             sums[category].update(entry)

@@ -1,6 +1,7 @@
-"""A statement that is planned once in each connection: for what intake asks a thousand times a second.
+"""A statement that is planned once in each connection: for what is asked many times a second.
 
-Planning such a statement costs as much as running it, and Django never prepares one.
+Planning such a statement costs as much as running it, and Django never prepares one: it sets a threshold of
+None, with which psycopg does not prepare even what asks for it.
 """
 
 from collections.abc import Mapping
