@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
 
@@ -13,7 +14,6 @@ import audit
 from accounts import sessions
 from accounts.models import Agency, BreakGlass, Person, Role, Unit, User
 from csoc.lib import clock
-from csoc.postgres.prepared import row_of
 
 
 class Rights(NamedTuple):
@@ -25,16 +25,15 @@ class Rights(NamedTuple):
 
 
 _KNOWN_ROLES = frozenset(Role.values)
-#: Asked several times a request, each time afresh: what was taken away counts from that moment on (H15).
+#: Asked several times a request, each time afresh: what was taken away counts from that moment on (H15). Said
+#: in SQL, because the ORM takes three times as long to say the same.
 _ROLES = """
-SELECT array_agg(g.name::text)
-FROM accounts_user_groups m JOIN auth_group g ON g.id = m.group_id WHERE m.user_id = %(user)s::bigint
+SELECT g.name FROM accounts_user_groups m JOIN auth_group g ON g.id = m.group_id WHERE m.user_id = %s
 """
-
 _ROLES_OF_PERSON = """
-SELECT array_agg(DISTINCT g.name::text)
+SELECT g.name
 FROM accounts_user u JOIN accounts_user_groups m ON m.user_id = u.id JOIN auth_group g ON g.id = m.group_id
-WHERE u.person_id = %(person)s::bigint AND u.is_active AND u.id IS DISTINCT FROM %(without)s::bigint
+WHERE u.person_id = %s AND u.is_active AND u.id IS DISTINCT FROM %s::bigint
 """
 
 
@@ -42,17 +41,20 @@ def roles_of(user: Any) -> frozenset[str]:
     """The role names of a user; of nobody, none."""
     if user is None or not user.is_authenticated or not user.is_active:
         return frozenset()
-    (names,) = row_of(_ROLES, {"user": user.pk})
-    return frozenset(names or ()) & _KNOWN_ROLES
+    return _named_roles(_ROLES, user.pk)
 
 
 def roles_of_person(person: Person, *, apart_from: User | None = None) -> frozenset[str]:
     """What a person holds with all their open sign-ins together; ``apart_from``: but for this one."""
     if not person.active:
         return frozenset()
-    without = apart_from.pk if apart_from is not None else None
-    (names,) = row_of(_ROLES_OF_PERSON, {"person": person.pk, "without": without})
-    return frozenset(names or ()) & _KNOWN_ROLES
+    return _named_roles(_ROLES_OF_PERSON, person.pk, apart_from.pk if apart_from is not None else None)
+
+
+def _named_roles(query: str, *values: int | None) -> frozenset[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return frozenset(name for (name,) in cursor.fetchall()) & _KNOWN_ROLES
 
 
 def has_role(user: Any, *roles: str) -> bool:

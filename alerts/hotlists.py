@@ -8,10 +8,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
 
 from alerts.models import Hotlist
 from alerts.plates import fold, plate_key
-from alerts.schemas import AlprHit
+from alerts.schemas import AlprHit, HotlistReference
 from csoc.lib.errors import Refused
 from csoc.postgres.prepared import row_of
 
@@ -25,12 +28,12 @@ HOT_CATEGORIES = frozenset(
 
 
 #: The list by its name, whether the version named was ever in force (numbers may be passed over), and its
-#: entry. One statement: intake asks it for each hit.
+#: entry. One statement, in the order of ``_Named`` and ``Listed``: intake asks it for each hit.
 _NAMED = """
-SELECT h.version, h.issued_at, h.valid_to,
+SELECT h.issued_at, h.valid_to,
     h.version = %(version)s::bigint OR EXISTS (
         SELECT FROM alerts_hotlistversion v WHERE v.hotlist_id = h.id AND v.version = %(version)s::bigint
-    ),
+    ) AS published,
     e.plate, e.jurisdiction, e.category, e.added_in, e.valid_to
 FROM alerts_hotlist h
 LEFT JOIN alerts_hotlistentry e
@@ -48,6 +51,15 @@ class Listed:
     category: str
     added_in: int
     valid_to: datetime
+
+
+class _Named(NamedTuple):
+    """The list that a hit names. ``published``: so was the version it names; ``entry``: its entry, if any."""
+
+    issued_at: datetime | None
+    valid_to: datetime | None
+    published: bool
+    entry: Listed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,31 +94,35 @@ def match(read: AlprHit, *, categories: Iterable[str], agency_id: int, at: datet
     Errors: Refused ``hotlist-version-stale`` (also for a version that was never published here),
     ``not-on-hotlist`` (409).
     """
-    named = read.hotlist
-    found = row_of(
-        _NAMED,
-        {
-            "list_id": named.list_id, "agency": agency_id, "version": named.version,
-            "entry_id": named.entry_id,
-        },
-    )  # fmt: skip
-    if found is None:
+    version, named = read.hotlist.version, _named(read.hotlist, agency_id)
+    if named is None:
         raise _not_on_hotlist()
-    version, issued_at, list_valid_to, published, *columns = found
     if (
-        named.version > version
-        or issued_at is None
-        or at - issued_at > MAX_AGE
-        or (list_valid_to is not None and at >= list_valid_to)
-        or not published
+        named.issued_at is None
+        or at - named.issued_at > MAX_AGE
+        or (named.valid_to is not None and at >= named.valid_to)
+        or not named.published
     ):
         raise _stale()
-    if columns[0] is None:
-        raise _not_on_hotlist()
-    entry = Listed(*columns)
-    if entry.valid_to <= at or entry.added_in > named.version or entry.category not in set(categories):
+    entry = named.entry
+    if (
+        entry is None
+        or entry.valid_to <= at
+        or entry.added_in > version
+        or entry.category not in set(categories)
+    ):
         raise _not_on_hotlist()
     return _compare(read, entry)
+
+
+def _named(reference: HotlistReference, agency_id: int) -> _Named | None:
+    """Look the list and the entry up; None for a list that the agency does not have."""
+    row = row_of(_NAMED, msgspec.structs.asdict(reference) | {"agency": agency_id})
+    if row is None:
+        return None
+    issued_at, valid_to, published, *entry = row
+    # Every entry has a plate: without one the join found no entry.
+    return _Named(issued_at, valid_to, published, Listed(*entry) if entry[0] is not None else None)
 
 
 def _compare(read: AlprHit, entry: Listed) -> Hit:

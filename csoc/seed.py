@@ -27,6 +27,8 @@ import trailers.services as trailer_services
 from accounts import cast
 from accounts.models import User
 from accounts.services import acting
+from alerts import policies
+from alerts.importing.table import current_count
 from alerts.models import Hotlist, HotlistEntry, HotlistVersion
 from alerts.services import import_hotlist
 from csoc import seed_facts, seed_telemetry
@@ -83,6 +85,8 @@ PLANS = (
     Plan(11, "Depot", 43.6500, -79.6500, 0, "violence", deployed=False),
 )
 
+#: So many entries of the list are told to the simulated trailers, which read them now and then.
+SAMPLES = 20
 #: Invented entries; the plates follow no province's issued series.
 ENTRIES = tuple(
     {"plate": plate, "jurisdiction": jurisdiction, "category": category}
@@ -108,7 +112,7 @@ def make() -> Path:
     _figures()
     hotlist = _hotlist(users["supervisor"])
     current = HotlistEntry.objects.filter(hotlist=hotlist.hotlist, removed_in__isnull=True).order_by("pk")
-    samples = list(current.values("plate", "jurisdiction", "entry_id", "category"))
+    samples = list(current.values("plate", "jurisdiction", "entry_id", "category")[:SAMPLES])
     seed = {
         "people": people,
         "trailers": rows,
@@ -296,9 +300,14 @@ def consent_paper() -> documents.Document:
 
 
 def _hotlist(supervisor: User) -> HotlistVersion:
-    """Publish a fresh version at every start, so that the demonstration's list is never too old."""
+    """Publish a fresh version at every start, so that the demonstration's list is never too old.
+
+    A far larger list, which somebody brought in to try it, stays: to shrink it takes a second person.
+    """
     now = clock.now()
     known = Hotlist.objects.filter(list_id=LIST_ID).first()
+    if known is not None and policies.needs_second(current_count(known), len(ENTRIES)):
+        return known.versions.get(version=known.version)
     return publish(supervisor, LIST_ID, known.version + 1 if known else 1, ENTRIES, now)
 
 

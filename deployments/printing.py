@@ -24,11 +24,11 @@ from deployments.selectors.reports import Chapter, Report, Table
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 FONTS = {"": "DejaVuSans.ttf", "B": "DejaVuSans-Bold.ttf"}
-MARGIN_MM, LABEL_MM, LINE_MM = 20.0, 48.0, 5.0
+MARGIN_MM, LABEL_MM, LINE_MM, ROW_GAP_MM = 20.0, 48.0, 5.0, 0.6
 #: Latin, Greek and Cyrillic letters, one after the other: each stands for itself. Everything else (marks that
 #: stack, letters that join, right to left) is shaped, which the library does anew for every sign it measures:
 #: a report of ten thousand words took sixteen seconds that way.
-_STRAIGHT = re.compile("[\n\u0020-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e]*\\Z")
+_STRAIGHT = re.compile("[\n\u0020-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e]*")
 
 
 def fonts_dir() -> Path:
@@ -150,49 +150,66 @@ class _Paper(FPDF):
             with self.tagged(kind):
                 for one in lines[:fits]:
                     self.set_x(MARGIN_MM + left)
-                    self.cell(width, line, self.shaped(one), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+                    self._write(width, line, one, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
             lines = lines[fits:]
 
     def _row(
         self, cells: list[str], widths: list[float], *, style: str = "", heads: list[str] | None = None
     ) -> None:
-        """Write one row; where the page has no room for it, on the next one under the heads."""
+        """Write one row, on the next page where this one has no room; one that no page holds is split."""
         self._pen(9, style, bool(style))
         columns = [
             self._lines(self.visible(cell), width - 2, LINE_MM)
             for cell, width in zip(cells, widths, strict=True)
         ]
-        height = max(1, *map(len, columns)) * LINE_MM + 0.6
-        if heads is not None and height > self.left_mm:
-            self.add_page()
-            self._row(heads, widths, style="B")
+        lines, at = max(1, *map(len, columns)), 0
+        if heads is not None and lines * LINE_MM + ROW_GAP_MM > self.left_mm:
+            self._page_under(heads, widths)
+        while at < lines:
+            fits = max(1, int((self.left_mm - ROW_GAP_MM) // LINE_MM))
             self._pen(9, style, bool(style))
-        top = self.get_y()
+            self._cells([column[at : at + fits] for column in columns], widths)
+            at += fits
+            if at < lines:
+                self._page_under(heads, widths)
+
+    def _page_under(self, heads: list[str] | None, widths: list[float]) -> None:
+        """Begin a page; a table's heads come first."""
+        self.add_page()
+        if heads is not None:
+            self._row(heads, widths, style="B")
+
+    def _cells(self, columns: list[list[str]], widths: list[float]) -> None:
+        """Write lines beside each other, as one tag, with a rule below."""
+        top, height = self.get_y(), max(1, *map(len, columns)) * LINE_MM + ROW_GAP_MM
         with self.tagged("P"):
             for n, (lines, width) in enumerate(zip(columns, widths, strict=True)):
                 for i, one in enumerate(lines):
                     self.set_xy(MARGIN_MM + sum(widths[:n]), top + i * LINE_MM)
-                    self.cell(width - 2, LINE_MM, self.shaped(one))
+                    self._write(width - 2, LINE_MM, one)
         self.set_xy(MARGIN_MM, top + height)
         self.set_draw_color(200)
         with self.artifact():
             self.line(MARGIN_MM, top + height, self.w - MARGIN_MM, top + height)
 
     def _widths(self, told: Table) -> list[float]:
+        """The last column has at least a third of the page."""
         self.set_font("report", "B", 9)
+        others = len(told.heads) - 1
         widest = [
-            max(
-                float(self.get_string_width(self.shaped(self.visible(row[n]))))
-                for row in [told.heads, *told.rows]
-            )
-            + 4
-            for n in range(len(told.heads) - 1)
+            max(self._width_of(self.visible(row[n])) for row in [told.heads, *told.rows]) + 4
+            for n in range(others)
         ]
-        fixed = [min(one, 0.34 * self.epw) for one in widest]
+        fixed = [min(one, min(0.34, 0.66 / others) * self.epw) for one in widest]
         return [*fixed, self.epw - sum(fixed)]
 
+    def _width_of(self, text: str) -> float:
+        self._shape_for(text)
+        return float(self.get_string_width(text))
+
     def _lines(self, text: str, width: float, line: float) -> list[str]:
-        found: Any = self.multi_cell(width, line, self.shaped(text), align="L", dry_run=True, output="LINES")
+        self._shape_for(text)
+        found: Any = self.multi_cell(width, line, text, align="L", dry_run=True, output="LINES")
         return [str(one) for one in found]
 
     def _pen(self, size: float, style: str, grey: bool) -> None:
@@ -209,10 +226,13 @@ class _Paper(FPDF):
         self.lacking = self.lacking or told != text
         return told
 
-    def shaped(self, text: str) -> str:
-        """Return ``text``; what is measured or written from here on is shaped if this one has to be."""
-        self.set_text_shaping(not _STRAIGHT.match(text))
-        return text
+    def _shape_for(self, text: str) -> None:
+        """Let what is measured or written from here on be shaped if this text has to be."""
+        self.set_text_shaping(not _STRAIGHT.fullmatch(text))
+
+    def _write(self, width: float, line: float, text: str, **where: Any) -> None:
+        self._shape_for(text)
+        self.cell(width, line, text, **where)
 
     # -- structure -------------------------------------------------------------------------------
 
@@ -237,5 +257,5 @@ class _Paper(FPDF):
         self.set_y(-MARGIN_MM + 6)
         self._pen(8, "", True)
         with self.artifact():
-            self.cell(self.epw / 2, 4, self.report.name)
-            self.cell(self.epw / 2, 4, str(self.page), align="R")
+            self._write(self.epw / 2, 4, self.report.name)
+            self._write(self.epw / 2, 4, str(self.page), align="R")

@@ -9,15 +9,16 @@ PARTS = (
 )  # fmt: skip
 #: Parts that count their own way: how many by default.
 OWN_COUNT = {"hostile": 25_000, "memory": 50_000, "traces": 10_000}
-ABOUT = """One run, one table, every number from this machine. Starts a console of its own (or uses a running
-one: --run-json), measures, checks that every accepted alert is a row, an entry and a message on every screen,
-and stops it again. Exit code 1 when anything is FAIL. `audit` measures the log on a database of its own: what
-an entry costs, how soon it is sealed, how fast an outsider verifies it. `deployments` runs the races of two
-people on one deployment, --n rounds, on a database of its own. `hostile` sends --n hostile bodies of
---seed (25000) to every door, `traces` --n refused bodies with a marker (10000) and searches everything
-for it, `memory` posts --n alerts (50000) and watches the web process. `intake` fetches its peer,
-alerta-server, into .cache/peer; without a package index it says so and measures the rest.
-`hotlist` imports a plate list of a million rows."""
+ABOUT = """One run, one table, every number from this machine. Starts consoles of its own (or uses a running
+one: --run-json; intake is saturated behind its screens then, and takes less), measures, checks that every
+accepted alert is a row, an entry and a message on every screen, and stops it again. Exit code 1 when
+anything is FAIL. `audit` measures the log on a database of its own: what an entry costs, how soon it is
+sealed, how fast an outsider verifies it. `deployments` runs the races of two people on one deployment,
+--n rounds, on a database of its own. `hostile` sends --n hostile bodies of --seed (25000) to every
+door, `traces` --n refused bodies with a marker (10000) and searches everything for it, `memory` posts
+--n alerts (50000) and watches the web process. `intake` fetches its peer, alerta-server, into
+.cache/peer; without a package index it says so and measures the rest. `hotlist` imports a plate list of
+a million rows."""
 
 
 def read(words: list) -> argparse.Namespace:
@@ -25,8 +26,9 @@ def read(words: list) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="console.py bench", description=ABOUT)
     parser.add_argument("part", nargs="?", default="all", choices=PARTS)
     parser.add_argument(
-        "--n", type=int, help="alerts a part (default 500; hostile, memory, traces: see above)"
-    )
+        "--n", type=int,
+        help="alerts a part (default 500; intake is saturated with more; hostile, memory, traces: see above)",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, help="order of the races (default 1)")
     parser.add_argument("--quick", action="store_true", help="a fifth of everything")
     parser.add_argument("--run-json", type=Path, help="measure the console that wrote this run.json")

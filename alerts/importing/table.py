@@ -72,8 +72,8 @@ WHERE NOT EXISTS (SELECT FROM alerts_hotlistentry e
     WHERE e.hotlist_id = %(hotlist)s AND e.removed_in IS NULL AND {_SAME})
 """
 _TOUCHED = "SELECT DISTINCT category FROM alerts_hotlistentry WHERE hotlist_id = %s AND touched_in = %s"
-#: When an entry ends, to the millisecond. A form by a pattern costs more than all else of an entry: only a
-#: moment between two seconds, which hardly any list has, is written by one.
+#: When an entry ends, to the millisecond. `to_char` costs more than all else of an entry: only a
+#: moment between two seconds, which hardly any list has, is written by it.
 MOMENT_SQL = """CASE WHEN date_trunc('second', valid_to) = valid_to
 THEN substr(to_json(valid_to AT TIME ZONE 'UTC')::text, 2, 19) || '.000Z'
 ELSE to_char(valid_to AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END"""

@@ -206,6 +206,16 @@ def test_a_sign_in_is_closed_and_opened_again(boss, priya, lost, entries):
     assert written == ["user.close_sign_in", "role.revoke", "user.open_sign_in"]
 
 
+def test_a_role_that_a_closed_sign_in_still_has_counts_for_nothing(boss, priya):
+    second = second_sign_in(boss, priya, "supervisor").user
+    # By no act of ours: closing takes the roles away as well.
+    User.objects.filter(pk=second.pk).update(is_active=False)
+    second.refresh_from_db()
+    assert second.groups.exists()
+    assert selectors.roles_of(second) == set() and not selectors.has_role(second, "supervisor")
+    assert selectors.roles_of_person(priya.person) == {"applicant"}
+
+
 def test_leaving_staff_ends_every_sign_in(boss, priya, lost, entries):
     second = second_sign_in(boss, priya, "supervisor", "dispatcher").user
     browsers = [sign_in(priya), sign_in(second)]

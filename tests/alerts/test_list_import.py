@@ -17,6 +17,7 @@ from alerts.importing import manifest, uploads
 from alerts.importing.rows import COLUMNS, Reader
 from alerts.models import Hotlist, HotlistChunk, HotlistEntry, HotlistUpload, HotlistVersion
 from audit.context import system
+from csoc import seed
 from csoc.lib import canonical, clock
 from csoc.lib.errors import Refused
 from tests.accounts.conftest import Entries
@@ -74,20 +75,38 @@ def test_each_category_has_the_digest_of_its_canonical_entries(omar: User) -> No
     ends = ("2098-01-02", "2098-01-02T03:04:05Z", "2098-01-02T03:04:05.5Z", "2098-01-02T03:04:05.067Z")
     told = ("2098-01-03T00:00:00.000Z", "2098-01-02T03:04:05.000Z", "2098-01-02T03:04:05.500Z",
             "2098-01-02T03:04:05.067Z")  # fmt: skip
-    kinds = ("stolen_vehicle", "stolen_plate")
-    lines = [row(f"ZZ0000{n}", valid_to=end, category=kinds[n % 2], reference=f"R-{n}")
-             for n, end in enumerate(ends)]  # fmt: skip
+    kinds, priorities = ("stolen_vehicle", "stolen_plate"), (None, 3, 1, None)
+    lines = [
+        row(f"ZZ0000{n}", valid_to=end, category=kinds[n % 2], reference=f"R-{n}",
+            priority=str(priorities[n] or ""))
+        for n, end in enumerate(ends)
+    ]  # fmt: skip
+    # Their numbers pass a power of ten, and entries stand by the bytes of their names: e-10000 before e-9998.
+    Hotlist.objects.create(agency=omar.person.agency, list_id="test-on", next_entry=9998)
     first = bring(omar, file_of(lines))
     for n, kind in enumerate(kinds):
         entries = [
-            {"c": kind, "e": f"e-{1000 + at}", "j": "CA-ON", "k": f"ZZ0000{at}", "p": None, "to": told[at]}
-            for at in (n, n + 2)
-        ]
+            {"c": kind, "e": f"e-{9998 + at}", "j": "CA-ON", "k": f"ZZ0000{at}", "p": priorities[at],
+             "to": told[at]}
+            for at in (n + 2, n)
+        ]  # fmt: skip
         raw = b"".join(canonical.dumps(one) + b"\n" for one in entries)
         assert first.digests[kind] == {"entries": 2, "sha256": hashlib.sha256(raw).hexdigest()}, kind
     # A category that the next version leaves as it is keeps its digest; one that is gone has none.
     second = bring(omar, file_of(lines[::2]), version=2)
     assert second.digests == {kinds[0]: first.digests[kinds[0]]}
+
+
+def test_the_demonstration_leaves_a_far_larger_list_as_it_is(omar: User) -> None:
+    """It starts again the day after: only a second person may shrink a list by half."""
+    brought = bring(omar, file_of(rows(40)), list_id=seed.LIST_ID)
+    kept = seed._hotlist(omar)
+    assert kept == brought and HotlistEntry.objects.filter(removed_in=None).count() == 40
+
+
+def test_the_demonstrations_list_is_fresh_at_every_start(omar: User) -> None:
+    first = seed._hotlist(omar)
+    assert (first.rows, seed._hotlist(omar).version) == (len(seed.ENTRIES), first.version + 1)
 
 
 SHAPES = ["crlf", "bom", "no-last-end", "quoted", "other-order", "spaced-plate"]

@@ -219,6 +219,7 @@ def test_who_ended_the_picture_is_told_also_when_the_closed_alert_comes_first(
     one.tab_to('[data-outcome="confirmed"]')
     one.page.keyboard.press("Enter")
     one.until_row(alert, "closed")
+    # Playwright hands messages on only while it is asked something.
     until(lambda: one.page.evaluate("1") and held, 5, "the message that ends the picture")
     word = one.page.locator("#video-word")
     assert "Stream ended at" in word.inner_text()

@@ -203,6 +203,49 @@ class TestPaper:
                 steps = [str(step.operator) for step in pikepdf.parse_content_stream(one)]
                 assert steps.count("BDC") + steps.count("BMC") == steps.count("EMC")
 
+    @pytest.mark.parametrize(
+        ("words", "shaped"),
+        [
+            ("Łódź, Ελλάδα – Москва’s", False),
+            ("مرحبا", True),
+            ("e\u0301", True),
+            ("שלום", True),
+            ("ਪੰਜਾਬੀ", True),
+        ],
+    )
+    def test_only_what_needs_it_is_shaped(self, words: str, shaped: bool) -> None:
+        paper = printing._Paper(sample(""))
+        paper._lines(words, 100, 5)
+        assert (paper.text_shaping is not None) is shaped
+        paper._lines("مرحبا", 100, 5)
+        paper._write(100, 5, words)
+        assert (paper.text_shaping is not None) is shaped
+
+    def test_letters_that_join_are_joined(self) -> None:
+        """Shaped, the five letters of a word in Arabic take less room than the same letters one by one."""
+        paper = printing._Paper(sample(""))
+        paper._pen(9, "", False)
+        joined = paper._width_of("مرحبا")
+        assert joined < sum(paper._width_of(sign) for sign in "مرحبا") * 0.95
+
+    def test_a_row_that_no_page_holds_goes_over_pages_with_its_heads(self) -> None:
+        report = sample("")
+        tall = Table(["Entry", "What"], [["1", "word " * 4000 + "last"]])
+        report.chapters[1] = Chapter("Entries", table=tall)
+        raw = printing.pdf(report)
+        with pikepdf.open(io.BytesIO(raw)) as opened:
+            assert len(opened.pages) > 3
+            steps = [step for one in opened.pages for step in pikepdf.parse_content_stream(one)]
+            heights = [float(step.operands[1]) for step in steps if str(step.operator) == "Td"]
+        assert len(heights) > 200 and min(heights) > 0, "nothing is written below the sheet"
+        told = content(raw)
+        assert told.count("word") == 4000 and "last" in told and told.count("Entry") > 3
+
+    def test_many_wide_columns_have_room(self) -> None:
+        report = sample("")
+        report.chapters[1] = Chapter("Wide", table=Table(["a"] * 5, [["wide words " * 9] * 5]))
+        assert content(printing.pdf(report)).count("wide") == 45
+
     def test_the_same_report_is_the_same_bytes(self) -> None:
         assert printing.pdf(sample(HOSTILE)) == printing.pdf(sample(HOSTILE))
 
