@@ -213,7 +213,8 @@ export class BoardMap {
   }
 
   private ringLabel(from: Point): void {
-    this.tag(destination(from, 312, RING_M), "m-tag", M.ring);
+    // Due west: on the small map over a picture the corners belong to the buttons and the scale.
+    this.tag(destination(from, 270, RING_M), "m-tag", M.ring);
   }
 
   private tag(at: Point, className: string, text: string): void {
